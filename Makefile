@@ -1,0 +1,60 @@
+# Millwright: everything from a bare Debian 12. `make demo` and `make test` do all that is missing first.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+export CCACHE_SLOPPINESS := pch_defines,time_macros
+WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
+
+.PHONY: help deps deps-test build web demo test bench fuzz tsan clang format tidy clean
+
+help: ## what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+deps: ## install what building and the demo need (root or sudo)
+	@tools/install-deps.sh build
+
+deps-test: ## the same, and what the tests need
+	@tools/install-deps.sh test
+
+web/dist/index.html: $(WEB_SOURCES)
+	@echo "web: building the dashboard"
+	@cd web && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build
+	@touch $@
+
+web: web/dist/index.html ## build the dashboard
+
+build: deps web ## build the product: build/release/bin/millwright
+	@echo "build: release"
+	@cmake --preset release >/dev/null
+	@cmake --build --preset release
+
+demo: build ## a living plant on this machine, until Ctrl-C (DEMO_SECONDS=60 make demo ends by itself)
+	@build/release/bin/millwright demo $(if $(DEMO_SECONDS),--seconds $(DEMO_SECONDS))
+
+test: deps-test build ## all tests: unit (ASan, UBSan), threads (TSan), fuzz corpora, end to end
+	@tools/run-tests.sh
+
+bench: build ## the ingest benchmark, from memory and over TCP, and the micro-benchmarks
+	@build/release/bin/millwright bench ingest --source memory --seconds 10
+	@build/release/bin/millwright bench ingest --source tcp --seconds 10
+	@build/release/bin/millwright bench ingest --source memory --seconds 10 --rate 1000000
+
+fuzz: deps-test ## fuzz every parser for a minute each (FUZZ_SECONDS)
+	@cmake --preset fuzz >/dev/null
+	@cmake --build --preset fuzz
+	@tools/run-fuzz.sh $${FUZZ_SECONDS:-60}
+
+tsan clang: deps-test ## the unit tests under ThreadSanitizer; built with clang
+	@cmake --preset $@ >/dev/null
+	@cmake --build --preset $@
+	@ctest --preset $@
+
+format: ## format all C++ files
+	@git ls-files '*.cpp' '*.hpp' | xargs clang-format-14 -i
+
+tidy: deps-test ## clang-tidy over the product's sources
+	@cmake --preset clang >/dev/null
+	@git ls-files 'src/*.cpp' 'apps/*.cpp' | xargs -P $$(nproc) -n 4 clang-tidy-14 -p build/clang --quiet
+
+clean: ## remove what was built
+	@rm -rf build web/dist

@@ -1,0 +1,62 @@
+// Alarms under ISA-18.2 / IEC 62682: what an alarm is, and its state machine.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/ids.hpp"
+#include "core/time.hpp"
+
+namespace millwright::alarms {
+
+// ISA-18.2 names, and the OPC UA severities (OPC 10000-5, 6.4.2) that they stand for.
+enum class Priority : std::uint8_t { kLow, kMedium, kHigh, kCritical };  // 200, 400, 600, 800
+std::string_view to_string(Priority priority);
+std::uint16_t severity(Priority priority);
+
+enum class State : std::uint8_t {
+  kNormal = 0,                  // A: no alarm
+  kUnacknowledged = 1,          // B: active, nobody has seen it
+  kAcknowledged = 2,            // C: active, seen
+  kReturnedUnacknowledged = 3,  // D: gone again, nobody has seen it
+};
+std::string_view to_string(State state);
+constexpr bool active(State state) { return state == State::kUnacknowledged || state == State::kAcknowledged; }
+
+// A detector's word about one condition: now in alarm, or back to normal.
+struct Signal {
+  std::string condition;  // what makes it one and the same alarm: "<sensor path>#xbar"
+  bool in_alarm = false;
+  core::SensorId sensor;  // may be none: an alarm of a machine or of the platform itself
+  core::MachineId machine;
+  std::string component;
+  Priority priority = Priority::kMedium;
+  std::string message;        // for a person: what, where, how far out
+  double value = 0;           // what was judged
+  double limit = 0;           // what it was judged against
+  core::TimeNs source_time = 0;  // of the reading that decided
+  core::TimeNs received = 0;     // when the platform got that reading
+};
+
+struct Alarm {
+  std::uint64_t id = 0;  // of this occurrence; stable across restarts
+  std::string condition;
+  State state = State::kNormal;
+  Priority priority = Priority::kMedium;
+  std::string machine;    // name, "" for the platform
+  std::string component;
+  std::string sensor;     // path, "" where none
+  std::string message;
+  double value = 0;
+  double limit = 0;
+  core::TimeNs raised = 0;        // source time of the deciding reading
+  core::TimeNs published = 0;     // when the platform said so
+  core::TimeNs cleared = 0;       // 0: still active
+  core::TimeNs acknowledged = 0;  // 0: not yet
+  std::string acknowledged_by;
+  std::string comment;
+  std::uint64_t version = 0;  // goes up with each change of any alarm: the id of the event
+};
+
+}  // namespace millwright::alarms

@@ -1,0 +1,18 @@
+// Reads the asset model from the `assets` section of the configuration, with machine types from files of their own.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "asset/model.hpp"
+#include "config/document.hpp"
+
+namespace millwright::asset {
+
+// Problems (unknown keys, two sensors on one address, a cycle of machine types or components, an unknown connector …)
+// go to the document; the model is then incomplete and not to be used. `connectors` are the names that exist.
+// `type_directories` are searched for `<machine type>.yaml` after `assets.machine_types`' own folders.
+Model load(config::Document& document, config::Section assets, const std::vector<std::string>& connectors,
+           const std::vector<std::string>& type_directories);
+
+}  // namespace millwright::asset

@@ -1,0 +1,137 @@
+// One YAML file under a closed schema. A Section is a mapping of the file that is read key by key with types, units,
+// ranges and defaults; what nobody asked for by the end is a mistake, answered with the nearest key that exists.
+// All problems of a file are gathered and told at once, each with file, line, column and key.
+//
+//   auto document = config::Document::load(files, "plant.yaml", environment);
+//   config::Section api = document->root().section("api");      // missing: an empty section, so defaults apply
+//   const auto port = api.integer("port", {.fallback = 8080, .low = 1, .high = 65535});
+//   api.finish();                                               // unknown keys become problems
+//   if (!document->problems().empty()) …
+//
+// Environment: MILLWRIGHT_API__PORT=8081 overrides api.port ("__" between levels, "_" for '-' inside one); only scalars
+// outside lists. Threads: one at a time.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/result.hpp"
+#include "core/time.hpp"
+
+namespace millwright::config {
+
+// Where in which file; lines and columns count from 1, 0 where unknown (an environment variable).
+struct Place {
+  std::string file;
+  int line = 0;
+  int column = 0;
+};
+std::string to_string(const Place& place);  // "plant.yaml:12:5"
+
+struct Problem {
+  Place place;
+  std::string key;      // full path: "api.port", "assets.sites[0].areas[1].id"
+  std::string message;  // what is wrong and what to do
+};
+std::string to_string(const Problem& problem);  // "plant.yaml:12:5: api.prt: unknown key (did you mean 'port'?)"
+
+using Environment = std::map<std::string, std::string>;
+Environment process_environment();  // those that begin with MILLWRIGHT_
+
+struct IntegerRule {
+  std::optional<std::int64_t> fallback;  // none: the key is required
+  std::int64_t low = INT64_MIN;
+  std::int64_t high = INT64_MAX;
+};
+struct NumberRule {
+  std::optional<double> fallback;
+  double low = -1.7e308;
+  double high = 1.7e308;
+};
+struct TextRule {
+  std::optional<std::string> fallback;
+  std::size_t length_max = 4096;
+};
+struct DurationRule {
+  std::optional<core::DurationNs> fallback;
+  core::DurationNs low = 0;
+  core::DurationNs high = INT64_MAX;
+};
+struct SizeRule {
+  std::optional<std::uint64_t> fallback;
+  std::uint64_t low = 0;
+  std::uint64_t high = UINT64_MAX;
+};
+
+namespace detail {
+struct State;  // problems, environment and what was read so far; shared by a document's sections
+struct Node;   // a YAML node, kept out of the headers
+}  // namespace detail
+
+// A mapping. A value that is wrong adds a problem and gives the fallback (or zero), so that reading goes on.
+class Section {
+ public:
+  [[nodiscard]] bool has(std::string_view key);
+  // Whether the mapping itself is in the file.
+  [[nodiscard]] bool present() const;
+
+  std::string text(std::string_view key, const TextRule& rule = {});
+  std::int64_t integer(std::string_view key, const IntegerRule& rule = {});
+  double number(std::string_view key, const NumberRule& rule = {});
+  bool boolean(std::string_view key, std::optional<bool> fallback);
+  core::DurationNs duration(std::string_view key, const DurationRule& rule = {});  // "100ms"
+  std::uint64_t bytes(std::string_view key, const SizeRule& rule = {});            // "64MiB", "1GB", 4096
+  // One of `names`; gives its index.
+  std::size_t choice(std::string_view key, std::span<const std::string_view> names, std::optional<std::size_t> fallback);
+  std::vector<double> numbers(std::string_view key);      // a list of numbers; absent: empty
+  std::vector<std::string> texts(std::string_view key);   // a list of texts; absent: empty
+  // A mapping from integer to text, such as state names; absent: empty.
+  std::map<std::int64_t, std::string> names_by_number(std::string_view key);
+
+  Section section(std::string_view key);                // a mapping; absent: an empty section
+  std::vector<Section> sections(std::string_view key);  // a list of mappings; absent: empty
+
+  // For checks that the rules above cannot say. The place is the key's value, or the section where it is absent.
+  void problem(std::string_view key, std::string message);
+  [[nodiscard]] Place place(std::string_view key = {}) const;
+  [[nodiscard]] std::string path() const;  // "assets.sites[0]"
+
+  // Call when all keys were asked for: the rest are unknown keys.
+  void finish();
+
+ private:
+  friend class Document;
+  struct Impl;
+  explicit Section(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;
+};
+
+class Document {
+ public:
+  // Fails only where the file cannot be read or is no YAML mapping; the error has file, line and column.
+  static core::Result<Document> load(const std::string& path, const Environment& environment = {});
+  static core::Result<Document> parse(std::string_view yaml, const std::string& name,
+                                      const Environment& environment = {});
+
+  Section root();
+  // Another file read under the same problems, such as a machine type; `where` is the key that named it.
+  std::optional<Section> include(const std::string& path, Section& where, std::string_view key);
+  // The folder of the main file: relative paths in it are meant from there.
+  [[nodiscard]] std::string directory() const;
+
+  [[nodiscard]] const std::vector<Problem>& problems() const;
+  // All problems, a line each, as one error.
+  [[nodiscard]] core::Status check() const;
+
+ private:
+  std::shared_ptr<detail::State> state_;
+  std::shared_ptr<detail::Node> node_;
+};
+
+}  // namespace millwright::config

@@ -1,0 +1,31 @@
+// The `connectors` section: a list of sources by name and type, and the connectors made from it.
+//
+//   connectors:
+//     - {name: line-1-plc, type: opcua, endpoint: "opc.tcp://10.0.0.5:4840"}
+//     - {name: vibration, type: burst, port: 4850}
+//     - {name: recorded, type: replay, file: pump.csv, speed: 10}
+#pragma once
+
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "config/document.hpp"
+#include "connectors/burst_server.hpp"
+#include "connectors/connector.hpp"
+#include "connectors/opcua_client.hpp"
+#include "connectors/replay.hpp"
+
+namespace millwright::connectors {
+
+struct ConnectorOptions {
+  std::string name;
+  std::variant<OpcUaClientOptions, BurstServerOptions, ReplayOptions> source;
+};
+
+// Problems go to the document.
+std::vector<ConnectorOptions> read_options(config::Document& document, config::Section root);
+std::unique_ptr<Connector> make_connector(const ConnectorOptions& options, const ConnectorContext& context);
+
+}  // namespace millwright::connectors

@@ -1,0 +1,198 @@
+#include "protocol/csv.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <unordered_map>
+
+#include "core/text.hpp"
+
+namespace millwright::protocol {
+namespace {
+
+using core::ErrorCode;
+using core::TimeNs;
+using core::unexpected;
+
+// Enough of a field to recognise it in a message.
+std::string shown(std::string_view text) {
+  constexpr std::size_t kLongest = 40;
+  return text.size() <= kLongest ? std::string(text) : std::string(text.substr(0, kLongest)) + "…";
+}
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+bool equals_ignoring_case(std::string_view text, std::string_view lower) {
+  return text.size() == lower.size() && std::equal(text.begin(), text.end(), lower.begin(), [](char a, char b) {
+           return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
+         });
+}
+
+bool looks_like_date(std::string_view text) { return text.size() >= 5 && is_digit(text[0]) && text[4] == '-'; }
+
+core::Result<TimeNs> parse_time_field(std::string_view text) {
+  return looks_like_date(text) ? core::parse_time(text) : parse_seconds(text);
+}
+
+bool blank(std::string_view record) { return record.find_first_not_of(" \t\r") == std::string_view::npos; }
+
+// A decimal number as its digits and the place of the point: value = 0.d1d2d3… * 10^point.
+struct Decimal {
+  bool negative = false;
+  std::string digits;
+  int point = 0;
+};
+
+bool read_decimal(std::string_view text, Decimal& out) {
+  std::size_t i = 0;
+  if (i < text.size() && (text[i] == '-' || text[i] == '+')) out.negative = text[i++] == '-';
+  bool seen_point = false;
+  bool any = false;
+  for (; i < text.size() && (is_digit(text[i]) || (text[i] == '.' && !seen_point)); ++i) {
+    if (text[i] == '.') {
+      seen_point = true;
+      continue;
+    }
+    any = true;
+    out.digits.push_back(text[i]);
+    if (!seen_point) ++out.point;
+  }
+  if (!any) return false;
+  if (i < text.size() && (text[i] == 'e' || text[i] == 'E')) {
+    const auto exponent = core::parse_int(text.substr(i + 1));
+    if (!exponent || *exponent < -1000 || *exponent > 1000) return false;
+    out.point += static_cast<int>(*exponent);
+    return true;
+  }
+  return i == text.size();
+}
+
+}  // namespace
+
+core::Result<TimeNs> parse_seconds(std::string_view whole) {
+  const auto bad = [&](std::string_view why) {
+    return unexpected(ErrorCode::kInvalid, fmt::format("'{}' {}", shown(whole), why));
+  };
+  constexpr std::string_view kNoTime =
+      "is not a time; write it like 2026-11-21T08:15:30.250Z, or as seconds since 1970";
+  constexpr std::string_view kFar = "is outside the years 1678 to 2262; the time is in seconds, not in ms or ns";
+  constexpr std::size_t kDigitsMax = 64;
+  const std::string_view text = core::trim(whole);
+  Decimal number;
+  if (text.size() > kDigitsMax || !read_decimal(text, number)) return bad(kNoTime);
+  const std::size_t zeros = std::min(number.digits.find_first_not_of('0'), number.digits.size());
+  number.digits.erase(0, zeros);
+  number.point -= static_cast<int>(zeros);
+  if (number.digits.empty()) return TimeNs{0};
+
+  // Nanoseconds: the point moves nine places; what is right of it rounds.
+  const int whole_digits = number.point + 9;
+  if (whole_digits > 19) return bad(kFar);
+  unsigned __int128 magnitude = 0;
+  for (int i = 0; i < whole_digits; ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    magnitude = magnitude * 10 + (at < number.digits.size() ? static_cast<unsigned>(number.digits[at] - '0') : 0U);
+  }
+  const bool half = whole_digits >= 0 && static_cast<std::size_t>(whole_digits) < number.digits.size() &&
+                    number.digits[static_cast<std::size_t>(whole_digits)] >= '5';
+  magnitude += half ? 1 : 0;
+  if (magnitude > static_cast<unsigned __int128>(std::numeric_limits<TimeNs>::max())) return bad(kFar);
+  const auto time = static_cast<TimeNs>(magnitude);
+  return number.negative ? -time : time;
+}
+
+CsvReader::CsvReader(std::string name) : name_(std::move(name)) {}
+
+void CsvReader::feed(std::string_view text) {
+  ASSERT(!finished_, "text fed after finish()");
+  if (begin_ > 0) {
+    buffer_.erase(0, begin_);
+    scan_ -= begin_;
+    begin_ = 0;
+  }
+  buffer_.append(text);
+}
+
+void CsvReader::finish() { finished_ = true; }
+
+CsvReader::Next CsvReader::complain(Next kind, std::size_t column, const std::string& message) {
+  const std::string place =
+      column == 0 ? fmt::format("{}:{}", name_, lines_ + 1) : fmt::format("{}:{}: column {}", name_, lines_ + 1, column);
+  problem_ = {ErrorCode::kInvalid, place + ": " + message};
+  failed_ = failed_ || kind == Next::kFailed;
+  return kind;
+}
+
+// The text up to the next line end outside quotes. A quote opens a quoted field only at the field's start.
+CsvReader::Record CsvReader::next_record(std::string_view& record) {
+  for (; scan_ < buffer_.size(); ++scan_) {
+    const char c = buffer_[scan_];
+    if (c == '\n') {
+      ++record_lines_;
+      if (state_ != Scan::kQuoted) {
+        record = std::string_view(buffer_).substr(begin_, scan_ - begin_);
+        begin_ = ++scan_;
+        state_ = Scan::kFieldStart;
+        return Record::kWhole;
+      }
+      continue;
+    }
+    const bool separates = separator_ != 0 ? c == separator_ : c == ',' || c == ';';
+    switch (state_) {
+      case Scan::kFieldStart:
+        if (c == '"') {
+          state_ = Scan::kQuoted;
+        } else if (!separates && c != ' ') {
+          state_ = Scan::kPlain;
+        }
+        break;
+      case Scan::kPlain:
+        if (separates) state_ = Scan::kFieldStart;
+        break;
+      case Scan::kQuoted:
+        if (c == '"') state_ = Scan::kQuoteInQuoted;
+        break;
+      case Scan::kQuoteInQuoted: state_ = c == '"' ? Scan::kQuoted : separates ? Scan::kFieldStart : Scan::kPlain; break;
+    }
+  }
+  if (scan_ - begin_ > kRowBytesMax) return Record::kTooLong;
+  if (!finished_) return Record::kMore;
+  if (begin_ == buffer_.size()) return Record::kEnd;
+  record = std::string_view(buffer_).substr(begin_);
+  begin_ = buffer_.size();
+  ++record_lines_;
+  return Record::kWhole;
+}
+
+CsvReader::Next CsvReader::next(CsvRow& row) {
+  if (failed_) return Next::kFailed;
+  if (!first_bytes_seen_) {
+    if (buffer_.size() < 3 && !finished_) return Next::kMore;
+    first_bytes_seen_ = true;
+    if (buffer_.starts_with("\xEF\xBB\xBF")) begin_ = scan_ = 3;
+    if (buffer_.starts_with("\xFF\xFE") || buffer_.starts_with("\xFE\xFF")) {
+      return complain(Next::kFailed, 0, "the text is UTF-16; save the file as UTF-8");
+    }
+  }
+  for (;;) {
+    lines_ += record_lines_;
+    record_lines_ = 0;
+    std::string_view record;
+    switch (next_record(record)) {
+      case Record::kMore:
+        lines_ -= 0;
+        return Next::kMore;
+      case Record::kEnd:
+        if (header_read_) return Next::kEnd;
+        return complain(Next::kFailed, 0, "there is no header; the first line names the columns, the time first");
+      case Record::kTooLong:
+        return complain(Next::kFailed, 0,
+                        fmt::format("the row is longer than {} bytes; is a quote left open?", kRowBytesMax));
+      case Record::kWhole: break;
+    }
+    if (blank(record)) continue;
+    return header_read_ ? read_row(record, row) : read_header(record);
+  }
+}

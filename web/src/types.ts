@@ -1,0 +1,181 @@
+// The REST contract as the dashboard reads it. Times are RFC 3339 UTC; a value that is no number is null.
+
+export type Priority = "low" | "medium" | "high" | "critical";
+export type RunState = "running" | "idle" | "down" | "unknown";
+export type QualityClass = "good" | "uncertain" | "bad";
+export type Value = number | boolean | string | null;
+
+export interface Stats {
+  readings: number;
+  readings_per_s: number;
+  active_alarms: number;
+  disk_bytes: number;
+  bytes_per_reading: number | null;
+  alarm_latency_ms: { p50: number | null; p99: number | null } | null;
+  disk_full: boolean;
+}
+
+export interface Connector {
+  name: string;
+  kind: string;
+  state: string;
+  detail: string;
+  since: string | null;
+  readings: number;
+  refused: number;
+  reconnects: number;
+}
+
+export interface Plant {
+  name: string;
+  enterprise: string;
+  version: string;
+  started: string;
+  shards: number;
+  opcua_endpoint: string;
+  machines: number;
+  sensors: number;
+  connectors: Connector[];
+  stats: Stats;
+}
+
+export interface Machine {
+  id: string;
+  path: string;
+  type: string;
+  description: string;
+  site: string;
+  area: string;
+  line: string;
+  cell: string;
+  state: RunState;
+  state_name?: string;
+  quality: QualityClass;
+  active_alarms: number;
+  highest_priority: Priority | null;
+  sensors: number;
+}
+
+export interface LastSecond {
+  start: string;
+  count: number;
+  bad_count: number;
+  min: number | null;
+  max: number | null;
+  mean: number | null;
+}
+
+export interface Sensor {
+  name: string;
+  path: string;
+  component: string;
+  description: string;
+  unit: string | null;
+  type: string;
+  range: { low: number; high: number } | null;
+  rate_hz: number;
+  value: Value;
+  state_name?: string;
+  quality: string;
+  quality_code: number;
+  source_time: string | null;
+  received: string | null;
+  last_second: LastSecond | null;
+}
+
+export interface Component {
+  name: string;
+  part_of: string;
+  description: string;
+  sensors: Sensor[];
+}
+
+export interface Twin {
+  id: string;
+  path: string;
+  type: string;
+  description: string;
+  nameplate: { manufacturer: string; model: string; serial_number: string };
+  hierarchy: { enterprise: string; site: string; area: string; line: string; cell: string };
+  state: RunState;
+  components: Component[];
+  sensors: Sensor[];
+  active_alarms: Alarm[];
+}
+
+export interface Alarm {
+  id: number | string;
+  condition: string;
+  state: string;
+  priority: Priority;
+  severity: number;
+  machine: string;
+  component: string;
+  sensor: string;
+  message: string;
+  value: number | null;
+  limit: number | null;
+  raised: string;
+  published: string;
+  cleared: string | null;
+  acknowledged: string | null;
+  acknowledged_by: string;
+  comment: string;
+  version: number;
+}
+
+export type Resolution = "raw" | "1s" | "1m" | "1h";
+
+export interface Bucket {
+  time: string;
+  count: number;
+  bad_count: number;
+  min: number | null;
+  max: number | null;
+  mean: number | null;
+  first: number | null;
+  last: number | null;
+  sum: number | null;
+}
+
+export interface Page<T> {
+  items: T[];
+  next_cursor: string | null;
+}
+
+export interface History extends Page<Bucket> {
+  machine: string;
+  sensor: string;
+  unit: string | null;
+  resolution: Resolution;
+  from: string;
+  to: string;
+}
+
+export interface SensorUpdate {
+  path: string;
+  name: string;
+  value: Value;
+  state_name?: string;
+  quality: string;
+  quality_code?: number;
+  mean: number | null;
+  min: number | null;
+  max: number | null;
+  time: string | null;
+}
+
+export interface MachineUpdate {
+  id: string;
+  state: RunState;
+  state_name?: string;
+  quality: QualityClass;
+  active_alarms: number;
+  highest_priority: Priority | null;
+  sensors?: SensorUpdate[];
+}
+
+export interface ReadingsEvent {
+  time: string;
+  machines: MachineUpdate[];
+}
