@@ -31,7 +31,7 @@ build: deps web ## build the product: build/release/bin/millwright
 demo: build ## a living plant on this machine, until Ctrl-C (DEMO_SECONDS=60 make demo ends by itself)
 	@build/release/bin/millwright demo $(if $(DEMO_SECONDS),--seconds $(DEMO_SECONDS))
 
-test: deps-test build ## all tests: unit (ASan, UBSan), threads (TSan), fuzz corpora, end to end
+test: deps-test build ## unit tests (ASan, UBSan), simulations, fuzz seeds, checks, dashboard, end to end
 	@tools/run-tests.sh
 
 bench: build ## the ingest benchmark, from memory and over TCP, and the micro-benchmarks
@@ -44,10 +44,13 @@ fuzz: deps-test ## fuzz every parser for a minute each (FUZZ_SECONDS)
 	@cmake --build --preset fuzz
 	@tools/run-fuzz.sh $${FUZZ_SECONDS:-60}
 
-tsan clang: deps-test ## the unit tests under ThreadSanitizer; built with clang
-	@cmake --preset $@ >/dev/null
-	@cmake --build --preset $@
-	@ctest --preset $@
+tsan: deps-test ## the tests of what has threads, under ThreadSanitizer (clang)
+	@tools/run-tests.sh threads
+
+clang: deps-test ## the unit tests, built with clang and its thread-safety analysis
+	@cmake --preset clang >/dev/null
+	@cmake --build --preset clang
+	@ctest --preset clang
 
 format: ## format all C++ files
 	@git ls-files '*.cpp' '*.hpp' | xargs clang-format-14 -i

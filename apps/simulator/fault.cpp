@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -14,59 +15,55 @@ namespace {
 constexpr std::array<std::string_view, 6> kKindNames = {"bearing-wear", "cavitation", "misalignment",
                                                         "stuck",        "drift",      "network-loss"};
 
-core::Status read_option(std::string_view option, Fault& fault) {
-  const auto equals = option.find('=');
-  if (equals == std::string_view::npos) {
-    return core::unexpected(core::ErrorCode::kInvalid,
-                            fmt::format("'{}' is not key=value; write start=40s, ramp=10s or duration=60s", option));
+bool is_sensor_fault(FaultKind kind) {
+  return kind == FaultKind::kStuck || kind == FaultKind::kDrift;
+}
+
+core::Unexpected invalid(std::string message) {
+  return core::unexpected(core::ErrorCode::kInvalid, std::move(message));
+}
+
+// "sensor" or "component/sensor"
+core::Status read_sensor(std::string_view name, Fault& fault) {
+  if (!is_sensor_fault(fault.kind)) {
+    return invalid(fmt::format("{} befalls a machine or component, not a sensor", to_string(fault.kind)));
   }
-  const std::string_view key = option.substr(0, equals);
-  const auto value = core::parse_duration(option.substr(equals + 1));
-  if (!value) return core::unexpected(value.error().within(key));
-  if (*value < 0) {
-    return core::unexpected(core::ErrorCode::kInvalid, fmt::format("{}: must not be negative", key));
-  }
-  if (key == "start") {
-    fault.start = *value;
-  } else if (key == "ramp") {
-    fault.ramp = *value;
-  } else if (key == "duration") {
-    fault.duration = *value;
-  } else {
-    constexpr std::array<std::string_view, 3> kKeys = {"start", "ramp", "duration"};
-    return core::unexpected(core::ErrorCode::kInvalid,
-                            fmt::format("unknown key '{}'{}; there are start, ramp and duration", key,
-                                        core::did_you_mean(key, kKeys)));
-  }
+  const auto slash = name.find('/');
+  if (slash != std::string_view::npos) fault.component = name.substr(0, slash);
+  fault.sensor = slash != std::string_view::npos ? name.substr(slash + 1) : name;
   return {};
 }
 
-bool is_sensor_fault(FaultKind kind) { return kind == FaultKind::kStuck || kind == FaultKind::kDrift; }
+core::Status read_option(std::string_view option, Fault& fault) {
+  const auto equals = option.find('=');
+  if (equals == std::string_view::npos) {
+    return invalid(fmt::format("'{}' is not key=value; write start=40s, ramp=10s or duration=60s", option));
+  }
+  const std::string_view key = option.substr(0, equals);
+  const std::string_view text = option.substr(equals + 1);
+  constexpr std::array<std::string_view, 4> kKeys = {"start", "ramp", "duration", "sensor"};
+  if (std::find(kKeys.begin(), kKeys.end(), key) == kKeys.end()) {
+    return invalid(
+        fmt::format("unknown key '{}'{}; there are {}", key, core::did_you_mean(key, kKeys), fmt::join(kKeys, ", ")));
+  }
+  if (key == "sensor") return read_sensor(text, fault);
+  const auto value = core::parse_duration(text);
+  if (!value) return core::unexpected(value.error().within(key));
+  if (*value < 0) return invalid(fmt::format("{}: must not be negative", key));
+  (key == "start" ? fault.start : key == "ramp" ? fault.ramp : fault.duration) = *value;
+  return {};
+}
 
 core::Status read_target(std::string_view target, Fault& fault) {
   const auto parts = core::split(target, '/');
   if (parts.size() > 3 || std::any_of(parts.begin(), parts.end(), [](auto part) { return part.empty(); })) {
-    return core::unexpected(core::ErrorCode::kInvalid,
-                            fmt::format("'{}' is no target; write machine, machine/component or "
-                                        "machine/component/sensor",
-                                        target));
+    return invalid(
+        fmt::format("'{}' is no target; write machine, machine/component or machine/component/sensor", target));
   }
   fault.machine = parts[0];
-  if (is_sensor_fault(fault.kind)) {
-    if (parts.size() == 1) {
-      return core::unexpected(core::ErrorCode::kInvalid,
-                              fmt::format("{} befalls a sensor; write {}/component/sensor", to_string(fault.kind),
-                                          target));
-    }
-    fault.sensor = parts.back();
-    if (parts.size() == 3) fault.component = parts[1];
-    return {};
-  }
-  if (parts.size() == 3) {
-    return core::unexpected(core::ErrorCode::kInvalid,
-                            fmt::format("{} befalls a machine or component, not a sensor", to_string(fault.kind)));
-  }
-  if (parts.size() == 2) fault.component = parts[1];
+  if (parts.size() == 1) return {};
+  if (is_sensor_fault(fault.kind) || parts.size() == 3) return read_sensor(target.substr(parts[0].size() + 1), fault);
+  fault.component = parts[1];
   return {};
 }
 
@@ -79,7 +76,9 @@ std::string target_of(const Fault& fault) {
 
 }  // namespace
 
-std::string_view to_string(FaultKind kind) { return kKindNames[static_cast<std::size_t>(kind)]; }
+std::string_view to_string(FaultKind kind) {
+  return kKindNames[static_cast<std::size_t>(kind)];
+}
 
 bool Fault::active(core::DurationNs since_start) const {
   return since_start >= start && (duration == 0 || since_start - start < duration);
@@ -98,9 +97,9 @@ core::Result<Fault> parse_fault(std::string_view text) {
   const auto parts = core::split(text, ':');
   const auto* kind = std::find(kKindNames.begin(), kKindNames.end(), parts[0]);
   if (kind == kKindNames.end()) {
-    return fail({core::ErrorCode::kInvalid, fmt::format("unknown kind '{}'{}; there are {}", parts[0],
-                                                        core::did_you_mean(parts[0], kKindNames),
-                                                        fmt::join(kKindNames, ", "))});
+    return fail({core::ErrorCode::kInvalid,
+                 fmt::format("unknown kind '{}'{}; there are {}", parts[0], core::did_you_mean(parts[0], kKindNames),
+                             fmt::join(kKindNames, ", "))});
   }
   if (parts.size() < 2) {
     return fail({core::ErrorCode::kInvalid, "no target; write for example bearing-wear:pump-1:start=40s"});
@@ -110,6 +109,9 @@ core::Result<Fault> parse_fault(std::string_view text) {
   if (auto status = read_target(parts[1], fault); !status) return fail(status.error());
   for (std::size_t i = 2; i < parts.size(); ++i) {
     if (auto status = read_option(parts[i], fault); !status) return fail(status.error());
+  }
+  if (is_sensor_fault(fault.kind) && fault.sensor.empty()) {
+    return fail(invalid(fmt::format("{} befalls a sensor; write {}/component/sensor", parts[0], parts[1])).error);
   }
   return fault;
 }

@@ -5,7 +5,8 @@
 //   network-loss:*:start=2min:duration=20s
 //
 // The target is machine, machine/component or machine/component/sensor; a network loss names a machine, a connector or
-// '*' for everything. Times count from the simulation's start.
+// '*' for everything. "sensor=flow" behind a machine says the same as machine/flow. Times count from the simulation's
+// start.
 //
 // Threads: value types. Errors: kInvalid, with what is wrong and what would be right.
 #pragma once
@@ -37,8 +38,8 @@ struct Fault {
   std::string component;  // "": the machine as a whole
   std::string sensor;     // only kStuck and kDrift
   core::DurationNs start = 0;
-  core::DurationNs ramp = 5 * core::kSecond;      // until full strength
-  core::DurationNs duration = core::kMinute;      // from start; 0: without end
+  core::DurationNs ramp = 5 * core::kSecond;  // until full strength
+  core::DurationNs duration = core::kMinute;  // from start; 0: without end
 
   [[nodiscard]] bool active(core::DurationNs since_start) const;
   // 0 outside, else up to 1 as the ramp goes.

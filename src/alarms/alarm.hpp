@@ -22,7 +22,9 @@ enum class State : std::uint8_t {
   kReturnedUnacknowledged = 3,  // D: gone again, nobody has seen it
 };
 std::string_view to_string(State state);
-constexpr bool active(State state) { return state == State::kUnacknowledged || state == State::kAcknowledged; }
+constexpr bool active(State state) {
+  return state == State::kUnacknowledged || state == State::kAcknowledged;
+}
 
 // A detector's word about one condition: now in alarm, or back to normal.
 struct Signal {
@@ -32,9 +34,9 @@ struct Signal {
   core::MachineId machine;
   std::string component;
   Priority priority = Priority::kMedium;
-  std::string message;        // for a person: what, where, how far out
-  double value = 0;           // what was judged
-  double limit = 0;           // what it was judged against
+  std::string message;           // for a person: what, where, how far out
+  double value = 0;              // what was judged
+  double limit = 0;              // what it was judged against
   core::TimeNs source_time = 0;  // of the reading that decided
   core::TimeNs received = 0;     // when the platform got that reading
 };
@@ -44,9 +46,9 @@ struct Alarm {
   std::string condition;
   State state = State::kNormal;
   Priority priority = Priority::kMedium;
-  std::string machine;    // name, "" for the platform
+  std::string machine;  // name, "" for the platform
   std::string component;
-  std::string sensor;     // path, "" where none
+  std::string sensor;  // path, "" where none
   std::string message;
   double value = 0;
   double limit = 0;

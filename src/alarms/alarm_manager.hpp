@@ -1,10 +1,14 @@
 // AlarmManager: all alarms of the node, kept through restarts in a journal of their own.
 //
-// Threads: all of it from any thread; a control path, so it locks. Listeners are called in the caller's thread, outside
-// of the lock, in order of version; they must not block and must not call back.
+// Threads: all of it from any thread; a control path, so it locks. Listeners are called in the thread that made the
+// change, before its call returns, outside of the lock, in order of version; they must not block and must not make
+// changes. Errors: a journal that takes no records (disk full, stopped) never holds up an alarm: the change counts, is
+// told, and is written as soon as the journal takes it; millwright_alarms_unsaved counts those that wait. Limits:
+// kClosedMax closed occurrences are kept; the oldest go first. Format: docs/format/alarms.md.
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,9 +25,19 @@ namespace millwright::alarms {
 
 struct Filter {
   std::optional<bool> active;
-  std::string machine;            // "" = all
-  std::uint64_t before_id = 0;    // only older occurrences than this one; 0 = from the newest
+  std::string machine;          // "" = all
+  std::uint64_t before_id = 0;  // only older occurrences than this one; 0 = from the newest
   std::size_t limit = 100;
+};
+
+inline constexpr std::size_t kClosedMax = 10'000;
+inline constexpr std::size_t kLatencyWindow = 10'000;
+
+// From receiving the deciding reading to publishing the alarm, over the last kLatencyWindow raised ones.
+struct Latency {
+  double p50_ms = std::numeric_limits<double>::quiet_NaN();  // NaN: none yet
+  double p99_ms = std::numeric_limits<double>::quiet_NaN();
+  std::uint64_t count = 0;
 };
 
 class AlarmManager {
@@ -36,7 +50,8 @@ class AlarmManager {
   virtual ~AlarmManager() = default;
 
   virtual void add_listener(Listener listener) = 0;
-  // A repeated signal changes nothing. Gives the alarm where something changed.
+  // A repeated signal changes nothing. An alarm that comes back before anybody acknowledged it is the same occurrence,
+  // unacknowledged again. Gives the alarm where something changed.
   virtual std::optional<Alarm> signal(const Signal& signal) = 0;
   // kNotFound, or kConflict where there is nothing to acknowledge.
   virtual core::Result<Alarm> acknowledge(std::uint64_t id, const std::string& by, const std::string& comment) = 0;
@@ -44,6 +59,7 @@ class AlarmManager {
   // Newest first.
   [[nodiscard]] virtual std::vector<Alarm> list(const Filter& filter) const = 0;
   [[nodiscard]] virtual std::size_t active_count() const = 0;
+  [[nodiscard]] virtual Latency latency() const = 0;
 };
 
 }  // namespace millwright::alarms

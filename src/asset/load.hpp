@@ -1,6 +1,10 @@
 // Reads the asset model from the `assets` section of the configuration, with machine types from files of their own.
+// docs/configuration.md describes both.
+//
+// Threads: one at a time, as the document.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -9,10 +13,12 @@
 
 namespace millwright::asset {
 
+inline constexpr std::size_t kSensorsMax = 1'000'000;  // of one node
+
 // Problems (unknown keys, two sensors on one address, a cycle of machine types or components, an unknown connector …)
 // go to the document; the model is then incomplete and not to be used. `connectors` are the names that exist.
 // `type_directories` are searched for `<machine type>.yaml` after `assets.machine_types`' own folders.
 Model load(config::Document& document, config::Section assets, const std::vector<std::string>& connectors,
-           const std::vector<std::string>& type_directories);
+           const std::vector<std::string>& type_directories, std::size_t sensors_max = kSensorsMax);
 
 }  // namespace millwright::asset

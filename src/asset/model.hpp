@@ -49,9 +49,9 @@ struct Sensor {
   std::string component;  // name of the component it measures, "" for the machine itself
   std::string description;
   core::ValueType type = core::ValueType::kFloat64;
-  const Unit* unit = nullptr;             // nullptr: no unit
-  std::optional<Range> range;             // EURange; readings outside are uncertain
-  double rate_hz = 1;                     // nominal
+  const Unit* unit = nullptr;  // nullptr: no unit
+  std::optional<Range> range;  // EURange; readings outside are uncertain
+  double rate_hz = 1;          // nominal
   Calibration calibration;
   SourceAddress source;
   std::map<std::int64_t, std::string> states;  // names of an enumeration's codes (type kState)
@@ -59,8 +59,8 @@ struct Sensor {
 };
 
 struct Component {
-  std::string name;         // "motor"
-  std::string part_of;      // another component of the machine, or ""
+  std::string name;     // "motor"
+  std::string part_of;  // another component of the machine, or ""
   std::string description;
   std::vector<core::SensorId> sensors;
 };
@@ -76,7 +76,8 @@ struct Machine {
   std::string serial_number;
   // enterprise, site, area, line, cell
   std::array<std::string, 5> hierarchy;
-  std::vector<Component> components;   // sensors of the machine itself are in no component
+  std::string time_zone;                // its site's, an IANA name such as "Europe/Paris"; "" = not given
+  std::vector<Component> components;    // sensors of the machine itself are in no component
   std::vector<core::SensorId> sensors;  // all of them
 };
 

@@ -2,14 +2,16 @@
 // ranges and defaults; what nobody asked for by the end is a mistake, answered with the nearest key that exists.
 // All problems of a file are gathered and told at once, each with file, line, column and key.
 //
-//   auto document = config::Document::load(files, "plant.yaml", environment);
+//   auto document = config::Document::load("plant.yaml", config::process_environment());
 //   config::Section api = document->root().section("api");      // missing: an empty section, so defaults apply
 //   const auto port = api.integer("port", {.fallback = 8080, .low = 1, .high = 65535});
 //   api.finish();                                               // unknown keys become problems
-//   if (!document->problems().empty()) …
+//   if (auto status = document->check(); !status) …
 //
 // Environment: MILLWRIGHT_API__PORT=8081 overrides api.port ("__" between levels, "_" for '-' inside one); only scalars
-// outside lists. Threads: one at a time.
+// outside lists. The root's finish() comes last: a variable that names no key asked for by then is a problem.
+// Threads: one at a time. Limits: 16 MiB a file, 64 levels, 4 million values (aliases counted in full), kProblemsMax
+// problems (the rest are counted).
 #pragma once
 
 #include <cstdint>
@@ -41,6 +43,8 @@ struct Problem {
 };
 std::string to_string(const Problem& problem);  // "plant.yaml:12:5: api.prt: unknown key (did you mean 'port'?)"
 
+inline constexpr std::size_t kProblemsMax = 1000;
+
 using Environment = std::map<std::string, std::string>;
 Environment process_environment();  // those that begin with MILLWRIGHT_
 
@@ -69,17 +73,24 @@ struct SizeRule {
   std::uint64_t high = UINT64_MAX;
 };
 
+inline constexpr std::size_t kIncludesMax = 1000;
+
 namespace detail {
-struct State;  // problems, environment and what was read so far; shared by a document's sections
+struct State;  // files, problems, environment and what was read so far; shared by a document's sections
 struct Node;   // a YAML node, kept out of the headers
 }  // namespace detail
 
-// A mapping. A value that is wrong adds a problem and gives the fallback (or zero), so that reading goes on.
+// A mapping; a light handle, and copies are the same section. A value that is wrong adds a problem and gives the
+// fallback (or zero), so that reading goes on. Ask for a section() once: each handle knows only its own keys as read.
 class Section {
  public:
   [[nodiscard]] bool has(std::string_view key);
   // Whether the mapping itself is in the file.
   [[nodiscard]] bool present() const;
+  // For mappings whose keys are names that the user chose: all keys in the file's order, none of them asked for yet.
+  [[nodiscard]] std::vector<std::string> keys() const;
+  // Whether the key's value is itself a mapping, where a short form (a text) is also allowed.
+  [[nodiscard]] bool is_section(std::string_view key) const;
 
   std::string text(std::string_view key, const TextRule& rule = {});
   std::int64_t integer(std::string_view key, const IntegerRule& rule = {});
@@ -88,9 +99,10 @@ class Section {
   core::DurationNs duration(std::string_view key, const DurationRule& rule = {});  // "100ms"
   std::uint64_t bytes(std::string_view key, const SizeRule& rule = {});            // "64MiB", "1GB", 4096
   // One of `names`; gives its index.
-  std::size_t choice(std::string_view key, std::span<const std::string_view> names, std::optional<std::size_t> fallback);
-  std::vector<double> numbers(std::string_view key);      // a list of numbers; absent: empty
-  std::vector<std::string> texts(std::string_view key);   // a list of texts; absent: empty
+  std::size_t choice(std::string_view key, std::span<const std::string_view> names,
+                     std::optional<std::size_t> fallback);
+  std::vector<double> numbers(std::string_view key);     // a list of numbers; absent: empty
+  std::vector<std::string> texts(std::string_view key);  // a list of texts; absent: empty
   // A mapping from integer to text, such as state names; absent: empty.
   std::map<std::int64_t, std::string> names_by_number(std::string_view key);
 
@@ -121,17 +133,20 @@ class Document {
 
   Section root();
   // Another file read under the same problems, such as a machine type; `where` is the key that named it.
+  // Nothing where it cannot be read; the problem is then at `where`. Limit: kIncludesMax files.
   std::optional<Section> include(const std::string& path, Section& where, std::string_view key);
   // The folder of the main file: relative paths in it are meant from there.
   [[nodiscard]] std::string directory() const;
 
+  // For a check between places that no one section holds.
+  void problem(Problem problem);
   [[nodiscard]] const std::vector<Problem>& problems() const;
-  // All problems, a line each, as one error.
+  // All problems, a line each, as one error: by file, line and column.
   [[nodiscard]] core::Status check() const;
 
  private:
+  explicit Document(std::shared_ptr<detail::State> state);
   std::shared_ptr<detail::State> state_;
-  std::shared_ptr<detail::Node> node_;
 };
 
 }  // namespace millwright::config

@@ -1,10 +1,5 @@
 #include "config/yaml_tree.hpp"
 
-#include <fmt/format.h>
-#include <yaml-cpp/eventhandler.h>
-#include <yaml-cpp/exceptions.h>
-#include <yaml-cpp/parser.h>
-
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -13,11 +8,20 @@
 #include <sstream>
 #include <utility>
 
+#include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/parser.h>
+
 namespace millwright::config::detail {
 
 namespace {
 
 constexpr std::size_t kIndexFrom = 16;  // entries of a mapping, from which on an index pays
+
+// A comment without a line's end, put at the end of every file: without it yaml-cpp lets text in quotes run to the last
+// line's end without a word, and all that follows the quote would be lost.
+constexpr std::string_view kEndMark = "#";
 
 using core::ErrorCode;
 
@@ -31,14 +35,20 @@ class Builder final : public YAML::EventHandler {
   }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-    complete(add(mark, NodeKind::kNull, anchor));
+    Node& node = add(mark, NodeKind::kNull, anchor);
+    // yaml-cpp puts a value that is left out at whatever comes next; its key is what a reader looks for. (Nothing tells
+    // "~" in the file from this, so that is put there too.)
+    if (!stack_.empty() && stack_.back().has_key) {
+      node.line = stack_.back().line;
+      node.column = stack_.back().column;
+    }
+    complete(node);
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     Node* target = anchor < anchors_.size() ? anchors_[anchor] : nullptr;
     if (target == nullptr || target->open) throw YAML::ParserException(mark, "an alias to what it is itself part of");
     if (stack_.size() + target->height + 1 > kDepthMax) too_deep(mark);
     complete(*target);
-    if (stack_.empty() ? target->weight > kNodesMax : stack_.back().node->weight > kNodesMax) too_many(mark);
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
@@ -119,6 +129,12 @@ class Builder final : public YAML::EventHandler {
     Frame& frame = stack_.back();
     Node& parent = *frame.node;
     parent.weight += node.weight;
+    if (parent.weight > kNodesMax) {
+      YAML::Mark mark;
+      mark.line = parent.line - 1;
+      mark.column = parent.column - 1;
+      too_many(mark);
+    }
     parent.height = std::max(parent.height, node.height + 1);
     if (parent.kind == NodeKind::kList) {
       parent.items.push_back(&node);
@@ -244,21 +260,24 @@ std::string explain(const std::string& message) {
   }
   if (message == says::END_OF_MAP_FLOW) return "a '{' without its '}', or a ',' missing in it";
   if (message == says::END_OF_SEQ_FLOW) return "a '[' without its ']', or a ',' missing in it";
-  if (message == says::EOF_IN_SCALAR) return "text in quotes that never ends";
+  if (message == says::EOF_IN_SCALAR) return "text in quotes that begins after this never ends";
   if (message == says::UNKNOWN_TOKEN) return "a character that begins no value; put quotes around the text";
   return message;
 }
 
-core::Unexpected syntax_error(const std::string& file, std::string_view yaml, const YAML::Exception& error) {
-  const Spot spot{error.mark.line + 1, error.mark.column + 1};
-  if (const auto tab = find_tab(yaml, spot.line)) {
-    return core::unexpected(ErrorCode::kInvalid,
-                            fmt::format("{}: not valid YAML: a tab in the indentation; use spaces",
-                                        to_string(Place{file, tab->line, tab->column})));
+core::Unexpected syntax_error(const Tree& tree, std::string_view yaml, const YAML::Exception& error) {
+  const std::string& file = tree.file;
+  Spot spot{error.mark.line + 1, error.mark.column + 1};
+  if (error.msg == YAML::ErrorMsg::EOF_IN_SCALAR && !tree.nodes.empty()) {
+    spot = {tree.nodes.back().line, tree.nodes.back().column};  // not the end of the file, which helps nobody
   }
-  return core::unexpected(ErrorCode::kInvalid,
-                          fmt::format("{}: not valid YAML: {}", to_string(Place{file, spot.line, spot.column}),
-                                      explain(error.msg)));
+  if (const auto tab = find_tab(yaml, spot.line)) {
+    return core::unexpected(ErrorCode::kInvalid, fmt::format("{}: not valid YAML: a tab in the indentation; use spaces",
+                                                             to_string(Place{file, tab->line, tab->column})));
+  }
+  return core::unexpected(
+      ErrorCode::kInvalid,
+      fmt::format("{}: not valid YAML: {}", to_string(Place{file, spot.line, spot.column}), explain(error.msg)));
 }
 
 }  // namespace
@@ -276,29 +295,35 @@ std::size_t Node::find(std::string_view key) const {
 core::Result<std::unique_ptr<Tree>> parse_tree(std::string_view yaml, const std::string& file,
                                                std::vector<Problem>& problems) {
   if (yaml.size() > kFileBytesMax) {
-    return core::unexpected(ErrorCode::kInvalid, fmt::format("{}: larger than {} MiB, the limit of a configuration file",
-                                                             file, kFileBytesMax >> 20));
+    return core::unexpected(
+        ErrorCode::kInvalid,
+        fmt::format("{}: larger than {} MiB, the limit of a configuration file", file, kFileBytesMax >> 20));
   }
   if (const auto spot = find_unreadable(yaml)) {
-    return core::unexpected(ErrorCode::kInvalid, fmt::format("{}: a control character or not UTF-8; save the file as UTF-8 text",
-                                                             to_string(Place{file, spot->line, spot->column})));
+    return core::unexpected(ErrorCode::kInvalid,
+                            fmt::format("{}: a control character or not UTF-8; save the file as UTF-8 text",
+                                        to_string(Place{file, spot->line, spot->column})));
   }
   auto tree = std::make_unique<Tree>();
   tree->file = file;
   try {
-    std::istringstream in{std::string(yaml)};
+    std::string text(yaml);
+    if (!text.ends_with('\n')) text += '\n';
+    text += kEndMark;
+    std::istringstream in(text);
     YAML::Parser parser(in);
     Builder builder(*tree, problems);
     while (parser.HandleNextDocument(builder)) {
     }
   } catch (const YAML::Exception& error) {
-    return syntax_error(file, yaml, error);
+    return syntax_error(*tree, yaml, error);
   } catch (const std::exception& error) {
     return core::unexpected(ErrorCode::kInvalid, fmt::format("{}: not valid YAML: {}", file, error.what()));
   }
   if (tree->root != nullptr && tree->root->kind != NodeKind::kMap && tree->root->kind != NodeKind::kNull) {
-    return core::unexpected(ErrorCode::kInvalid, fmt::format("{}: must hold 'key: value' lines at its top level",
-                                                             to_string(Place{file, tree->root->line, tree->root->column})));
+    return core::unexpected(ErrorCode::kInvalid,
+                            fmt::format("{}: must hold 'key: value' lines at its top level",
+                                        to_string(Place{file, tree->root->line, tree->root->column})));
   }
   return tree;
 }

@@ -48,7 +48,8 @@ bool finite(const Block& block) {
       return all_finite<std::uint64_t, 0x7FFF'FFFF'FFFF'FFFFULL, 0x0010'0000'0000'0000ULL>(block.values, block.count);
     case ValueType::kInt64:
     case ValueType::kBool:
-    case ValueType::kState: return true;
+    case ValueType::kState:
+      return true;
   }
   return true;
 }
@@ -67,7 +68,9 @@ constexpr char kMarkedHelp[] = "Readings kept with a bad quality because their v
 
 }  // namespace
 
-std::string_view to_string(Refusal refusal) { return kRefusalNames[static_cast<std::size_t>(refusal)]; }
+std::string_view to_string(Refusal refusal) {
+  return kRefusalNames[static_cast<std::size_t>(refusal)];
+}
 
 Intake::Intake(const ConnectorContext& context, const std::string& connector_name, core::DurationNs future_limit)
     : future_limit_(future_limit),

@@ -5,8 +5,8 @@
 //   intake.inspect(batch, block);
 //
 // Threads: all of it from any thread; one Intake serves all threads of a connector.
-// Metrics: millwright_connector_readings_total{connector}, _marked_bad_total{connector,reason} (kept, made bad here) and
-// _refused_total{connector,reason} (could not be used at all).
+// Metrics: millwright_connector_readings_total{connector}, _marked_bad_total{connector,reason} (kept, made bad here)
+// and _refused_total{connector,reason} (could not be used at all).
 #pragma once
 
 #include <array>

@@ -10,8 +10,8 @@ namespace millwright::core {
 
 }  // namespace millwright::core
 
-#define ASSERT(condition, message)                                                              \
-  do {                                                                                          \
-    if (!(condition)) [[unlikely]]                                                              \
-      ::millwright::core::assert_failed(#condition, (message), __FILE__, __LINE__);             \
+#define ASSERT(condition, message)                                                  \
+  do {                                                                              \
+    if (!(condition)) [[unlikely]]                                                  \
+      ::millwright::core::assert_failed(#condition, (message), __FILE__, __LINE__); \
   } while (false)

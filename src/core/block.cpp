@@ -6,22 +6,32 @@ namespace millwright::core {
 
 std::string_view to_string(ValueType type) {
   switch (type) {
-    case ValueType::kFloat64: return "float64";
-    case ValueType::kFloat32: return "float32";
-    case ValueType::kInt64: return "int64";
-    case ValueType::kBool: return "bool";
-    case ValueType::kState: return "state";
+    case ValueType::kFloat64:
+      return "float64";
+    case ValueType::kFloat32:
+      return "float32";
+    case ValueType::kInt64:
+      return "int64";
+    case ValueType::kBool:
+      return "bool";
+    case ValueType::kState:
+      return "state";
   }
   return "unknown";
 }
 
 double Block::as_double(std::uint32_t i) const {
   switch (type) {
-    case ValueType::kFloat64: return as<double>()[i];
-    case ValueType::kFloat32: return static_cast<double>(as<float>()[i]);
-    case ValueType::kInt64: return static_cast<double>(as<std::int64_t>()[i]);
-    case ValueType::kState: return static_cast<double>(as<std::int32_t>()[i]);
-    case ValueType::kBool: return static_cast<double>(as<std::uint8_t>()[i]);
+    case ValueType::kFloat64:
+      return as<double>()[i];
+    case ValueType::kFloat32:
+      return static_cast<double>(as<float>()[i]);
+    case ValueType::kInt64:
+      return static_cast<double>(as<std::int64_t>()[i]);
+    case ValueType::kState:
+      return static_cast<double>(as<std::int32_t>()[i]);
+    case ValueType::kBool:
+      return static_cast<double>(as<std::uint8_t>()[i]);
   }
   return 0;
 }

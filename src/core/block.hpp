@@ -2,9 +2,9 @@
 // BlockBatch: the blocks that arrived together, with the memory they point into and their identity.
 //
 // Threads: a batch has one owner at a time and is handed on by unique_ptr; nothing in it is shared.
-// Shapes: `count` values of width(type) bytes each, in `values`; times are start + i * period, or explicit where `times`
-// is set; quality is runs that together cover `count`.
-// Limits: kMaxBlockReadings readings a block (a connector splits longer ones).
+// Shapes: `count` values of width(type) bytes each, in `values`; times are start + i * period, or explicit where
+// `times` is set; quality is runs that together cover `count`. Limits: kMaxBlockReadings readings a block (a connector
+// splits longer ones).
 #pragma once
 
 #include <cstddef>
@@ -37,10 +37,13 @@ inline constexpr std::uint8_t kValueTypeCount = 5;
 constexpr std::size_t width(ValueType type) {
   switch (type) {
     case ValueType::kFloat64:
-    case ValueType::kInt64: return 8;
+    case ValueType::kInt64:
+      return 8;
     case ValueType::kFloat32:
-    case ValueType::kState: return 4;
-    case ValueType::kBool: return 1;
+    case ValueType::kState:
+      return 4;
+    case ValueType::kBool:
+      return 1;
   }
   return 0;
 }
@@ -87,7 +90,8 @@ struct BatchIdentity {
 };
 
 // Told once everything that came with one (source, epoch, sequence) is durable, or was a duplicate of what is.
-// `settle` is called once per batch that carries the receipt, from the group-commit thread or a shard; it must not block.
+// `settle` is called once per batch that carries the receipt, from the group-commit thread or a shard; it must not
+// block.
 class Receipt {
  public:
   virtual ~Receipt() = default;

@@ -40,7 +40,8 @@ class BoundedQueue {
   bool push(T& item) {
     while (!try_push(item)) {
       if (closed_.load(std::memory_order_acquire)) return false;
-      sleep_until(producers_waiting_, [&] { return size() <= mask_; }, std::chrono::milliseconds(100));
+      sleep_until(
+          producers_waiting_, [&] { return size() <= mask_; }, std::chrono::milliseconds(100));
     }
     return true;
   }
@@ -55,7 +56,8 @@ class BoundedQueue {
   std::optional<T> pop(std::chrono::nanoseconds timeout) {
     if (auto item = try_pop()) return item;
     if (!closed_.load(std::memory_order_acquire)) {
-      sleep_until(consumers_waiting_, [&] { return size() != 0; }, timeout);
+      sleep_until(
+          consumers_waiting_, [&] { return size() != 0; }, timeout);
     }
     return try_pop();
   }

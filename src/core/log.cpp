@@ -3,7 +3,6 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
-
 #include "core/mutex.hpp"
 #include "core/time.hpp"
 
@@ -18,8 +17,8 @@ class JsonFormatter final : public spdlog::formatter {
   void format(const spdlog::details::log_msg& msg, spdlog::memory_buf_t& out) override {
     const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(msg.time.time_since_epoch()).count();
     const auto level = spdlog::level::to_string_view(msg.level);
-    fmt::format_to(std::back_inserter(out), R"({{"time":"{}","level":"{}","part":"{}","message":")",
-                   format_time(ns), std::string_view(level.data(), level.size()),
+    fmt::format_to(std::back_inserter(out), R"({{"time":"{}","level":"{}","part":"{}","message":")", format_time(ns),
+                   std::string_view(level.data(), level.size()),
                    std::string_view(msg.logger_name.data(), msg.logger_name.size()));
     for (const char c : msg.payload) {
       if (c == '"' || c == '\\') {

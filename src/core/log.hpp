@@ -1,4 +1,5 @@
-// Logs: spdlog, one named logger per part of the system, to standard error. `--log-format json` gives one object a line.
+// Logs: spdlog, one named logger per part of the system, to standard error. `--log-format json` gives one object a
+// line.
 #pragma once
 
 #include <memory>

@@ -21,6 +21,8 @@ Histogram& Metrics::histogram(const std::string& name, const std::string& help, 
   return prometheus::BuildHistogram().Name(name).Help(help).Register(*registry_).Add(labels, bounds);
 }
 
-std::string Metrics::text() const { return prometheus::TextSerializer().Serialize(registry_->Collect()); }
+std::string Metrics::text() const {
+  return prometheus::TextSerializer().Serialize(registry_->Collect());
+}
 
 }  // namespace millwright::core

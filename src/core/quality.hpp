@@ -17,20 +17,22 @@ struct Quality {
   // The classic OPC DA quality byte, for readers that know nothing else.
   [[nodiscard]] constexpr std::uint8_t legacy() const { return is_good() ? 192 : is_uncertain() ? 68 : 0; }
   // The worse of the two by severity; of two alike, this one.
-  [[nodiscard]] constexpr Quality worse(Quality other) const { return (other.code >> 30) > (code >> 30) ? other : *this; }
+  [[nodiscard]] constexpr Quality worse(Quality other) const {
+    return (other.code >> 30) > (code >> 30) ? other : *this;
+  }
 };
 
 // Standard codes (OPC 10000-6, Annex A) that the platform itself gives.
 inline constexpr Quality kGood{0x00000000};
 inline constexpr Quality kUncertain{0x40000000};
-inline constexpr Quality kUncertainLastUsable{0x40900000};       // UncertainLastUsableValue
-inline constexpr Quality kUncertainEuExceeded{0x40940000};       // UncertainEngineeringUnitsExceeded: outside its range
+inline constexpr Quality kUncertainLastUsable{0x40900000};  // UncertainLastUsableValue
+inline constexpr Quality kUncertainEuExceeded{0x40940000};  // UncertainEngineeringUnitsExceeded: outside its range
 inline constexpr Quality kBad{0x80000000};
 inline constexpr Quality kBadWaitingForInitialData{0x80320000};  // nothing received yet
 inline constexpr Quality kBadNotConnected{0x808A0000};
-inline constexpr Quality kBadNoCommunication{0x80310000};        // was connected, is not now
-inline constexpr Quality kBadSensorFailure{0x808C0000};          // NaN or infinity from the source
-inline constexpr Quality kBadInvalidTimestamp{0x80230000};       // time in the far future
+inline constexpr Quality kBadNoCommunication{0x80310000};   // was connected, is not now
+inline constexpr Quality kBadSensorFailure{0x808C0000};     // NaN or infinity from the source
+inline constexpr Quality kBadInvalidTimestamp{0x80230000};  // time in the far future
 inline constexpr Quality kBadTypeMismatch{0x80740000};
 inline constexpr Quality kBadNodeIdUnknown{0x80340000};
 

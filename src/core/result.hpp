@@ -34,22 +34,24 @@ struct Error {
   std::string message;
 
   // The same error, seen from one caller further out: "opening history: <message>".
-  [[nodiscard]] Error within(std::string_view context) const {
-    return {code, std::string(context) + ": " + message};
-  }
+  [[nodiscard]] Error within(std::string_view context) const { return {code, std::string(context) + ": " + message}; }
 };
 
 // What a failed function returns: `return unexpected(ErrorCode::kIo, "…")`.
 struct Unexpected {
   Error error;
 };
-inline Unexpected unexpected(Error error) { return {std::move(error)}; }
-inline Unexpected unexpected(ErrorCode code, std::string message) { return {{code, std::move(message)}}; }
+inline Unexpected unexpected(Error error) {
+  return {std::move(error)};
+}
+inline Unexpected unexpected(ErrorCode code, std::string message) {
+  return {{code, std::move(message)}};
+}
 
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}        // NOLINT: implicit by design
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}             // NOLINT: implicit by design
   Result(Unexpected bad) : state_(std::in_place_index<1>, std::move(bad.error)) {}  // NOLINT: implicit by design
 
   [[nodiscard]] bool has_value() const { return state_.index() == 0; }

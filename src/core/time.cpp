@@ -1,11 +1,11 @@
 #include "core/time.hpp"
 
-#include <fmt/format.h>
-
 #include <array>
 #include <chrono>
 #include <cmath>
 #include <limits>
+
+#include <fmt/format.h>
 
 #include "core/text.hpp"
 
@@ -25,7 +25,8 @@ constexpr std::array<Unit, 7> kUnits{{{"ns", 1},
                                       {"d", 24 * kHour}}};
 
 Unexpected bad_time(std::string_view text) {
-  return unexpected(ErrorCode::kInvalid, fmt::format("'{}' is not a time; write it like 2026-11-21T08:15:30.250Z", text));
+  return unexpected(ErrorCode::kInvalid,
+                    fmt::format("'{}' is not a time; write it like 2026-11-21T08:15:30.250Z", text));
 }
 
 // Reads exactly `digits` digits from the front, or fails.

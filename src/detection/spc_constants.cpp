@@ -15,7 +15,9 @@ namespace {
 core::Mutex mutex;
 std::map<std::uint32_t, RangeConstants> known GUARDED_BY(mutex);
 
-double normal_cdf(double x) { return 0.5 * std::erfc(-x / std::numbers::sqrt2); }
+double normal_cdf(double x) {
+  return 0.5 * std::erfc(-x / std::numbers::sqrt2);
+}
 
 struct Moments {
   double mean = 0;

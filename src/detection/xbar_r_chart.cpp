@@ -28,7 +28,9 @@ void XbarRChart::Spread::add(double x, std::uint32_t count_now) {
   max = std::max(max, x);
 }
 
-double XbarRChart::Spread::deviation(std::uint32_t n) const { return n > 1 ? std::sqrt(m2 / (n - 1)) : 0; }
+double XbarRChart::Spread::deviation(std::uint32_t n) const {
+  return n > 1 ? std::sqrt(m2 / (n - 1)) : 0;
+}
 
 template <typename T>
 std::optional<SpcEvent> XbarRChart::add(const XbarROptions& options, std::span<const T> values, TimeNs start,
@@ -59,7 +61,8 @@ std::optional<SpcEvent> XbarRChart::add(const XbarROptions& options, std::span<c
   return changed;
 }
 template std::optional<SpcEvent> XbarRChart::add(const XbarROptions&, std::span<const float>, TimeNs, core::DurationNs);
-template std::optional<SpcEvent> XbarRChart::add(const XbarROptions&, std::span<const double>, TimeNs, core::DurationNs);
+template std::optional<SpcEvent> XbarRChart::add(const XbarROptions&, std::span<const double>, TimeNs,
+                                                 core::DurationNs);
 
 std::optional<SpcEvent> XbarRChart::add_one(const XbarROptions& options, double value, TimeNs time) {
   return add<double>(options, std::span<const double>(&value, 1), time, 0);

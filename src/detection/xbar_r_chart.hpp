@@ -2,9 +2,9 @@
 // learnt from a training window (phase I) and then frozen (phase II).
 //
 // Subgroups are n consecutive good readings. The classical limits, centre ± A2·R̄ and D3·R̄ … D4·R̄, suppose readings
-// that are independent within and between subgroups; machine signals are neither, so a limit is never narrower than what
-// the training window itself shows (its subgroups' spread and extremes), nor than `floor`, the smallest change that
-// matters. An alarm needs `raise_count` of the last `raise_window` subgroups outside, and returns to normal after
+// that are independent within and between subgroups; machine signals are neither, so a limit is never narrower than
+// what the training window itself shows (its subgroups' spread and extremes), nor than `floor`, the smallest change
+// that matters. An alarm needs `raise_count` of the last `raise_window` subgroups outside, and returns to normal after
 // `clear_after` without one outside.
 //
 // Threads: one owner. Units: values in the sensor's, times in source time, ns. Plain data: 100,000 of them are usual.
@@ -44,9 +44,9 @@ enum class Chart : std::uint8_t { kMean, kRange };
 struct SpcEvent {
   bool in_alarm = false;
   Chart chart = Chart::kMean;
-  double value = 0;        // the subgroup's mean or range that decided
-  double limit = 0;        // the limit that it is judged against
-  core::TimeNs time = 0;   // of the subgroup's last reading
+  double value = 0;       // the subgroup's mean or range that decided
+  double limit = 0;       // the limit that it is judged against
+  core::TimeNs time = 0;  // of the subgroup's last reading
 };
 
 class XbarRChart {

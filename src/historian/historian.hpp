@@ -25,9 +25,9 @@
 namespace millwright::historian {
 
 struct HistorianOptions {
-  std::string directory;                                   // <data_dir>/history
-  core::DurationNs raw_retention = 72 * core::kHour;       // age of a journal segment; 0 = for ever
-  std::uint64_t disk_quota_bytes = 20ULL << 30;            // 0 = none
+  std::string directory;                              // <data_dir>/history
+  core::DurationNs raw_retention = 72 * core::kHour;  // age of a journal segment; 0 = for ever
+  std::uint64_t disk_quota_bytes = 20ULL << 30;       // 0 = none
   journal::Options journal;
 };
 // Reads the `historian` section (directory comes from the node).
@@ -70,26 +70,31 @@ class Historian {
   // Adds the journals to the node's group commit.
   virtual void join(journal::GroupCommit& commit) = 0;
 
+  // Before the pipeline is stopped: from now on a full disk holds no shard back; what does not fit is lost and counted.
+  virtual void stop_waiting() = 0;
+
   // Where a source stood when the process started, for a shard's duplicate filter.
   [[nodiscard]] virtual pipeline::LanePosition recovered(core::SourceId source, std::size_t shard) const = 0;
   // Where a source stands now, durably, in all shards: what a reconnecting sender need not send again.
   [[nodiscard]] virtual pipeline::LanePosition durable(core::SourceId source) const = 0;
 
   // In order of time, each reading once, at most `limit` (1 to 10 million). Where there is more, `next` is set to the
-  // time to go on from, else to nothing; an answer never ends between two readings of one time.
+  // time to go on from, else to nothing; an answer never ends between two readings of one time, so it is longer where
+  // more than `limit` different readings have the same one. What is committed only: up to 0.2 s behind the live table.
   virtual core::Result<std::vector<Reading>> raw(core::SensorId sensor, Range range, std::size_t limit,
                                                  std::optional<core::TimeNs>* next) const = 0;
   // Intervals with at least one reading, in order. `width` e.g. 1 s, 1 min, 1 h.
   virtual core::Result<std::vector<Aggregate>> aggregates(core::SensorId sensor, Range range, core::DurationNs width,
-                                                          std::size_t limit, std::optional<core::TimeNs>* next) const = 0;
+                                                          std::size_t limit,
+                                                          std::optional<core::TimeNs>* next) const = 0;
 
   // Deletes what retention and quota no longer allow. Called every minute or so by the owner.
   virtual void enforce_retention() = 0;
 
   struct Stats {
-    std::uint64_t readings = 0;   // recorded since the process started
-    std::uint64_t bytes = 0;      // appended for them
-    std::uint64_t disk_bytes = 0; // all journals
+    std::uint64_t readings = 0;    // recorded since the process started
+    std::uint64_t bytes = 0;       // appended for them
+    std::uint64_t disk_bytes = 0;  // all journals
     bool disk_full = false;
   };
   [[nodiscard]] virtual Stats stats() const = 0;

@@ -15,6 +15,8 @@ core::TimeNs RealClock::monotonic() const {
       .count();
 }
 
-void RealClock::sleep(core::DurationNs duration) { std::this_thread::sleep_for(std::chrono::nanoseconds(duration)); }
+void RealClock::sleep(core::DurationNs duration) {
+  std::this_thread::sleep_for(std::chrono::nanoseconds(duration));
+}
 
 }  // namespace millwright::io

@@ -1,5 +1,11 @@
 #include "io/network.hpp"
 
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <system_error>
+
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -10,12 +16,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cerrno>
-#include <chrono>
-#include <cstring>
-#include <system_error>
-
 namespace millwright::io {
 namespace {
 
@@ -24,7 +24,9 @@ using core::ErrorCode;
 using core::unexpected;
 using std::chrono::steady_clock;
 
-std::string reason(int error) { return std::generic_category().message(error); }
+std::string reason(int error) {
+  return std::generic_category().message(error);
+}
 
 class Deadline {
  public:
@@ -78,7 +80,8 @@ class RealStream final : public Stream {
       if (n == 0) return unexpected(ErrorCode::kClosed, peer_ + " closed the connection");
       if (errno == EINTR) continue;
       if (errno != EAGAIN && errno != EWOULDBLOCK) return failed("reading from");
-      if (auto ready = socket_.wait(POLLIN, deadline, "reading from " + peer_); !ready) return unexpected(ready.error());
+      if (auto ready = socket_.wait(POLLIN, deadline, "reading from " + peer_); !ready)
+        return unexpected(ready.error());
     }
   }
 
@@ -123,7 +126,8 @@ core::Result<Resolved> resolve(const Address& address, int flags) {
   addrinfo* list = nullptr;
   const int error = ::getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &hints, &list);
   if (error != 0) {
-    return unexpected(ErrorCode::kUnavailable, fmt::format("cannot resolve {}: {}", address.host, ::gai_strerror(error)));
+    return unexpected(ErrorCode::kUnavailable,
+                      fmt::format("cannot resolve {}: {}", address.host, ::gai_strerror(error)));
   }
   Resolved resolved;
   resolved.size = list->ai_addrlen;
@@ -169,7 +173,9 @@ class RealListener final : public Listener {
 
 }  // namespace
 
-std::string to_string(const Address& address) { return fmt::format("{}:{}", address.host, address.port); }
+std::string to_string(const Address& address) {
+  return fmt::format("{}:{}", address.host, address.port);
+}
 
 core::Result<std::unique_ptr<Listener>> RealNetwork::listen(const Address& address) {
   const auto resolved = resolve(address, AI_PASSIVE);

@@ -1,9 +1,9 @@
 #include "io/random.hpp"
 
-#include <sys/random.h>
-
 #include <bit>
 #include <cmath>
+
+#include <sys/random.h>
 
 #include "core/assert.hpp"
 
@@ -36,7 +36,9 @@ std::uint64_t Random::below(std::uint64_t bound) {
   return next() % bound;  // the bias is below 2^-32 for any bound that is used here
 }
 
-double Random::uniform() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
+double Random::uniform() {
+  return static_cast<double>(next() >> 11) * 0x1.0p-53;
+}
 
 // Marsaglia's polar method gives two at a time.
 double Random::normal() {

@@ -1,9 +1,9 @@
 #include "io/sim_disk.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstring>
+
+#include <fmt/format.h>
 
 namespace millwright::io {
 
@@ -92,8 +92,7 @@ core::Result<std::unique_ptr<File>> SimDisk::open(const std::string& path, OpenM
   } else if (found == names_.end()) {
     return core::unexpected(ErrorCode::kNotFound, "cannot open " + path + ": No such file or directory");
   }
-  return std::unique_ptr<File>(
-      std::make_unique<SimFile>(*this, found->second, path, mode != OpenMode::kRead, life_));
+  return std::unique_ptr<File>(std::make_unique<SimFile>(*this, found->second, path, mode != OpenMode::kRead, life_));
 }
 
 core::Result<std::vector<std::string>> SimDisk::list(const std::string& directory) {
@@ -108,7 +107,9 @@ core::Result<std::vector<std::string>> SimDisk::list(const std::string& director
   return found;
 }
 
-core::Status SimDisk::make_directories(const std::string&) { return {}; }
+core::Status SimDisk::make_directories(const std::string&) {
+  return {};
+}
 
 core::Status SimDisk::rename(const std::string& from, const std::string& to) {
   MutexLock lock(mutex_);

@@ -57,7 +57,8 @@ class SimStream final : public Stream {
     Pipe& pipe = server_ ? connection_->to_server : connection_->to_client;
     while (pipe.bytes.empty() || state_->silent) {
       if (pipe.closed && !state_->silent) return unexpected(ErrorCode::kClosed, peer() + " closed the connection");
-      if (steady_clock::now() >= until) return unexpected(ErrorCode::kTimeout, "reading from " + peer() + ": timed out");
+      if (steady_clock::now() >= until)
+        return unexpected(ErrorCode::kTimeout, "reading from " + peer() + ": timed out");
       state_->changed.wait_for(state_->mutex, until - steady_clock::now());
     }
     const std::size_t n = std::min(out.size(), pipe.bytes.size());
@@ -74,7 +75,8 @@ class SimStream final : public Stream {
     while (!bytes.empty()) {
       if (pipe.closed) return unexpected(ErrorCode::kClosed, peer() + " closed the connection");
       if (pipe.bytes.size() >= kPipeBytes) {
-        if (steady_clock::now() >= until) return unexpected(ErrorCode::kTimeout, "writing to " + peer() + ": timed out");
+        if (steady_clock::now() >= until)
+          return unexpected(ErrorCode::kTimeout, "writing to " + peer() + ": timed out");
         state_->changed.wait_for(state_->mutex, until - steady_clock::now());
         continue;
       }

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -29,6 +30,7 @@ class GroupCommit {
     Journal* journal;
     std::function<void(Sequence)> on_durable;
     Sequence told = 0;
+    std::string error;  // as last logged; empty: none
   };
   void run();
   void commit_all();

@@ -4,7 +4,8 @@
 //   append() frames a record into memory; commit() writes and syncs all that was appended and is what makes it durable.
 //   A GroupCommit (group_commit.hpp) calls commit() for many journals every 100 ms.
 //
-// Threads: append() by one thread; commit() by one other; durable(), read() and segments() from any.
+// Threads: append() by one thread, which never waits for the disk; commit() by one other; all the rest from any.
+// Destroying a journal does not commit: what was appended and not committed is gone, as in a crash.
 // Errors: append() fails with kFull while the disk is full and the buffer is at its limit (back-pressure: try again),
 // kIo for good after the journal has stopped. Limits: a record has at most kMaxRecordBytes.
 #pragma once
@@ -63,6 +64,14 @@ struct Record {
   std::uint64_t segment = 0;           // first sequence of its segment: which file
   std::uint64_t offset = 0;            // of its first frame in that file
 };
+// What kDropOldest dropped, as a record of type 0 in the journal itself. Visitors get these too.
+struct Gap {
+  Sequence first = 0;
+  Sequence last = 0;
+  core::TimeNs dropped = 0;
+};
+std::optional<Gap> decode_gap(const Record& record);
+
 // False stops the reading.
 using Visitor = std::function<bool(const Record&)>;
 
@@ -99,7 +108,8 @@ class Journal {
   // Reads one segment from a record's offset on (0: its start) to its end.
   virtual core::Status read_segment(std::uint64_t segment, std::uint64_t offset, const Visitor& visitor) const = 0;
   [[nodiscard]] virtual std::vector<SegmentInfo> segments() const = 0;
-  // Removes the oldest closed segment, as retention asks. kNotFound where none is closed.
+  // Removes the oldest closed segment, as retention asks. kNotFound where none is closed, or where it is the only
+  // one: the newest file holds the sequence's place.
   virtual core::Status drop_oldest() = 0;
   // Bytes on disk.
   [[nodiscard]] virtual std::uint64_t bytes() const = 0;

@@ -21,7 +21,8 @@ void mark_outside(BlockBatch& batch, Block& block, double low, double high) {
   const std::span<const T> values = block.as<T>();
   unsigned outside = 0;
   for (const T value : values) {
-    outside |= static_cast<unsigned>(static_cast<double>(value) < low) | static_cast<unsigned>(static_cast<double>(value) > high);
+    outside |= static_cast<unsigned>(static_cast<double>(value) < low) |
+               static_cast<unsigned>(static_cast<double>(value) > high);
   }
   if (outside == 0) return;
   batch.mark(block, core::kUncertainEuExceeded, [&](std::uint32_t i) {

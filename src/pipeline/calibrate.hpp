@@ -10,8 +10,8 @@
 namespace millwright::pipeline {
 
 struct SensorScale {
-  std::vector<double> coefficients;                 // c0 + c1 x + c2 x² …; empty: as it comes
-  std::optional<std::pair<double, double>> range;   // low, high; readings outside become kUncertainEuExceeded
+  std::vector<double> coefficients;                // c0 + c1 x + c2 x² …; empty: as it comes
+  std::optional<std::pair<double, double>> range;  // low, high; readings outside become kUncertainEuExceeded
 };
 
 // Floats only: counts and states are never scaled. float32 is computed in double and rounded once.

@@ -41,11 +41,16 @@ void accumulate(Rollup& rollup, std::span<const T> values) {
 
 void accumulate(Rollup& rollup, const Block& block, std::uint32_t from, std::uint32_t to) {
   switch (block.type) {
-    case core::ValueType::kFloat64: return accumulate<double>(rollup, block.as<double>().subspan(from, to - from));
-    case core::ValueType::kFloat32: return accumulate<float>(rollup, block.as<float>().subspan(from, to - from));
-    case core::ValueType::kInt64: return accumulate<std::int64_t>(rollup, block.as<std::int64_t>().subspan(from, to - from));
-    case core::ValueType::kState: return accumulate<std::int32_t>(rollup, block.as<std::int32_t>().subspan(from, to - from));
-    case core::ValueType::kBool: return accumulate<std::uint8_t>(rollup, block.as<std::uint8_t>().subspan(from, to - from));
+    case core::ValueType::kFloat64:
+      return accumulate<double>(rollup, block.as<double>().subspan(from, to - from));
+    case core::ValueType::kFloat32:
+      return accumulate<float>(rollup, block.as<float>().subspan(from, to - from));
+    case core::ValueType::kInt64:
+      return accumulate<std::int64_t>(rollup, block.as<std::int64_t>().subspan(from, to - from));
+    case core::ValueType::kState:
+      return accumulate<std::int32_t>(rollup, block.as<std::int32_t>().subspan(from, to - from));
+    case core::ValueType::kBool:
+      return accumulate<std::uint8_t>(rollup, block.as<std::uint8_t>().subspan(from, to - from));
   }
 }
 

@@ -23,7 +23,7 @@ class LiveStage final : public Stage {
   void close_second(std::uint32_t sensor);
 
   LiveTable& live_;
-  std::vector<Rollup> open_;  // by sensor: the second being filled
+  std::vector<Rollup> open_;            // by sensor: the second being filled
   std::vector<std::uint32_t> touched_;  // sensors with an open second
 };
 

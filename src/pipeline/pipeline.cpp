@@ -77,7 +77,9 @@ Pipeline::Pipeline(PipelineOptions options, std::span<const core::MachineId> mac
   }
 }
 
-Pipeline::~Pipeline() { stop(); }
+Pipeline::~Pipeline() {
+  stop();
+}
 
 void Pipeline::add_stage(std::size_t shard, std::unique_ptr<Stage> stage) {
   ASSERT(!shards_.at(shard)->thread.joinable(), "stages are added before the start");
@@ -144,7 +146,8 @@ std::uint64_t Inlet::pending() const {
 }
 
 bool Inlet::submit(std::uint64_t epoch, std::uint64_t sequence, std::shared_ptr<core::Receipt> receipt) {
-  const auto parts = std::count_if(batches_.begin(), batches_.end(), [](const auto& batch) { return batch != nullptr; });
+  const auto parts =
+      std::count_if(batches_.begin(), batches_.end(), [](const auto& batch) { return batch != nullptr; });
   if (parts == 0) {
     if (receipt) receipt->settle();
     return !pipeline_.shards_.front()->ring.closed();

@@ -39,7 +39,7 @@ class Sources {
 
 struct PipelineOptions {
   std::size_t shards = 1;
-  std::size_t ring_batches = 1024;  // capacity of each shard's ring, a power of two
+  std::size_t ring_batches = 128;  // capacity of each shard's ring, a power of two
 };
 
 class Pipeline {

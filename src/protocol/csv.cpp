@@ -1,11 +1,11 @@
 #include "protocol/csv.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <unordered_map>
+
+#include <fmt/format.h>
 
 #include "core/text.hpp"
 
@@ -22,7 +22,9 @@ std::string shown(std::string_view text) {
   return text.size() <= kLongest ? std::string(text) : std::string(text.substr(0, kLongest)) + "…";
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 bool equals_ignoring_case(std::string_view text, std::string_view lower) {
   return text.size() == lower.size() && std::equal(text.begin(), text.end(), lower.begin(), [](char a, char b) {
@@ -30,13 +32,17 @@ bool equals_ignoring_case(std::string_view text, std::string_view lower) {
          });
 }
 
-bool looks_like_date(std::string_view text) { return text.size() >= 5 && is_digit(text[0]) && text[4] == '-'; }
+bool looks_like_date(std::string_view text) {
+  return text.size() >= 5 && is_digit(text[0]) && text[4] == '-';
+}
 
 core::Result<TimeNs> parse_time_field(std::string_view text) {
   return looks_like_date(text) ? core::parse_time(text) : parse_seconds(text);
 }
 
-bool blank(std::string_view record) { return record.find_first_not_of(" \t\r") == std::string_view::npos; }
+bool blank(std::string_view record) {
+  return record.find_first_not_of(" \t\r") == std::string_view::npos;
+}
 
 // A decimal number as its digits and the place of the point: value = 0.d1d2d3… * 10^point.
 struct Decimal {
@@ -90,7 +96,7 @@ core::Result<TimeNs> parse_seconds(std::string_view whole) {
   // Nanoseconds: the point moves nine places; what is right of it rounds.
   const int whole_digits = number.point + 9;
   if (whole_digits > 19) return bad(kFar);
-  unsigned __int128 magnitude = 0;
+  std::uint64_t magnitude = 0;
   for (int i = 0; i < whole_digits; ++i) {
     const auto at = static_cast<std::size_t>(i);
     magnitude = magnitude * 10 + (at < number.digits.size() ? static_cast<unsigned>(number.digits[at] - '0') : 0U);
@@ -98,7 +104,7 @@ core::Result<TimeNs> parse_seconds(std::string_view whole) {
   const bool half = whole_digits >= 0 && static_cast<std::size_t>(whole_digits) < number.digits.size() &&
                     number.digits[static_cast<std::size_t>(whole_digits)] >= '5';
   magnitude += half ? 1 : 0;
-  if (magnitude > static_cast<unsigned __int128>(std::numeric_limits<TimeNs>::max())) return bad(kFar);
+  if (magnitude > static_cast<std::uint64_t>(std::numeric_limits<TimeNs>::max())) return bad(kFar);
   const auto time = static_cast<TimeNs>(magnitude);
   return number.negative ? -time : time;
 }
@@ -115,11 +121,13 @@ void CsvReader::feed(std::string_view text) {
   buffer_.append(text);
 }
 
-void CsvReader::finish() { finished_ = true; }
+void CsvReader::finish() {
+  finished_ = true;
+}
 
 CsvReader::Next CsvReader::complain(Next kind, std::size_t column, const std::string& message) {
-  const std::string place =
-      column == 0 ? fmt::format("{}:{}", name_, lines_ + 1) : fmt::format("{}:{}: column {}", name_, lines_ + 1, column);
+  const std::string place = column == 0 ? fmt::format("{}:{}", name_, lines_ + 1)
+                                        : fmt::format("{}:{}: column {}", name_, lines_ + 1, column);
   problem_ = {ErrorCode::kInvalid, place + ": " + message};
   failed_ = failed_ || kind == Next::kFailed;
   return kind;
@@ -154,7 +162,9 @@ CsvReader::Record CsvReader::next_record(std::string_view& record) {
       case Scan::kQuoted:
         if (c == '"') state_ = Scan::kQuoteInQuoted;
         break;
-      case Scan::kQuoteInQuoted: state_ = c == '"' ? Scan::kQuoted : separates ? Scan::kFieldStart : Scan::kPlain; break;
+      case Scan::kQuoteInQuoted:
+        state_ = c == '"' ? Scan::kQuoted : separates ? Scan::kFieldStart : Scan::kPlain;
+        break;
     }
   }
   if (scan_ - begin_ > kRowBytesMax) return Record::kTooLong;
@@ -177,22 +187,166 @@ CsvReader::Next CsvReader::next(CsvRow& row) {
     }
   }
   for (;;) {
-    lines_ += record_lines_;
-    record_lines_ = 0;
     std::string_view record;
-    switch (next_record(record)) {
-      case Record::kMore:
-        lines_ -= 0;
-        return Next::kMore;
-      case Record::kEnd:
-        if (header_read_) return Next::kEnd;
-        return complain(Next::kFailed, 0, "there is no header; the first line names the columns, the time first");
-      case Record::kTooLong:
-        return complain(Next::kFailed, 0,
-                        fmt::format("the row is longer than {} bytes; is a quote left open?", kRowBytesMax));
-      case Record::kWhole: break;
+    const Record got = next_record(record);
+    lines_ = lines_done_;
+    if (got == Record::kMore) return Next::kMore;
+    if (got == Record::kEnd) {
+      if (header_read_) return Next::kEnd;
+      return complain(Next::kFailed, 0, "there is no header; the first line names the columns, the time first");
     }
+    if (got == Record::kTooLong) {
+      return complain(Next::kFailed, 0,
+                      fmt::format("the row is longer than {} bytes; is a quote left open?", kRowBytesMax));
+    }
+    lines_done_ += record_lines_;
+    record_lines_ = 0;
     if (blank(record)) continue;
-    return header_read_ ? read_row(record, row) : read_header(record);
+    if (header_read_) return read_row(record, row);
+    if (!read_header(record)) return Next::kFailed;
   }
 }
+
+// Fills fields_ from a record. False where quotes are wrong; problem_ is then set.
+bool CsvReader::split(std::string_view record) {
+  fields_.clear();
+  unquoted_.clear();
+  if (record.ends_with('\r')) record.remove_suffix(1);
+  for (;;) {
+    const std::size_t first = std::min(record.find_first_not_of(' '), record.size());
+    if (first < record.size() && record[first] == '"') {
+      std::string text;
+      std::size_t i = first + 1;
+      for (; i < record.size(); ++i) {
+        if (record[i] != '"') {
+          text.push_back(record[i]);
+        } else if (i + 1 < record.size() && record[i + 1] == '"') {
+          text.push_back(record[i++]);
+        } else {
+          break;
+        }
+      }
+      const std::size_t column = fields_.size() + 1;
+      if (i == record.size()) {
+        complain(Next::kBadRow, column, "the quote is not closed");
+        return false;
+      }
+      const std::size_t end = std::min(record.find(separator_, i), record.size());
+      if (!blank(record.substr(i + 1, end - i - 1))) {
+        complain(Next::kBadRow, column,
+                 fmt::format("'{}' after the closing quote; write a quote inside quotes twice",
+                             shown(record.substr(i + 1, end - i - 1))));
+        return false;
+      }
+      fields_.push_back(unquoted_.emplace_back(std::move(text)));
+      if (end == record.size()) return true;
+      record.remove_prefix(end + 1);
+      continue;
+    }
+    const std::size_t end = record.find(separator_);
+    fields_.push_back(core::trim(record.substr(0, end)));
+    if (end == std::string_view::npos) return true;
+    record.remove_prefix(end + 1);
+  }
+}
+
+namespace {
+
+// The separator that occurs more often outside quotes; ',' where neither does.
+char separator_of(std::string_view header) {
+  std::size_t commas = 0;
+  std::size_t semicolons = 0;
+  bool quoted = false;
+  for (const char c : header) {
+    if (c == '"') quoted = !quoted;
+    if (quoted) continue;
+    commas += c == ',' ? 1 : 0;
+    semicolons += c == ';' ? 1 : 0;
+  }
+  return semicolons > commas ? ';' : ',';
+}
+
+}  // namespace
+
+bool CsvReader::read_header(std::string_view record) {
+  const auto fail = [&](std::size_t column, const std::string& message) {
+    complain(Next::kFailed, column, message);
+    return false;
+  };
+  separator_ = separator_of(record);
+  if (!split(record)) {
+    failed_ = true;
+    return false;
+  }
+  if (parse_time_field(fields_[0])) {
+    return fail(1, fmt::format("'{}' is a time, not a name; the first line must name the columns", shown(fields_[0])));
+  }
+  if (fields_.size() < 2) {
+    return fail(0, "the header has one column; it needs the time and at least one value, with ',' or ';' between");
+  }
+  if (fields_.size() > kColumnsMax) {
+    return fail(0, fmt::format("{} columns; at most {} are read", fields_.size(), kColumnsMax));
+  }
+  std::unordered_map<std::string_view, std::size_t> seen;
+  for (std::size_t i = 0; i < fields_.size(); ++i) {
+    const std::string_view name = core::trim(fields_[i]);
+    if (name.empty()) return fail(i + 1, "the column has no name");
+    const auto [first, added] = seen.try_emplace(name, i);
+    if (!added) {
+      return fail(i + 1, fmt::format("the name '{}' is column {}'s already", shown(name), first->second + 1));
+    }
+  }
+  time_column_ = core::trim(fields_[0]);
+  for (std::size_t i = 1; i < fields_.size(); ++i) columns_.emplace_back(core::trim(fields_[i]));
+  header_read_ = true;
+  return true;
+}
+
+CsvReader::Next CsvReader::read_row(std::string_view record, CsvRow& row) {
+  if (!split(record)) return Next::kBadRow;
+  if (fields_.size() != columns_.size() + 1) {
+    return complain(Next::kBadRow, 0,
+                    fmt::format("the row has {} fields, the header {}", fields_.size(), columns_.size() + 1));
+  }
+  const auto time = parse_time_field(fields_[0]);
+  if (!time) return complain(Next::kBadRow, 1, time.error().message);
+  row.line = lines_ + 1;
+  row.time = *time;
+  row.cells.resize(columns_.size());
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    if (!read_cell(fields_[i + 1], row.cells[i])) {
+      return complain(
+          Next::kBadRow, i + 2,
+          fmt::format("({}) '{}' is not a number, true, false or empty", shown(columns_[i]), shown(fields_[i + 1])));
+    }
+  }
+  return Next::kRow;
+}
+
+bool CsvReader::read_cell(std::string_view field, CsvCell& cell) const {
+  const std::string_view text = core::trim(field);
+  cell = {};
+  if (text.empty() || equals_ignoring_case(text, "nan")) return true;
+  const bool is_true = equals_ignoring_case(text, "true");
+  if (is_true || equals_ignoring_case(text, "false")) {
+    cell = {CsvCell::Kind::kBool, is_true ? 1 : 0, is_true ? 1.0 : 0.0};
+    return true;
+  }
+  if (const auto integer = core::parse_int(text)) {
+    cell = {CsvCell::Kind::kInteger, *integer, static_cast<double>(*integer)};
+    return true;
+  }
+  auto real = core::parse_double(text);
+  constexpr std::size_t kNumberMax = 64;
+  if (!real && separator_ == ';' && text.size() <= kNumberMax && text.find('.') == std::string_view::npos) {
+    std::string pointed(text);
+    const std::size_t comma = pointed.find(',');
+    if (comma != std::string::npos) pointed[comma] = '.';
+    real = core::parse_double(pointed);
+  }
+  if (!real) return false;
+  if (!std::isnan(*real)) cell = {CsvCell::Kind::kReal, 0, *real};
+  return true;
+}
+
+}  // namespace millwright::protocol

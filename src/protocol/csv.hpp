@@ -4,8 +4,8 @@
 //   reader.feed(text);  …  reader.finish();
 //   for (CsvRow row;;) switch (reader.next(row)) { case CsvReader::Next::kRow: …
 //
-// Accepts ',' or ';' between fields (told from the header), quotes as in RFC 4180, LF and CRLF, a UTF-8 byte order mark,
-// and blank lines, which it skips. The first column is the time: an ISO 8601 date-time or seconds since 1970 as a
+// Accepts ',' or ';' between fields (told from the header), quotes as in RFC 4180, LF and CRLF, a UTF-8 byte order
+// mark, and blank lines, which it skips. The first column is the time: an ISO 8601 date-time or seconds since 1970 as a
 // decimal number, read exactly to the nanosecond. The other columns are values: numbers, true and false; empty and NaN
 // are missing. Where ';' separates, a decimal comma is a decimal point.
 //
@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,11 +53,11 @@ class CsvReader {
   void finish();  // there is no more
 
   enum class Next {
-    kRow,      // `row` is filled
-    kBadRow,   // problem() says what; next() goes on with the row after it
-    kMore,     // feed more, or finish
-    kEnd,      // finished, and all of it read
-    kFailed,   // problem() says why nothing can be read; for good
+    kRow,     // `row` is filled
+    kBadRow,  // problem() says what; next() goes on with the row after it
+    kMore,    // feed more, or finish
+    kEnd,     // finished, and all of it read
+    kFailed,  // problem() says why nothing can be read; for good
   };
   Next next(CsvRow& row);
 
@@ -69,17 +70,13 @@ class CsvReader {
 
  private:
   enum class Scan : std::uint8_t { kFieldStart, kPlain, kQuoted, kQuoteInQuoted };
-  struct Field {
-    std::string_view text;
-    bool quoted = false;
-  };
 
   enum class Record : std::uint8_t { kWhole, kMore, kEnd, kTooLong };
   Record next_record(std::string_view& record);
   bool split(std::string_view record);
-  Next read_header(std::string_view record);
+  bool read_header(std::string_view record);  // false: failed
   Next read_row(std::string_view record, CsvRow& row);
-  bool read_cell(const Field& field, CsvCell& cell);
+  bool read_cell(std::string_view field, CsvCell& cell) const;
   Next complain(Next kind, std::size_t column, const std::string& message);
 
   std::string name_;
@@ -92,18 +89,18 @@ class CsvReader {
   bool header_read_ = false;
   bool first_bytes_seen_ = false;
   char separator_ = 0;              // 0 until the header was read
-  std::uint64_t lines_ = 0;         // before the current record
-  std::uint64_t record_lines_ = 0;  // in it
-  std::vector<Field> fields_;
-  std::vector<std::string> unquoted_;  // texts of fields that hold doubled quotes
-  std::string scratch_;
+  std::uint64_t lines_ = 0;         // before the record last taken
+  std::uint64_t lines_done_ = 0;    // up to its end
+  std::uint64_t record_lines_ = 0;  // seen of the one after it
+  std::vector<std::string_view> fields_;
+  std::deque<std::string> unquoted_;  // what quoted fields say; a deque, for fields_ points into it
   std::string time_column_;
   std::vector<std::string> columns_;
   core::Error problem_;
 };
 
-// Seconds since 1970 as a decimal number ("1763712000.000000001", "1.7e9"), exact; digits below a nanosecond round to the
-// nearest. kInvalid where it is no number or outside what TimeNs holds.
+// Seconds since 1970 as a decimal number ("1763712000.000000001", "1.7e9"), exact; digits below a nanosecond round to
+// the nearest. kInvalid where it is no number or outside what TimeNs holds.
 core::Result<core::TimeNs> parse_seconds(std::string_view text);
 
 }  // namespace millwright::protocol

@@ -10,6 +10,10 @@ export function rank(priority: Priority | null): number {
   return priority === null ? PRIORITIES.length : PRIORITIES.indexOf(priority);
 }
 
+export function highest_priority(alarms: readonly Alarm[]): Priority | null {
+  return PRIORITIES.find((priority) => alarms.some((alarm) => alarm.priority === priority)) ?? null;
+}
+
 export function is_active(alarm: Alarm): boolean {
   return alarm.cleared === null;
 }
@@ -61,7 +65,10 @@ export function announcement(fresh: readonly Alarm[]): string | null {
   const sorted = [...fresh].sort(compare_alarms);
   const first = sorted[0];
   if (!first) return null;
-  const where = [first.machine, alarm_place(first)].filter((part) => part !== "").map(words).join(", ");
+  const where = [first.machine, alarm_place(first)]
+    .filter((part) => part !== "")
+    .map(words)
+    .join(", ");
   const one = `${first.priority} priority, ${where === "" ? "platform" : where}: ${first.message}`;
   return fresh.length === 1 ? `New alarm: ${one}` : `${fresh.length} new alarms. First: ${one}`;
 }

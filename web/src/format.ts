@@ -56,6 +56,15 @@ export function plain_number(value: number | null): string {
   return any_value(value, Number.isInteger(value) ? 0 : Math.min(4, decimals_for(Math.abs(value))));
 }
 
+/** What was judged against what, alike: "3.94 vs 3.10". */
+export function judged_text(value: number | null, limit: number | null): string {
+  if (value === null || !Number.isFinite(value)) return "";
+  const has_limit = limit !== null && Number.isFinite(limit);
+  const size = Math.max(Math.abs(value), has_limit ? Math.abs(limit) : 0);
+  const decimals = size === 0 ? 0 : Math.min(4, Math.max(0, 2 - Math.floor(Math.log10(size))));
+  return has_limit ? `${any_value(value, decimals)} vs ${any_value(limit, decimals)}` : any_value(value, decimals);
+}
+
 function scaled(value: number, step: number, suffixes: readonly string[]): string {
   let i = 0;
   let v = value;

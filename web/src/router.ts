@@ -1,9 +1,6 @@
 // Routes live in the hash, so that the server serves one page: #/, #/alarms, #/machines/pump-1[/motor/temperature].
 
-export type Route =
-  | { view: "plant" }
-  | { view: "alarms" }
-  | { view: "machine"; id: string; sensor: string | null };
+export type Route = { view: "plant" } | { view: "alarms" } | { view: "machine"; id: string; sensor: string | null };
 
 function decode(text: string): string {
   try {
@@ -14,7 +11,11 @@ function decode(text: string): string {
 }
 
 export function parse_route(hash: string): Route {
-  const parts = hash.replace(/^#?\/?/, "").split("/").filter((part) => part !== "").map(decode);
+  const parts = hash
+    .replace(/^#?\/?/, "")
+    .split("/")
+    .filter((part) => part !== "")
+    .map(decode);
   const [view, id, ...sensor] = parts;
   if (view === "alarms") return { view: "alarms" };
   if (view === "machines" && id) return { view: "machine", id, sensor: sensor.length > 0 ? sensor.join("/") : null };

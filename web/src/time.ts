@@ -2,7 +2,10 @@
 // which is told by the stream.
 
 const clock = new Intl.DateTimeFormat(undefined, {
-  hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
 });
 const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 const day_year = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
@@ -24,6 +27,15 @@ export function local_time(ms: number, now: number = Date.now()): string {
   const today = new Date(now);
   if (same_day(date, today)) return clock.format(date);
   return `${(date.getFullYear() === today.getFullYear() ? day : day_year).format(date)} ${clock.format(date)}`;
+}
+
+const clock_minutes = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+
+/** For an axis with a tick each `step_s`: "10:15", "10:15:30", at midnight the day. */
+export function axis_time(ms: number, step_s: number): string {
+  const date = new Date(ms);
+  if (step_s < 60) return clock.format(date);
+  return date.getHours() === 0 && date.getMinutes() === 0 ? day.format(date) : clock_minutes.format(date);
 }
 
 /** "2026-11-21 08:15:30.250 UTC" */

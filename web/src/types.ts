@@ -143,20 +143,11 @@ export interface Page<T> {
   next_cursor: string | null;
 }
 
-export interface History extends Page<Bucket> {
-  machine: string;
-  sensor: string;
-  unit: string | null;
-  resolution: Resolution;
-  from: string;
-  to: string;
-}
-
 export interface SensorUpdate {
   path: string;
   name: string;
   value: Value;
-  state_name?: string;
+  state_name?: string | null;
   quality: string;
   quality_code?: number;
   mean: number | null;

@@ -10,7 +10,8 @@ namespace millwright::core {
 namespace {
 
 TEST(Time, ReadsWhatItWrites) {
-  for (const TimeNs t : {TimeNs{0}, TimeNs{1}, TimeNs{1'795'249'730'250'000'000}, TimeNs{-1}, TimeNs{-62'000'000'123}}) {
+  for (const TimeNs t :
+       {TimeNs{0}, TimeNs{1}, TimeNs{1'795'249'730'250'000'000}, TimeNs{-1}, TimeNs{-62'000'000'123}}) {
     const auto back = parse_time(format_time(t));
     ASSERT_TRUE(back) << format_time(t);
     EXPECT_EQ(*back, t);

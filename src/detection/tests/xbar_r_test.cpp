@@ -1,11 +1,10 @@
-#include "detection/xbar_r_chart.hpp"
-
-#include <gtest/gtest.h>
-
 #include <cmath>
 #include <random>
 
+#include <gtest/gtest.h>
+
 #include "detection/spc_constants.hpp"
+#include "detection/xbar_r_chart.hpp"
 
 namespace millwright::detection {
 namespace {

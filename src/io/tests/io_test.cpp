@@ -1,8 +1,8 @@
-#include <gtest/gtest.h>
-
 #include <cmath>
 #include <filesystem>
 #include <thread>
+
+#include <gtest/gtest.h>
 
 #include "io/clock.hpp"
 #include "io/file_system.hpp"
@@ -17,7 +17,9 @@ namespace {
 using core::ErrorCode;
 using core::kSecond;
 
-std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
+std::span<const std::byte> bytes_of(std::string_view text) {
+  return std::as_bytes(std::span(text));
+}
 
 std::string text_of(FileSystem& files, const std::string& path) {
   const auto bytes = read_file(files, path);

@@ -1,9 +1,9 @@
 #include "pipeline/pipeline.hpp"
 
-#include <gtest/gtest.h>
-
 #include <atomic>
 #include <thread>
+
+#include <gtest/gtest.h>
 
 #include "pipeline/duplicate_filter.hpp"
 

@@ -1,7 +1,7 @@
-#include <gtest/gtest.h>
-
 #include <limits>
 #include <thread>
+
+#include <gtest/gtest.h>
 
 #include "pipeline/calibrate.hpp"
 #include "pipeline/live_stage.hpp"

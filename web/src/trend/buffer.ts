@@ -49,7 +49,10 @@ export class TrendBuffer {
   /** History first, then what came live meanwhile and is newer. */
   load(points: readonly Point[]): void {
     const live: Point[] = this.times.map((time, i) => ({
-      time, min: this.mins[i] ?? null, max: this.maxs[i] ?? null, mean: this.means[i] ?? null,
+      time,
+      min: this.mins[i] ?? null,
+      max: this.maxs[i] ?? null,
+      mean: this.means[i] ?? null,
     }));
     this.times = [];
     this.mins = [];

@@ -1,0 +1,153 @@
+#include "engine/engine.hpp"
+
+#include <algorithm>
+
+#include "core/log.hpp"
+#include "pipeline/calibrate.hpp"
+#include "pipeline/duplicate_filter.hpp"
+#include "pipeline/live_stage.hpp"
+
+namespace millwright::engine {
+namespace {
+
+using core::MutexLock;
+
+constexpr std::uint64_t kAlarmStream = 0x6D77616C61726D73;  // "mwalarms"
+constexpr auto kHousekeeping = std::chrono::seconds(5);
+
+journal::Options alarm_journal_options() {
+  journal::Options options;
+  options.segment_bytes = 4 * 1024 * 1024;
+  options.may_use_reserve = true;
+  return options;
+}
+
+std::vector<pipeline::SensorScale> scales(const asset::Model& model) {
+  std::vector<pipeline::SensorScale> scales(model.sensors().size());
+  for (const asset::Sensor& sensor : model.sensors()) {
+    pipeline::SensorScale& scale = scales[sensor.id.value];
+    scale.coefficients = sensor.calibration.coefficients;
+    if (sensor.range) scale.range = {sensor.range->low, sensor.range->high};
+  }
+  return scales;
+}
+
+std::size_t shard_count(std::size_t wanted) {
+  return wanted != 0 ? wanted : std::max(1U, std::thread::hardware_concurrency() / 2);
+}
+
+}  // namespace
+
+core::Result<std::unique_ptr<Engine>> Engine::open(const asset::Model& model, io::Clock& clock, io::FileSystem& files,
+                                                   EngineOptions options) {
+  if (auto made = files.make_directories(options.data_directory); !made) {
+    return core::unexpected(made.error().within("node.data_dir"));
+  }
+  auto lock = io::DirectoryLock::acquire(options.data_directory);
+  if (!lock) return core::unexpected(lock.error());
+  std::unique_ptr<Engine> engine(new Engine(model, clock, files, std::move(options), std::move(*lock)));
+  if (auto ready = engine->set_up(); !ready) return core::unexpected(ready.error());
+  return engine;
+}
+
+Engine::Engine(const asset::Model& model, io::Clock& clock, io::FileSystem& files, EngineOptions options,
+               io::DirectoryLock lock)
+    : model_(model),
+      clock_(clock),
+      files_(files),
+      options_(std::move(options)),
+      lock_(std::move(lock)),
+      live_(model.sensors().size()),
+      limits_(files, options_.data_directory + "/control-limits.json") {}
+
+Engine::~Engine() {
+  stop();
+}
+
+core::Status Engine::set_up() {
+  const std::string alarm_directory = options_.data_directory + "/alarms";
+  if (auto made = files_.make_directories(alarm_directory); !made) return made;
+  auto journal = journal::Journal::open(files_, clock_, alarm_directory, kAlarmStream, alarm_journal_options());
+  if (!journal) return core::unexpected(journal.error().within("alarms"));
+  alarm_journal_ = std::move(*journal);
+  auto alarms = alarms::AlarmManager::open(model_, *alarm_journal_, clock_, metrics_);
+  if (!alarms) return core::unexpected(alarms.error().within("alarms"));
+  alarms_ = std::move(*alarms);
+
+  std::vector<core::MachineId> machine_of;
+  machine_of.reserve(model_.sensors().size());
+  for (const asset::Sensor& sensor : model_.sensors()) machine_of.push_back(sensor.machine);
+  pipeline_ = std::make_unique<pipeline::Pipeline>(
+      pipeline::PipelineOptions{.shards = shard_count(options_.shards)}, machine_of, [this] { return clock_.now(); },
+      metrics_);
+
+  options_.history.directory = options_.data_directory + "/history";
+  auto historian =
+      historian::Historian::open(model_, *pipeline_, sources_, live_, files_, clock_, options_.history, metrics_);
+  if (!historian) return core::unexpected(historian.error().within("history"));
+  historian_ = std::move(*historian);
+
+  for (std::size_t shard = 0; shard < pipeline_->shards(); ++shard) {
+    const auto recovered = [this, shard](core::SourceId source) { return historian_->recovered(source, shard); };
+    pipeline_->add_stage(shard, std::make_unique<pipeline::DuplicateFilter>(recovered, metrics_));
+    pipeline_->add_stage(shard, std::make_unique<pipeline::Calibrate>(scales(model_)));
+    pipeline_->add_stage(shard, std::make_unique<DetectStage>(model_, *pipeline_, shard, options_.detection, limits_,
+                                                              *alarms_, metrics_));
+    pipeline_->add_stage(shard, std::make_unique<pipeline::LiveStage>(live_));
+    pipeline_->add_stage(shard, historian_->recorder(shard));
+  }
+
+  commit_ = std::make_unique<journal::GroupCommit>(options_.commit_interval, metrics_);
+  historian_->join(*commit_);
+  commit_->add(*alarm_journal_, [](journal::Sequence) {});
+  return {};
+}
+
+void Engine::start() {
+  commit_->start();
+  pipeline_->start();
+  housekeeping_ = std::thread([this] { keep_house(); });
+}
+
+void Engine::begin_stop() {
+  if (historian_ && historian_->stats().disk_full) historian_->stop_waiting();
+}
+
+void Engine::stop() {
+  {
+    MutexLock lock(mutex_);
+    if (stopping_) return;
+    stopping_ = true;
+    wake_.notify_all();
+  }
+  if (housekeeping_.joinable()) housekeeping_.join();
+  begin_stop();
+  if (pipeline_) pipeline_->stop();
+  if (commit_) commit_->stop();
+  if (auto saved = limits_.save(); !saved) core::logger("detection")->warn("{}", saved.error().message);
+}
+
+bool Engine::wait_for_housekeeping() {
+  MutexLock lock(mutex_);
+  if (!stopping_) wake_.wait_for(mutex_, kHousekeeping);
+  return !stopping_;
+}
+
+void Engine::keep_house() {
+  while (wait_for_housekeeping()) {
+    historian_->enforce_retention();
+    if (auto saved = limits_.save(); !saved) {
+      core::logger("detection")->warn("control limits not saved: {}", saved.error().message);
+    }
+  }
+}
+
+core::Status Engine::health() const {
+  if (historian_->stats().disk_full) {
+    return core::unexpected(core::ErrorCode::kFull, "the disk under " + options_.data_directory +
+                                                        " is full: free space or lower historian.disk_quota");
+  }
+  return {};
+}
+
+}  // namespace millwright::engine

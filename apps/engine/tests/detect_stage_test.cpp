@@ -1,0 +1,190 @@
+#include "engine/detect_stage.hpp"
+
+#include <cmath>
+
+#include <gtest/gtest.h>
+
+#include "config/document.hpp"
+#include "engine/limit_store.hpp"
+#include "io/sim_disk.hpp"
+
+namespace millwright::engine {
+namespace {
+
+using core::kMillisecond;
+using core::kSecond;
+using core::SensorId;
+using core::TimeNs;
+
+// Keeps what it is told.
+class NotedAlarms final : public alarms::AlarmManager {
+ public:
+  void add_listener(Listener) override {}
+  std::optional<alarms::Alarm> signal(const alarms::Signal& signal) override {
+    signals.push_back(signal);
+    return std::nullopt;
+  }
+  core::Result<alarms::Alarm> acknowledge(std::uint64_t, const std::string&, const std::string&) override {
+    return core::unexpected(core::ErrorCode::kNotFound, "nothing here");
+  }
+  [[nodiscard]] std::vector<alarms::Alarm> list(const alarms::Filter&) const override { return {}; }
+  [[nodiscard]] std::size_t active_count() const override { return 0; }
+  [[nodiscard]] alarms::Latency latency() const override { return {}; }
+
+  std::vector<alarms::Signal> signals;
+};
+
+// One machine: a current at 10 Hz, and its state.
+asset::Model small_model() {
+  asset::Machine machine;
+  machine.id = core::MachineId(0);
+  machine.name = "pump-1";
+  machine.path = "a/b/c/d/e/pump-1";
+  machine.sensors = {SensorId(0), SensorId(1)};
+  asset::Sensor current;
+  current.id = SensorId(0);
+  current.machine = machine.id;
+  current.name = "current";
+  current.component = "motor";
+  current.path = machine.path + "/motor/current";
+  current.rate_hz = 10;
+  current.range = {0, 100};
+  asset::Sensor state;
+  state.id = SensorId(1);
+  state.machine = machine.id;
+  state.name = "state";
+  state.path = machine.path + "/state";
+  state.type = core::ValueType::kState;
+  return {{machine}, {current, state}};
+}
+
+class DetectStageTest : public ::testing::Test {
+ protected:
+  DetectStageTest()
+      : pipeline_(
+            {}, machine_of_, [] { return TimeNs{0}; }, metrics_) {
+    fresh_stage();
+  }
+
+  void fresh_stage() {
+    stage_ = std::make_unique<DetectStage>(model_, pipeline_, 0, options_, limits_, alarms_, metrics_);
+  }
+  void feed(double level, int seconds) {
+    for (int i = 0; i < seconds * 10; ++i, time_ += 100 * kMillisecond) {
+      core::BlockBatch batch;
+      batch.add_reading(SensorId(0), core::ValueType::kFloat64, level + 0.1 * std::sin(i * 1.7), time_, core::kGood,
+                        time_ + 5);
+      stage_->on_batch(batch);
+    }
+  }
+  void state(std::int32_t code) {
+    core::BlockBatch batch;
+    batch.add_reading(SensorId(1), core::ValueType::kState, code, time_, core::kGood, time_);
+    stage_->on_batch(batch);
+  }
+
+  const asset::Model model_ = small_model();
+  const std::vector<core::MachineId> machine_of_ = {core::MachineId(0), core::MachineId(0)};
+  core::Metrics metrics_;
+  pipeline::Pipeline pipeline_;
+  DetectionOptions options_{.rules = {SpcRule{}}};
+  io::SimDisk disk_{1};
+  LimitStore limits_{disk_, "d/control-limits.json"};
+  NotedAlarms alarms_;
+  std::unique_ptr<DetectStage> stage_;
+  TimeNs time_ = 1000 * kSecond;
+};
+
+TEST_F(DetectStageTest, SignalsAFaultWithWhereAndWhen) {
+  feed(40, 30);
+  EXPECT_TRUE(alarms_.signals.empty());
+  feed(60, 5);
+  ASSERT_EQ(alarms_.signals.size(), 1U);
+  const alarms::Signal& raised = alarms_.signals[0];
+  EXPECT_TRUE(raised.in_alarm);
+  EXPECT_EQ(raised.condition, "a/b/c/d/e/pump-1/motor/current#xbar-r");
+  EXPECT_EQ(raised.component, "motor");
+  EXPECT_EQ(raised.received, raised.source_time + 5);
+  EXPECT_NE(raised.message.find("motor current"), std::string::npos);
+  feed(40, 10);
+  ASSERT_EQ(alarms_.signals.size(), 2U);
+  EXPECT_FALSE(alarms_.signals[1].in_alarm);
+}
+
+TEST_F(DetectStageTest, TakesAStopForNoAnomaly) {
+  state(1);
+  feed(40, 30);
+  state(0);
+  feed(0, 30);
+  state(1);
+  feed(20, 5);  // running up, within the settling time
+  feed(40, 30);
+  EXPECT_TRUE(alarms_.signals.empty());
+  feed(60, 5);
+  EXPECT_EQ(alarms_.signals.size(), 1U);
+}
+
+TEST_F(DetectStageTest, KeepsItsLimitsThroughARestart) {
+  feed(40, 30);
+  ASSERT_TRUE(limits_.save());
+  LimitStore reloaded(disk_, "d/control-limits.json");
+  DetectStage restarted(model_, pipeline_, 0, options_, reloaded, alarms_, metrics_);
+  for (int i = 0; i < 50; ++i, time_ += 100 * kMillisecond) {
+    core::BlockBatch batch;
+    batch.add_reading(SensorId(0), core::ValueType::kFloat64, 60.0, time_, core::kGood, time_);
+    restarted.on_batch(batch);
+  }
+  EXPECT_EQ(alarms_.signals.size(), 1U);
+}
+
+TEST_F(DetectStageTest, LeavesOutWhatARuleDisables) {
+  options_.rules.push_back({.match = "**/current", .enabled = false});
+  fresh_stage();
+  feed(40, 30);
+  feed(90, 10);
+  EXPECT_TRUE(alarms_.signals.empty());
+}
+
+TEST_F(DetectStageTest, DoesNotJudgeBadReadings) {
+  feed(40, 30);
+  for (int i = 0; i < 100; ++i, time_ += 100 * kMillisecond) {
+    core::BlockBatch batch;
+    batch.add_reading(SensorId(0), core::ValueType::kFloat64, 1e9, time_, core::kBadSensorFailure, time_);
+    stage_->on_batch(batch);
+  }
+  EXPECT_TRUE(alarms_.signals.empty());
+}
+
+TEST(LimitStore, PutsADamagedFileAside) {
+  io::SimDisk disk(1);
+  ASSERT_TRUE(io::write_file_atomically(disk, "d/control-limits.json", "{\"version\":1,\"xbar_r\":{\"x\":{}}}"));
+  const LimitStore store(disk, "d/control-limits.json");
+  EXPECT_FALSE(store.find("x", {}));
+  EXPECT_TRUE(disk.exists("d/control-limits.json.bad"));
+}
+
+TEST(ReadDetection, TakesRulesPerSensor) {
+  auto document = config::Document::parse(
+      "detection:\n  settle: 5s\n  spc:\n    training: 1min\n    sensors:\n      - {match: '**/vibration-*', "
+      "subgroup_size: 20, priority: high}\n",
+      "t.yaml");
+  ASSERT_TRUE(document);
+  config::Section root = document->root();
+  const DetectionOptions options = read_detection(root.section("detection"));
+  root.finish();
+  EXPECT_TRUE(document->problems().empty());
+  ASSERT_EQ(options.rules.size(), 2U);
+  EXPECT_EQ(options.rules[1].training, core::kMinute);
+  EXPECT_EQ(options.rules[1].subgroup_size, 20U);
+  EXPECT_EQ(options.rules[1].priority, alarms::Priority::kHigh);
+}
+
+TEST(ReadDetection, RefusesASubgroupOfOne) {
+  auto document = config::Document::parse("detection:\n  spc: {subgroup_size: 1}\n", "t.yaml");
+  ASSERT_TRUE(document);
+  read_detection(document->root().section("detection"));
+  EXPECT_EQ(document->problems().size(), 1U);
+}
+
+}  // namespace
+}  // namespace millwright::engine

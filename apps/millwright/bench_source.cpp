@@ -1,0 +1,181 @@
+#include "bench_source.hpp"
+
+#include <deque>
+#include <thread>
+#include <vector>
+
+#include "connectors/burst_client.hpp"
+#include "connectors/burst_server.hpp"
+#include "core/mutex.hpp"
+#include "io/network.hpp"
+
+namespace millwright::app {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr std::uint64_t kSeed = 1;
+constexpr float kFault = 40;               // far outside of the learnt limits, inside the sensor's range
+constexpr std::uint64_t kFaultRounds = 2;  // a fault lasts so many rounds, then its sensor is well for the rest of 64
+
+// Straight into the pipeline.
+class MemorySource final : public BenchSource {
+ public:
+  MemorySource(const IngestOptions& options, engine::Engine& engine, io::Clock& clock)
+      : BenchSource(options, clock), inlet_(engine.pipeline(), engine.sources().add("bench")) {}
+  [[nodiscard]] std::uint64_t durable() const override { return durable_.load(); }
+
+ private:
+  // Counts a batch's readings as durable when its commit is done.
+  class Settled final : public core::Receipt {
+   public:
+    Settled(std::atomic<std::uint64_t>& durable, std::uint64_t readings) : durable_(durable), readings_(readings) {}
+    void settle() override { durable_ += readings_; }
+
+   private:
+    std::atomic<std::uint64_t>& durable_;
+    const std::uint64_t readings_;
+  };
+
+  void begin_batch() override { received_ = clock_.now(); }
+  void add(const Part& part) override {
+    core::BlockBatch& batch = inlet_.batch_for(core::SensorId(part.sensor));
+    const auto count = static_cast<std::uint32_t>(part.values.size());
+    core::Block& block =
+        batch.add(core::SensorId(part.sensor), core::ValueType::kFloat32, count, part.start, part.period, received_);
+    float* out = block.as<float>().data();
+    for (std::uint32_t i = 0; i < count; ++i) out[i] = part.values[i] + part.offset;
+  }
+  void end_batch() override { inlet_.submit(1, ++sequence_, std::make_shared<Settled>(durable_, inlet_.pending())); }
+
+  std::atomic<std::uint64_t> durable_{0};
+  pipeline::Inlet inlet_;
+  core::TimeNs received_ = 0;
+  std::uint64_t sequence_ = 0;
+};
+
+// As a burst stream: the published client, loopback TCP, and the connector that a plant has.
+class TcpSource final : public BenchSource {
+ public:
+  TcpSource(const IngestOptions& options, engine::Engine& engine, io::Clock& clock)
+      : BenchSource(options, clock),
+        context_{.model = engine.model(),
+                 .pipeline = engine.pipeline(),
+                 .sources = engine.sources(),
+                 .live = engine.live(),
+                 .clock = clock,
+                 .network = network_,
+                 .metrics = engine.metrics(),
+                 .durable = [&engine](core::SourceId source) { return engine.history().durable(source); }},
+        server_("bench", {.port = 0}, context_) {}
+  ~TcpSource() override {
+    client_->stop();
+    server_.stop();
+  }
+
+  core::Status start(const IngestOptions& options) {
+    if (auto up = server_.start(); !up) return up;
+    client_ = std::make_unique<connectors::BurstClient>(
+        connectors::BurstClientOptions{.address = {"127.0.0.1", server_.port()}, .source = "bench", .client = "bench"},
+        network_, clock_);
+    std::vector<connectors::BurstClient::Channel> channels;
+    for (std::uint32_t i = 0; i < options.sensors; ++i) {
+      channels.push_back({i, core::ValueType::kFloat32, "s" + std::to_string(i)});
+    }
+    client_->declare(std::move(channels));
+    client_->start();
+    return {};
+  }
+
+  [[nodiscard]] std::uint64_t durable() const override { return client_->statistics().readings_acked; }
+
+ private:
+  void begin_batch() override {
+    blocks_.clear();
+    shifted_.clear();
+  }
+  void add(const Part& part) override {
+    const float* values = part.values.data();
+    if (part.offset != 0) {
+      std::vector<float>& shifted = shifted_.emplace_back(part.values.begin(), part.values.end());
+      for (float& value : shifted) value += part.offset;
+      values = shifted.data();
+    }
+    blocks_.push_back({.channel = part.sensor,
+                       .type = core::ValueType::kFloat32,
+                       .count = static_cast<std::uint32_t>(part.values.size()),
+                       .start = part.start,
+                       .period = part.period,
+                       .values = values,
+                       .quality = {}});
+  }
+  void end_batch() override {
+    const core::Status sent = client_->send(blocks_);
+    ASSERT(sent.has_value(), "the benchmark's own frame was refused");
+  }
+
+  io::RealNetwork network_;
+  connectors::ConnectorContext context_;
+  connectors::BurstServer server_;
+  std::unique_ptr<connectors::BurstClient> client_;
+  std::deque<std::vector<float>> shifted_;
+  std::vector<protocol::burst::OutBlock> blocks_;
+};
+
+}  // namespace
+
+BenchSource::BenchSource(const IngestOptions& options, io::Clock& clock)
+    : clock_(clock),
+      sensors_(options.sensors),
+      block_(options.block),
+      period_(static_cast<core::DurationNs>(static_cast<double>(core::kSecond) / options.rate_hz)),
+      signal_(kSeed),
+      first_time_(clock.now() - 24 * core::kHour) {}
+
+// A sensor's readings follow each other without a gap, in source time that runs as fast as the benchmark does.
+void BenchSource::play_round(bool faults, const std::function<bool()>& enough) {
+  const core::TimeNs start = first_time_ + static_cast<core::TimeNs>(round_ * block_) * period_;
+  for (std::uint32_t first = 0; first < sensors_; first += kSensorsPerBatch) {
+    if (enough && enough()) return;
+    const std::uint32_t last = std::min(first + kSensorsPerBatch, sensors_);
+    begin_batch();
+    for (std::uint32_t sensor = first; sensor < last; ++sensor) {
+      const bool faulty = faults && sensor % kFaultEvery == round_ / kFaultRounds % kFaultEvery;
+      add({sensor, start, period_, signal_.values(sensor, round_ * block_, block_), faulty ? kFault : 0.0F});
+    }
+    end_batch();
+    handed_over_ += std::uint64_t{last - first} * block_;
+    pace(std::uint64_t{last - first} * block_);
+  }
+  ++round_;
+}
+
+void BenchSource::start_pacing(double target_per_s) {
+  target_per_s_ = target_per_s;
+  paced_ = 0;
+  pacing_start_ = steady_clock::now();
+}
+
+void BenchSource::pace(std::uint64_t readings) {
+  if (target_per_s_ <= 0) return;
+  paced_ += readings;
+  const auto due = pacing_start_ + std::chrono::duration_cast<steady_clock::duration>(
+                                       std::chrono::duration<double>(static_cast<double>(paced_) / target_per_s_));
+  std::this_thread::sleep_until(due);
+}
+
+void BenchSource::wait_until_durable() const {
+  while (durable() < handed_over_) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
+
+core::Result<std::unique_ptr<BenchSource>> make_bench_source(const IngestOptions& options, engine::Engine& engine,
+                                                             io::Clock& clock) {
+  if (options.source == IngestSource::kMemory) {
+    return std::unique_ptr<BenchSource>(std::make_unique<MemorySource>(options, engine, clock));
+  }
+  auto source = std::make_unique<TcpSource>(options, engine, clock);
+  if (auto up = source->start(options); !up) return core::unexpected(up.error());
+  return std::unique_ptr<BenchSource>(std::move(source));
+}
+
+}  // namespace millwright::app

@@ -1,0 +1,68 @@
+// Where the ingest benchmark's readings come from: a thread's memory straight into the pipeline, or the same as a burst
+// stream through loopback TCP and the burst connector. Both stamp readings with the time of their block's arrival, and
+// shift one sensor in kFaultEvery for a few blocks, so that alarms are raised all the time.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "bench_ingest.hpp"
+#include "bench_signal.hpp"
+#include "engine/engine.hpp"
+#include "io/clock.hpp"
+
+namespace millwright::app {
+
+class BenchSource {
+ public:
+  static constexpr int kTrainingRounds = 4;          // blocks a sensor until its chart has learnt
+  static constexpr std::uint32_t kFaultEvery = 100;  // one sensor in so many is at fault in a round
+
+  BenchSource(const IngestOptions& options, io::Clock& clock);
+  virtual ~BenchSource() = default;
+
+  // One block of every sensor, unless `enough` says so in between.
+  void play_round(bool faults, const std::function<bool()>& enough = {});
+  void start_pacing(double target_per_s);
+  void wait_until_durable() const;
+  // Readings known to be on disk.
+  [[nodiscard]] virtual std::uint64_t durable() const = 0;
+
+ protected:
+  // A few hundred sensors' blocks go together, as from one edge node.
+  static constexpr std::uint32_t kSensorsPerBatch = 250;
+
+  struct Part {
+    std::uint32_t sensor = 0;
+    core::TimeNs start = 0;
+    core::DurationNs period = 0;
+    std::span<const float> values;
+    float offset = 0;
+  };
+  virtual void begin_batch() = 0;
+  virtual void add(const Part& part) = 0;
+  virtual void end_batch() = 0;
+
+  io::Clock& clock_;
+
+ private:
+  void pace(std::uint64_t readings);
+
+  const std::uint32_t sensors_;
+  const std::uint32_t block_;
+  const core::DurationNs period_;
+  const BenchSignal signal_;
+  std::uint64_t round_ = 0;
+  core::TimeNs first_time_;
+  std::uint64_t handed_over_ = 0;
+  double target_per_s_ = 0;
+  std::uint64_t paced_ = 0;
+  std::chrono::steady_clock::time_point pacing_start_;
+};
+
+core::Result<std::unique_ptr<BenchSource>> make_bench_source(const IngestOptions& options, engine::Engine& engine,
+                                                             io::Clock& clock);
+
+}  // namespace millwright::app

@@ -1,0 +1,99 @@
+// bench ingest: the whole way, calibrate to fdatasync, from a source that costs next to nothing.
+
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <sys/resource.h>
+
+#include "bench_ingest.hpp"
+#include "commands.hpp"
+
+namespace millwright::app {
+namespace {
+
+std::string processor() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);) {
+    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+  }
+  return "unknown processor";
+}
+
+void print_json(const IngestOptions& options, const IngestResult& result) {
+  const nlohmann::json json = {
+      {"source", options.source == IngestSource::kMemory ? "memory" : "tcp"},
+      {"readings_per_s", result.readings_per_s},
+      {"bytes_per_reading", result.bytes_per_reading},
+      {"alarm_latency_ms", {{"p50", result.alarm_p50_ms}, {"p99", result.alarm_p99_ms}, {"alarms", result.alarms}}},
+      {"cores", std::thread::hardware_concurrency()},
+      {"cores_used", result.cores_used},
+      {"readings", result.readings},
+      {"seconds", result.seconds},
+      {"sensors", options.sensors},
+      {"rate_hz", options.rate_hz},
+      {"readings_per_block", options.block},
+      {"target_readings_per_s", options.target_per_s},
+      {"processor", processor()},
+  };
+  fmt::print("{}\n", json.dump(2));
+}
+
+void print_text(const IngestOptions& options, const IngestResult& result) {
+  fmt::print("{}, {} cores\n", processor(), std::thread::hardware_concurrency());
+  fmt::print("{} sensors at {} Hz, float32, AR(1) noise of 5 steps of 0.01 on a load cycle, {} readings a block, {}\n",
+             options.sensors, options.rate_hz, options.block,
+             options.source == IngestSource::kMemory ? "from memory" : "burst stream over loopback TCP");
+  fmt::print("  {:>12.2f} M readings/s, durable (fdatasync every 100 ms), {:.1f} s\n", result.readings_per_s / 1e6,
+             result.seconds);
+  fmt::print("  {:>12.2f} bytes a reading on disk\n", result.bytes_per_reading);
+  fmt::print("  {:>12.2f} ms alarm latency p50, {:.2f} ms p99, {} alarms\n", result.alarm_p50_ms, result.alarm_p99_ms,
+             result.alarms);
+  fmt::print("  {:>12.2f} cores used\n", result.cores_used);
+}
+
+int bench_ingest(IngestOptions options, bool json) {
+  const auto result = run_ingest(options);
+  if (!result) return fail(result.error());
+  json ? print_json(options, *result) : print_text(options, *result);
+  return kDone;
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, const SetCommand& set) {
+  auto* bench = app.add_subcommand("bench", "measure this machine with the product's own code");
+  bench->require_subcommand(1);
+  auto* sub = bench->add_subcommand(
+      "ingest", "readings/s through calibration, SPC, live table, roll-up, codec and journal, durable");
+  auto options = std::make_shared<IngestOptions>();
+  auto source = std::make_shared<std::string>("memory");
+  auto json = std::make_shared<bool>(false);
+  sub->add_option("--source", *source, "memory, or tcp: the burst stream over loopback")
+      ->check(CLI::IsMember({"memory", "tcp"}))
+      ->capture_default_str();
+  sub->add_option("--seconds", options->seconds, "how long to measure")
+      ->check(CLI::Range(1, 3600))
+      ->capture_default_str();
+  sub->add_option("--rate", options->target_per_s, "readings/s to hold to; 0: as fast as it goes")
+      ->check(CLI::Range(0.0, 1e9))
+      ->capture_default_str();
+  sub->add_option("--sensors", options->sensors, "sensors; default: 100,000, or as many as --rate needs at 100 Hz")
+      ->check(CLI::Range(50, 1'000'000));
+  sub->add_option("--block", options->block, "readings of one sensor that come together")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  sub->add_option("--dir", options->directory, "where to write; removed afterwards")->capture_default_str();
+  sub->add_flag("--json", *json, "answer as JSON");
+  sub->callback([=] {
+    options->source = *source == "tcp" ? IngestSource::kTcp : IngestSource::kMemory;
+    set([=] { return bench_ingest(*options, *json); });
+  });
+}
+
+}  // namespace millwright::app

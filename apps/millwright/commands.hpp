@@ -1,0 +1,36 @@
+// The sub-commands of the one binary. Each adds itself to the command line and sets what to run.
+//
+// Exit codes: 0 done, 1 failed while running, 2 wrong usage or configuration, 3 something it needs is not there (a
+// port, a folder, a peer).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/result.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace millwright::app {
+
+enum ExitCode : int { kDone = 0, kFailed = 1, kUsage = 2, kMissing = 3 };
+
+using Command = std::function<int()>;
+using SetCommand = std::function<void(Command)>;
+
+void add_run(CLI::App& app, const SetCommand& set);
+void add_demo(CLI::App& app, const SetCommand& set);
+void add_simulate(CLI::App& app, const SetCommand& set);
+void add_check_config(CLI::App& app, const SetCommand& set);
+void add_bench(CLI::App& app, const SetCommand& set);
+void add_version(CLI::App& app, const SetCommand& set);
+
+// Prints the error as a person reads it and gives the exit code that fits.
+int fail(const core::Error& error);
+
+inline constexpr const char* kVersion = MILLWRIGHT_VERSION;
+
+}  // namespace millwright::app

@@ -1,0 +1,37 @@
+#include "http_get.hpp"
+
+#include <memory>
+
+#include <curl/curl.h>
+#include <nlohmann/json.hpp>
+
+namespace millwright::app {
+namespace {
+
+std::size_t append(char* data, std::size_t size, std::size_t count, void* body) {
+  static_cast<std::string*>(body)->append(data, size * count);
+  return size * count;
+}
+
+}  // namespace
+
+core::Result<nlohmann::json> get_json(const std::string& url, core::DurationNs timeout) {
+  const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(curl_easy_init(), curl_easy_cleanup);
+  if (!curl) return core::unexpected(core::ErrorCode::kIo, "libcurl does not start");
+  std::string body;
+  curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
+  curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl.get(), CURLOPT_NOPROXY, "*");
+  curl_easy_setopt(curl.get(), CURLOPT_FAILONERROR, 1L);
+  curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT_MS, static_cast<long>(timeout / core::kMillisecond));
+  curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, append);
+  curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &body);
+  if (const CURLcode code = curl_easy_perform(curl.get()); code != CURLE_OK) {
+    return core::unexpected(core::ErrorCode::kUnavailable, url + ": " + curl_easy_strerror(code));
+  }
+  auto json = nlohmann::json::parse(body, nullptr, false);
+  if (json.is_discarded()) return core::unexpected(core::ErrorCode::kInvalid, url + ": the answer is no JSON");
+  return json;
+}
+
+}  // namespace millwright::app

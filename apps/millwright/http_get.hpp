@@ -1,0 +1,15 @@
+// A GET of JSON from a server on this machine, by libcurl.
+#pragma once
+
+#include <string>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "core/result.hpp"
+#include "core/time.hpp"
+
+namespace millwright::app {
+
+core::Result<nlohmann::json> get_json(const std::string& url, core::DurationNs timeout);
+
+}  // namespace millwright::app

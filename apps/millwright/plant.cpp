@@ -1,0 +1,128 @@
+#include "plant.hpp"
+
+#include <fmt/format.h>
+
+#include "commands.hpp"
+
+namespace millwright::app {
+
+core::Result<std::unique_ptr<Plant>> Plant::open(PlantConfig config) {
+  std::unique_ptr<Plant> plant(new Plant(std::move(config)));
+  auto engine = engine::Engine::open(*plant->config_.model, plant->clock_, plant->files_, plant->config_.engine);
+  if (!engine) return core::unexpected(engine.error());
+  plant->engine_ = std::move(*engine);
+  plant->wire();
+  return plant;
+}
+
+Plant::Plant(PlantConfig config) : config_(std::move(config)) {}
+Plant::~Plant() {
+  stop();
+}
+
+void Plant::wire() {
+  const connectors::ConnectorContext context{
+      .model = *config_.model,
+      .pipeline = engine_->pipeline(),
+      .sources = engine_->sources(),
+      .live = engine_->live(),
+      .clock = clock_,
+      .network = network_,
+      .metrics = engine_->metrics(),
+      .durable = [this](core::SourceId source) { return engine_->history().durable(source); }};
+  for (const auto& options : config_.connectors) connectors_.push_back(connectors::make_connector(options, context));
+
+  opcua_ = std::make_unique<opcua::Server>(config_.opcua_server, *config_.model, engine_->live(), engine_->metrics());
+  api_ = std::make_unique<api::Server>(config_.api, api::Services{.model = *config_.model,
+                                                                  .live = engine_->live(),
+                                                                  .historian = engine_->history(),
+                                                                  .alarms = engine_->alarms(),
+                                                                  .metrics = engine_->metrics(),
+                                                                  .clock = clock_,
+                                                                  .plant_status = [this] { return status(); },
+                                                                  .readiness = [this] { return readiness(); }});
+  if (config_.opcua_server.enabled) {
+    engine_->alarms().add_listener([this](const alarms::Alarm& alarm) { opcua_->on_alarm(alarm); });
+  }
+  engine_->alarms().add_listener([this](const alarms::Alarm& alarm) { api_->on_alarm(alarm); });
+}
+
+core::Status Plant::start() {
+  started_ = clock_.now();
+  if (config_.opcua_server.enabled) {
+    if (auto up = opcua_->start(); !up) return core::unexpected(up.error().within("opcua_server"));
+  }
+  if (auto up = api_->start(); !up) return core::unexpected(up.error().within("api"));
+  engine_->start();
+  for (auto& connector : connectors_) {
+    if (auto up = connector->start(); !up)
+      return core::unexpected(up.error().within("connector " + connector->status().name));
+  }
+  return {};
+}
+
+void Plant::stop() {
+  if (engine_) engine_->begin_stop();
+  for (auto& connector : connectors_) connector->stop();
+  if (engine_) engine_->stop();
+  if (opcua_) opcua_->stop();
+  if (api_) api_->stop();
+}
+
+std::string Plant::opcua_endpoint() const {
+  return config_.opcua_server.enabled ? opcua_->endpoint() : std::string();
+}
+
+std::string Plant::dashboard_url() const {
+  return fmt::format("http://{}:{}/", config_.api.host, api_->port());
+}
+
+// Over the last second or so; asked often, computed once a second.
+double Plant::readings_per_s() {
+  core::MutexLock lock(rate_mutex_);
+  const core::TimeNs now = clock_.monotonic();
+  if (now - rate_at_ < core::kSecond) return rate_;
+  const std::uint64_t readings = engine_->pipeline().readings();
+  if (rate_at_ != 0) {
+    rate_ = static_cast<double>(readings - rate_readings_) * 1e9 / static_cast<double>(now - rate_at_);
+  }
+  rate_at_ = now;
+  rate_readings_ = readings;
+  return rate_;
+}
+
+api::PlantStatus Plant::status() {
+  api::PlantStatus status;
+  status.name = config_.name;
+  status.enterprise = config_.model->machines().empty() ? "" : config_.model->machines().front().hierarchy[0];
+  status.version = kVersion;
+  status.started = started_;
+  status.shards = engine_->pipeline().shards();
+  status.opcua_endpoint = opcua_endpoint();
+  for (const auto& connector : connectors_) {
+    const connectors::ConnectorStatus now = connector->status();
+    status.connectors.push_back({.name = now.name,
+                                 .kind = now.kind,
+                                 .state = std::string(connectors::to_string(now.state)),
+                                 .detail = now.detail,
+                                 .since = now.since,
+                                 .readings = now.readings,
+                                 .refused = now.refused,
+                                 .reconnects = now.reconnects});
+  }
+  status.readings = engine_->pipeline().readings();
+  status.readings_per_s = readings_per_s();
+  if (const alarms::Latency latency = engine_->alarms().latency(); latency.count != 0) {
+    status.alarm_latency_p50_ms = latency.p50_ms;
+    status.alarm_latency_p99_ms = latency.p99_ms;
+  }
+  return status;
+}
+
+// Connectors are not among the checks: a machine that is off does not make the node unready.
+std::vector<api::Check> Plant::readiness() {
+  const core::Status health = engine_->health();
+  return {{"history", health.has_value(), health ? "writing" : health.error().message}};
+}
+
+}  // namespace millwright::app

@@ -1,0 +1,58 @@
+// Plant: a whole node: the engine, the connectors that feed it, and the servers that show it.
+//
+// Threads: open(), start() and stop() from one thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "api/server.hpp"
+#include "connectors/connector.hpp"
+#include "core/mutex.hpp"
+#include "core/result.hpp"
+#include "engine/engine.hpp"
+#include "io/clock.hpp"
+#include "io/file_system.hpp"
+#include "io/network.hpp"
+#include "opcua/server.hpp"
+#include "plant_config.hpp"
+
+namespace millwright::app {
+
+class Plant {
+ public:
+  static core::Result<std::unique_ptr<Plant>> open(PlantConfig config);
+  ~Plant();
+
+  core::Status start();
+  // Connectors first, then what is on its way, then the commit, then the faces. Under ten seconds.
+  void stop();
+
+  [[nodiscard]] std::string opcua_endpoint() const;
+  [[nodiscard]] std::string dashboard_url() const;
+
+ private:
+  explicit Plant(PlantConfig config);
+  void wire();
+  api::PlantStatus status();
+  std::vector<api::Check> readiness();
+  double readings_per_s();
+
+  PlantConfig config_;
+  io::RealClock clock_;
+  io::RealFileSystem files_;
+  io::RealNetwork network_;
+  core::TimeNs started_ = 0;
+  std::unique_ptr<engine::Engine> engine_;
+  std::vector<std::unique_ptr<connectors::Connector>> connectors_;
+  std::unique_ptr<opcua::Server> opcua_;
+  std::unique_ptr<api::Server> api_;
+
+  core::Mutex rate_mutex_;
+  core::TimeNs rate_at_ GUARDED_BY(rate_mutex_) = 0;
+  std::uint64_t rate_readings_ GUARDED_BY(rate_mutex_) = 0;
+  double rate_ GUARDED_BY(rate_mutex_) = 0;
+};
+
+}  // namespace millwright::app

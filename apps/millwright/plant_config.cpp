@@ -1,0 +1,67 @@
+#include "plant_config.hpp"
+
+#include <algorithm>
+
+#include "asset/load.hpp"
+#include "core/text.hpp"
+#include "shipped.hpp"
+
+namespace millwright::app {
+namespace {
+
+void read_node(config::Document& document, config::Section node, PlantConfig& config) {
+  config.name = node.text("name", {.fallback = "millwright", .length_max = 63});
+  if (!core::is_asset_name(config.name)) {
+    node.problem("name", "'" + config.name + "' is not a name: lower-case letters, digits and single hyphens");
+  }
+  const std::string data = node.text("data_dir", {.fallback = "data"});
+  config.engine.data_directory = data.starts_with('/') ? data : document.directory() + "/" + data;
+  config.engine.shards = static_cast<std::size_t>(node.integer("shards", {.fallback = 0, .low = 0, .high = 256}));
+  config.engine.commit_interval =
+      node.duration("commit_interval",
+                    {.fallback = config.engine.commit_interval, .low = core::kMillisecond, .high = 10 * core::kSecond});
+  node.finish();
+}
+
+// Anybody who reaches a port may use it, so until there are accounts it is this machine alone.
+void require_loopback(config::Section at, const std::string& key, const std::string& host) {
+  if (host == "localhost" || host == "::1" || host.starts_with("127.")) return;
+  at.problem(key, "'" + host + "' is not this machine; there are no accounts yet, so listeners stay on 127.0.0.1");
+}
+
+}  // namespace
+
+core::Result<std::vector<config::Problem>> read_plant_config(const std::string& file, PlantConfig& config) {
+  auto document = config::Document::load(file, config::process_environment());
+  if (!document) return core::unexpected(document.error());
+  config::Section root = document->root();
+  read_node(*document, root.section("node"), config);
+  config.connectors = connectors::read_options(*document, root);
+  std::vector<std::string> names;
+  for (const auto& connector : config.connectors) names.push_back(connector.name);
+  config.model = std::make_shared<const asset::Model>(
+      asset::load(*document, root.section("assets"), names, {shipped_directory("machine-types")}));
+  config.engine.detection = engine::read_detection(root.section("detection"));
+  config.engine.history = historian::read_options(root.section("historian"));
+  config.opcua_server = opcua::read_options(root.section("opcua_server"));
+  require_loopback(root.section("opcua_server"), "host", config.opcua_server.host);
+  for (const auto& connector : config.connectors) {
+    const auto* burst = std::get_if<connectors::BurstServerOptions>(&connector.source);
+    if (burst != nullptr) require_loopback(root, "connectors", burst->host);
+  }
+  config.api = api::read_options(root.section("api"));
+  if (config.api.web_directory.empty()) config.api.web_directory = shipped_directory("web");
+  root.finish();
+  return document->problems();
+}
+
+core::Status load_plant_config(const std::string& file, PlantConfig& config) {
+  const auto problems = read_plant_config(file, config);
+  if (!problems) return core::unexpected(problems.error());
+  if (problems->empty()) return {};
+  std::string all;
+  for (const config::Problem& problem : *problems) all += (all.empty() ? "" : "\n") + config::to_string(problem);
+  return core::unexpected(core::ErrorCode::kInvalid, all);
+}
+
+}  // namespace millwright::app

@@ -1,0 +1,34 @@
+// A plant's file as a whole: which section is whose.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/server.hpp"
+#include "asset/model.hpp"
+#include "config/document.hpp"
+#include "connectors/factory.hpp"
+#include "core/result.hpp"
+#include "engine/engine.hpp"
+#include "opcua/server.hpp"
+
+namespace millwright::app {
+
+struct PlantConfig {
+  std::string name;
+  engine::EngineOptions engine;
+  std::shared_ptr<const asset::Model> model;
+  std::vector<connectors::ConnectorOptions> connectors;
+  opcua::ServerOptions opcua_server;
+  api::Options api;
+};
+
+// Fills `config` and gives the problems found; it is to be used only where there are none. Fails where the file cannot
+// be read as YAML at all.
+core::Result<std::vector<config::Problem>> read_plant_config(const std::string& file, PlantConfig& config);
+// The same, with the problems as one error.
+core::Status load_plant_config(const std::string& file, PlantConfig& config);
+
+}  // namespace millwright::app

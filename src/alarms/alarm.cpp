@@ -1,0 +1,49 @@
+#include "alarms/alarm.hpp"
+
+#include "core/assert.hpp"
+
+namespace millwright::alarms {
+
+std::string_view to_string(Priority priority) {
+  switch (priority) {
+    case Priority::kLow:
+      return "low";
+    case Priority::kMedium:
+      return "medium";
+    case Priority::kHigh:
+      return "high";
+    case Priority::kCritical:
+      return "critical";
+  }
+  ASSERT(false, "a priority that does not exist");
+}
+
+std::uint16_t severity(Priority priority) {
+  switch (priority) {
+    case Priority::kLow:
+      return 200;
+    case Priority::kMedium:
+      return 400;
+    case Priority::kHigh:
+      return 600;
+    case Priority::kCritical:
+      return 800;
+  }
+  ASSERT(false, "a priority that does not exist");
+}
+
+std::string_view to_string(State state) {
+  switch (state) {
+    case State::kNormal:
+      return "normal";
+    case State::kUnacknowledged:
+      return "unacknowledged";
+    case State::kAcknowledged:
+      return "acknowledged";
+    case State::kReturnedUnacknowledged:
+      return "returned-unacknowledged";
+  }
+  ASSERT(false, "a state that does not exist");
+}
+
+}  // namespace millwright::alarms

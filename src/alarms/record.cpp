@@ -1,0 +1,107 @@
+#include "alarms/record.hpp"
+
+#include <string>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "core/bytes.hpp"
+
+namespace millwright::alarms {
+namespace {
+
+using core::ByteReader;
+using core::ByteWriter;
+using core::ErrorCode;
+
+constexpr std::uint8_t kVersion = 1;
+
+void put_text(ByteWriter& out, std::string_view text) {
+  out.varint(text.size());
+  out.text(text);
+}
+
+std::string get_text(ByteReader& in) {
+  const std::uint64_t n = in.varint();
+  if (n > in.remaining()) in.fail();
+  return in.ok() ? std::string(in.text(n)) : std::string();
+}
+
+core::Status check_version(ByteReader& in) {
+  const auto version = in.get<std::uint8_t>();
+  if (!in.ok()) return core::unexpected(ErrorCode::kCorrupt, "an empty alarm record");
+  if (version == kVersion) return {};
+  return core::unexpected(ErrorCode::kUnsupported,
+                          fmt::format("an alarm record of version {}; this program reads {}", version, kVersion));
+}
+
+}  // namespace
+
+std::vector<std::byte> encode(const Alarm& alarm) {
+  std::vector<std::byte> bytes;
+  ByteWriter out(bytes);
+  out.put(kVersion);
+  out.put(static_cast<std::uint8_t>(alarm.state));
+  out.put(static_cast<std::uint8_t>(alarm.priority));
+  out.put(alarm.id);
+  out.put(alarm.version);
+  for (const core::TimeNs time : {alarm.raised, alarm.published, alarm.cleared, alarm.acknowledged}) out.put(time);
+  out.put(alarm.value);
+  out.put(alarm.limit);
+  for (const std::string* text : {&alarm.condition, &alarm.machine, &alarm.component, &alarm.sensor, &alarm.message,
+                                  &alarm.acknowledged_by, &alarm.comment}) {
+    put_text(out, *text);
+  }
+  return bytes;
+}
+
+std::vector<std::byte> encode(const CheckpointEnd& end) {
+  std::vector<std::byte> bytes;
+  ByteWriter out(bytes);
+  out.put(kVersion);
+  out.put(end.alarms);
+  out.put(end.next_id);
+  out.put(end.version);
+  return bytes;
+}
+
+core::Result<Alarm> decode_alarm(std::span<const std::byte> bytes) {
+  ByteReader in(bytes);
+  if (auto known = check_version(in); !known) return core::unexpected(known.error());
+  Alarm alarm;
+  const auto state = in.get<std::uint8_t>();
+  const auto priority = in.get<std::uint8_t>();
+  alarm.id = in.get<std::uint64_t>();
+  alarm.version = in.get<std::uint64_t>();
+  for (core::TimeNs* time : {&alarm.raised, &alarm.published, &alarm.cleared, &alarm.acknowledged}) {
+    *time = in.get<core::TimeNs>();
+  }
+  alarm.value = in.get<double>();
+  alarm.limit = in.get<double>();
+  for (std::string* text : {&alarm.condition, &alarm.machine, &alarm.component, &alarm.sensor, &alarm.message,
+                            &alarm.acknowledged_by, &alarm.comment}) {
+    *text = get_text(in);
+  }
+  if (!in.ok() || in.remaining() != 0 || state > static_cast<std::uint8_t>(State::kReturnedUnacknowledged) ||
+      priority > static_cast<std::uint8_t>(Priority::kCritical) || alarm.id == 0) {
+    return core::unexpected(ErrorCode::kCorrupt, "an alarm record that makes no sense");
+  }
+  alarm.state = static_cast<State>(state);
+  alarm.priority = static_cast<Priority>(priority);
+  return alarm;
+}
+
+core::Result<CheckpointEnd> decode_checkpoint_end(std::span<const std::byte> bytes) {
+  ByteReader in(bytes);
+  if (auto known = check_version(in); !known) return core::unexpected(known.error());
+  CheckpointEnd end;
+  end.alarms = in.get<std::uint64_t>();
+  end.next_id = in.get<std::uint64_t>();
+  end.version = in.get<std::uint64_t>();
+  if (!in.ok() || in.remaining() != 0) {
+    return core::unexpected(ErrorCode::kCorrupt, "the end of an alarm checkpoint that makes no sense");
+  }
+  return end;
+}
+
+}  // namespace millwright::alarms

@@ -1,0 +1,48 @@
+// The handlers: what each route answers. No HTTP library and no sockets; the dispatcher calls them.
+//
+// Threads: any, at once. history() reads from disk and may take long: it belongs on a thread of its own.
+// Errors: an Error is answered as a problem document (problem.hpp).
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "api/http.hpp"
+#include "api/parameters.hpp"
+#include "api/server.hpp"
+#include "api/streamer.hpp"
+#include "core/result.hpp"
+
+namespace millwright::api {
+
+class Handlers {
+ public:
+  Handlers(const Options& options, const Services& services);
+
+  [[nodiscard]] Response plant() const;
+  [[nodiscard]] core::Result<Response> machines(const Parameters& parameters) const;
+  [[nodiscard]] core::Result<Response> twin(std::string_view machine) const;
+  // `stopping` is asked between steps; true makes it give up with kUnavailable.
+  [[nodiscard]] core::Result<Response> history(std::string_view machine, const Parameters& parameters,
+                                               std::string_view accept, const std::function<bool()>& stopping) const;
+  [[nodiscard]] core::Result<Response> alarms(const Parameters& parameters) const;
+  [[nodiscard]] core::Result<Response> acknowledge(std::string_view id, std::string_view body) const;
+  [[nodiscard]] core::Result<Subscription> subscription(const Parameters& parameters,
+                                                        std::string_view last_event_id) const;
+  [[nodiscard]] Response open_api(std::string_view if_none_match) const;
+  [[nodiscard]] Response health() const;
+  [[nodiscard]] Response ready() const;
+  [[nodiscard]] Response metrics() const;
+
+ private:
+  [[nodiscard]] core::Result<const asset::Machine*> find_machine(std::string_view name) const;
+  [[nodiscard]] core::Result<const asset::Sensor*> find_sensor(const asset::Machine& machine,
+                                                               std::string_view name) const;
+
+  const Options options_;
+  const Services services_;
+  const std::string hierarchy_;  // JSON; the model never changes
+};
+
+}  // namespace millwright::api

@@ -1,0 +1,226 @@
+#include "api/http_transport.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <system_error>
+
+#include <fmt/format.h>
+#include <restinio/all.hpp>
+
+#include "core/log.hpp"
+
+namespace millwright::api {
+namespace {
+
+// RESTinio reports through this: a connection that broke is nothing to bother anybody with.
+class Logger {
+ public:
+  template <typename Builder>
+  void trace(Builder&&) const noexcept {}
+  template <typename Builder>
+  void info(Builder&&) const noexcept {}
+  template <typename Builder>
+  void warn(Builder&&) const noexcept {}
+  template <typename Builder>
+  void error(Builder&& builder) const noexcept {
+    try {
+      log_->debug("{}", builder());
+    } catch (const std::exception&) {  // a message that cannot be made is not worth more
+    }
+  }
+
+ private:
+  std::shared_ptr<spdlog::logger> log_ = core::logger("api");
+};
+
+struct Traits : restinio::traits_t<restinio::asio_timer_manager_t, Logger> {
+  static constexpr bool use_connection_count_limiter = true;
+};
+
+using Chunked = restinio::response_builder_t<restinio::chunked_output_t>;
+
+// Shared with the write notifications, which may outlive the sink.
+struct Progress {
+  std::atomic<std::size_t> queued_bytes{0};
+  std::atomic<bool> closed{false};
+};
+
+class ChunkedSink final : public StreamSink {
+ public:
+  explicit ChunkedSink(Chunked builder) : builder_(std::move(builder)) { builder_.flush(); }
+  ~ChunkedSink() override { end(); }
+
+  void send(std::shared_ptr<const std::string> text) override {
+    if (text->empty()) return;
+    const std::size_t bytes = text->size();
+    progress_->queued_bytes += bytes;
+    builder_.append_chunk(restinio::writable_item_t(std::move(text)));
+    builder_.flush([progress = progress_, bytes](const auto& error) noexcept {
+      progress->queued_bytes -= bytes;
+      if (error) progress->closed = true;
+    });
+  }
+  [[nodiscard]] std::size_t queued_bytes() const override { return progress_->queued_bytes; }
+  [[nodiscard]] bool closed() const override { return progress_->closed; }
+  void finish(std::string last_words) override {
+    if (!last_words.empty()) builder_.append_chunk(std::move(last_words));
+    end();
+  }
+
+ private:
+  void end() {
+    if (!std::exchange(ended_, true)) builder_.done();
+  }
+
+  Chunked builder_;
+  bool ended_ = false;
+  std::shared_ptr<Progress> progress_ = std::make_shared<Progress>();
+};
+
+class RestinioExchange final : public Exchange {
+ public:
+  explicit RestinioExchange(restinio::request_handle_t request) : request_(std::move(request)) {}
+
+  void respond(Response response) override {
+    auto builder = request_->create_response<restinio::user_controlled_output_t>(status_line(response.status));
+    builder.set_content_length(response.body.size());
+    if (!response.content_type.empty()) {
+      builder.append_header(restinio::http_field::content_type, response.content_type);
+    }
+    for (auto& [name, value] : response.fields) builder.append_header(std::move(name), std::move(value));
+    if (!response.body_omitted) builder.append_body(std::move(response.body));
+    builder.done();
+  }
+
+  std::unique_ptr<StreamSink> open_stream(const std::string& content_type, const HeaderFields& fields) override {
+    auto builder = request_->create_response<restinio::chunked_output_t>(status_line(200));
+    builder.append_header(restinio::http_field::content_type, content_type);
+    for (const auto& [name, value] : fields) builder.append_header(name, value);
+    builder.connection_close();
+    return std::make_unique<ChunkedSink>(std::move(builder));
+  }
+
+ private:
+  static restinio::http_status_line_t status_line(int status) {
+    return {restinio::http_status_code_t(static_cast<std::uint16_t>(status)), std::string(reason_phrase(status))};
+  }
+
+  restinio::request_handle_t request_;
+};
+
+Method method_of(const restinio::http_request_header_t& header) {
+  if (header.method() == restinio::http_method_get()) return Method::kGet;
+  if (header.method() == restinio::http_method_head()) return Method::kHead;
+  if (header.method() == restinio::http_method_post()) return Method::kPost;
+  return Method::kOther;
+}
+
+Request to_request(const restinio::request_t& from) {
+  const auto& header = from.header();
+  const auto text = [](auto view) { return std::string(view.data(), view.size()); };
+  const auto field = [&](const char* name) {
+    const auto value = header.opt_value_of(name);
+    return value ? text(*value) : std::string();
+  };
+  Request request;
+  request.method = method_of(header);
+  request.path = text(header.path());
+  request.query = text(header.query());
+  request.body = from.body();
+  request.host = field("Host");
+  request.origin = field("Origin");
+  request.fetch_site = field("Sec-Fetch-Site");
+  request.accept = field("Accept");
+  request.content_type = field("Content-Type");
+  request.if_none_match = field("If-None-Match");
+  request.last_event_id = field("Last-Event-ID");
+  return request;
+}
+
+std::chrono::milliseconds to_ms(core::DurationNs duration) {
+  return std::chrono::milliseconds(std::max<core::DurationNs>(1, duration / core::kMillisecond));
+}
+
+}  // namespace
+
+struct HttpTransport::Impl {
+  explicit Impl(TransportOptions given) : options(std::move(given)) {}
+
+  restinio::server_settings_t<Traits> settings(Handler handler) {
+    restinio::server_settings_t<Traits> s;
+    s.port(options.port)
+        .address(asio::ip::make_address(options.host == "localhost" ? "127.0.0.1" : options.host))
+        .max_parallel_connections(options.connections_max)
+        .concurrent_accepts_count(2)
+        // At 1 the library reads on twice after an answer given inside of the handler, and loses pipelined requests.
+        .max_pipelined_requests(4)
+        .read_next_http_message_timelimit(to_ms(options.request_read_max))
+        .write_http_response_timelimit(to_ms(options.response_write_max))
+        .handle_request_timeout(to_ms(options.handling_max))
+        .incoming_http_msg_limits(restinio::incoming_http_msg_limits_t{}
+                                      .max_url_size(options.url_bytes_max)
+                                      .max_field_name_size(256)
+                                      .max_field_value_size(options.field_bytes_max)
+                                      .max_field_count(options.field_count_max)
+                                      .max_body_size(options.body_bytes_max))
+        .socket_options_setter([](auto& socket) { socket.set_option(asio::ip::tcp::no_delay(true)); })
+        .acceptor_post_bind_hook([this](asio::ip::tcp::acceptor& acceptor) { port = acceptor.local_endpoint().port(); })
+        .request_handler([handler = std::move(handler)](const restinio::request_handle_t& request) {
+          handler(to_request(*request), std::make_shared<RestinioExchange>(request));
+          return restinio::request_accepted();
+        });
+    // The library takes the protocol from here, not from the address.
+    if (options.host.find(':') != std::string::npos) s.protocol(asio::ip::tcp::v6());
+    return s;
+  }
+
+  TransportOptions options;
+  std::atomic<std::uint16_t> port{0};
+  restinio::running_server_handle_t<Traits> server;
+};
+
+HttpTransport::HttpTransport(TransportOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+
+HttpTransport::~HttpTransport() {
+  close();
+}
+
+core::Status HttpTransport::start(Handler handler) {
+  const auto& options = impl_->options;
+  const auto where = fmt::format("{}:{}", options.host, options.port);
+  try {
+    impl_->server =
+        restinio::run_async<Traits>(restinio::own_io_context(), impl_->settings(std::move(handler)), options.threads);
+    return {};
+  } catch (const std::system_error& error) {
+    // By value: asio gives its own category, which does not compare equal to std::errc.
+    if (error.code().value() == EADDRINUSE) {
+      return core::unexpected(core::ErrorCode::kConflict,
+                              fmt::format("{}: the port is in use; end the program that listens there (`ss -ltnp` "
+                                          "shows it), or set another api.port",
+                                          where));
+    }
+    return core::unexpected(core::ErrorCode::kIo, fmt::format("{}: cannot listen: {}", where, error.what()));
+  } catch (const std::exception& error) {
+    return core::unexpected(core::ErrorCode::kIo, fmt::format("{}: cannot listen: {}", where, error.what()));
+  }
+}
+
+void HttpTransport::stop() {
+  if (!impl_->server) return;
+  impl_->server->stop();
+  impl_->server->wait();
+}
+
+void HttpTransport::close() {
+  stop();
+  impl_->server.reset();
+}
+
+std::uint16_t HttpTransport::port() const {
+  return impl_->port;
+}
+
+}  // namespace millwright::api

@@ -1,0 +1,45 @@
+// What a request's path and query say: percent-decoding, and parameters under a closed list.
+//
+// Errors: kInvalid with the parameter, what is wrong with it, and what would be right.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/result.hpp"
+#include "core/time.hpp"
+
+namespace millwright::api {
+
+// "%2F" → "/"; '+' stays what it is, so that "2026-11-21T09:15:30+01:00" needs no escape.
+core::Result<std::string> percent_decode(std::string_view text);
+// Everything but letters, digits and "-._~" as %XX.
+std::string percent_encode(std::string_view text);
+
+class Parameters {
+ public:
+  // Refuses names that are not in `allowed`, naming the nearest, and names that come twice.
+  static core::Result<Parameters> parse(std::string_view query, std::span<const std::string_view> allowed);
+
+  // Absent or empty: nothing.
+  [[nodiscard]] std::optional<std::string_view> text(std::string_view name) const;
+  [[nodiscard]] core::Result<std::size_t> limit(std::size_t fallback, std::size_t max) const;
+  [[nodiscard]] core::Result<std::optional<bool>> boolean(std::string_view name) const;
+  [[nodiscard]] core::Result<core::TimeNs> moment(std::string_view name, core::TimeNs now, core::TimeNs fallback) const;
+  // One of `names`; gives its index.
+  [[nodiscard]] core::Result<std::size_t> choice(std::string_view name, std::span<const std::string_view> names,
+                                                 std::size_t fallback) const;
+
+ private:
+  std::map<std::string, std::string, std::less<>> values_;
+};
+
+// A point in time as people and programs write it: RFC 3339, a unix time in seconds, milliseconds or nanoseconds (told
+// apart by its size), "now", or a time before now such as "-15min".
+core::Result<core::TimeNs> parse_moment(std::string_view text, core::TimeNs now);
+
+}  // namespace millwright::api

@@ -1,0 +1,82 @@
+#include "api/routes.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "api/parameters.hpp"
+#include "core/assert.hpp"
+#include "core/text.hpp"
+
+namespace millwright::api {
+namespace {
+
+constexpr std::array<std::string_view, 2> kPage = {"limit", "cursor"};
+constexpr std::array<std::string_view, 7> kHistoryOf = {"sensor", "from",   "to",    "resolution",
+                                                        "limit",  "cursor", "format"};
+constexpr std::array<std::string_view, 4> kAlarmsOf = {"active", "machine", "limit", "cursor"};
+constexpr std::array<std::string_view, 1> kStreamOf = {"machine"};
+
+constexpr std::array<Route, 12> kRoutes = {{
+    {RouteId::kPlant, "/v1/plant", false, false, {}},
+    {RouteId::kMachines, "/v1/machines", false, true, kPage},
+    {RouteId::kTwin, "/v1/machines/{id}/twin", false, true, {}},
+    {RouteId::kHistory, "/v1/machines/{id}/history", false, true, kHistoryOf},
+    {RouteId::kAlarms, "/v1/alarms", false, false, kAlarmsOf},
+    {RouteId::kAcknowledge, "/v1/alarms/{id}/acknowledge", true, false, {}},
+    {RouteId::kStream, "/v1/stream", false, false, kStreamOf},
+    {RouteId::kOpenApi, "/v1/openapi.json", false, false, {}},
+    {RouteId::kHealth, "/healthz", false, false, {}},
+    {RouteId::kReady, "/readyz", false, false, {}},
+    {RouteId::kMetrics, "/metrics", false, false, {}},
+    {RouteId::kFiles, "/{file}", false, false, {}},
+}};
+
+// Whether `parts` is the route's path; `captured` takes the part that "{id}" stands for, still encoded.
+bool matches(std::string_view pattern, const std::vector<std::string_view>& parts, std::string_view& captured) {
+  const auto wanted = core::split(pattern, '/');
+  if (wanted.size() != parts.size()) return false;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (wanted[i].starts_with('{')) {
+      if (parts[i].empty()) return false;
+      captured = parts[i];
+    } else if (wanted[i] != parts[i]) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+std::span<const Route> routes() {
+  return kRoutes;
+}
+
+const Route& route(RouteId id) {
+  const auto at = std::find_if(kRoutes.begin(), kRoutes.end(), [&](const Route& r) { return r.id == id; });
+  ASSERT(at != kRoutes.end(), "a route without an entry");
+  return *at;
+}
+
+core::Result<std::optional<Match>> match(std::string_view path) {
+  const auto parts = core::split(path, '/');
+  for (const Route& candidate : kRoutes) {
+    if (candidate.id == RouteId::kFiles) continue;
+    std::string_view captured;
+    const std::string_view unprefixed = candidate.path.substr(candidate.alias ? 3 : 0);
+    if (!matches(candidate.path, parts, captured) && !(candidate.alias && matches(unprefixed, parts, captured))) {
+      continue;
+    }
+    auto decoded = percent_decode(captured);
+    if (!decoded) return core::unexpected(decoded.error().within("path"));
+    return std::optional(Match{&candidate, std::move(*decoded)});
+  }
+  if (parts.size() > 1 && parts[1] == "v1") return std::optional<Match>();
+  return std::optional(Match{&route(RouteId::kFiles), std::string(path)});
+}
+
+std::string_view allowed_methods(const Route& route) {
+  return route.post ? "POST" : "GET, HEAD";
+}
+
+}  // namespace millwright::api

@@ -1,0 +1,53 @@
+// The routes: every path that the API answers, what it takes, and which handler it belongs to. openapi.json describes
+// the same list; a test compares the two.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/http.hpp"
+#include "core/result.hpp"
+
+namespace millwright::api {
+
+enum class RouteId {
+  kPlant,
+  kMachines,
+  kTwin,
+  kHistory,
+  kAlarms,
+  kAcknowledge,
+  kStream,
+  kOpenApi,
+  kHealth,
+  kReady,
+  kMetrics,
+  kFiles,
+};
+
+struct Route {
+  RouteId id;
+  std::string_view path;  // "{name}" stands for one part; the label of metrics
+  bool post = false;      // POST alone, else GET and HEAD
+  bool alias = false;     // also without "/v1"
+  std::span<const std::string_view> parameters;
+};
+
+std::span<const Route> routes();
+const Route& route(RouteId id);
+
+struct Match {
+  const Route* route = nullptr;
+  std::string captured;  // what "{id}" stood for, decoded
+};
+// A path below /v1 that no route has gives nothing; any other falls to the dashboard's files. kInvalid on a path that
+// is not percent-encoded as it should be.
+core::Result<std::optional<Match>> match(std::string_view path);
+
+// "GET, HEAD" or "POST".
+std::string_view allowed_methods(const Route& route);
+
+}  // namespace millwright::api

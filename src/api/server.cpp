@@ -1,0 +1,122 @@
+#include "api/server.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "api/dispatcher.hpp"
+#include "api/http_transport.hpp"
+#include "api/streamer.hpp"
+#include "api/worker_pool.hpp"
+#include "core/log.hpp"
+
+namespace millwright::api {
+namespace {
+
+constexpr std::size_t kHistoryThreads = 2;
+constexpr std::size_t kHistoryQueueLenMax = 64;
+
+bool is_this_machine(const std::string& host) {
+  static constexpr std::array<std::string_view, 3> kHosts = {"127.0.0.1", "::1", "localhost"};
+  return std::find(kHosts.begin(), kHosts.end(), host) != kHosts.end();
+}
+
+std::string refuse_host(const std::string& host) {
+  return fmt::format(
+      "'{}' is refused: there are no accounts yet, so the server listens on this machine alone; use "
+      "127.0.0.1, ::1 or localhost",
+      host);
+}
+
+// Bodies over the limit are read this far, so that they get an answer that says so.
+TransportOptions transport_options(const Options& options) {
+  TransportOptions transport;
+  transport.host = options.host;
+  transport.port = options.port;
+  transport.body_bytes_max = std::max(transport.body_bytes_max, 2 * options.body_bytes_max);
+  return transport;
+}
+
+}  // namespace
+
+Options read_options(config::Section section) {
+  Options options;
+  options.host = section.text("host", {.fallback = options.host});
+  if (!is_this_machine(options.host)) section.problem("host", refuse_host(options.host));
+  options.port =
+      static_cast<std::uint16_t>(section.integer("port", {.fallback = options.port, .low = 0, .high = 65535}));
+  options.web_directory = section.text("web_directory", {.fallback = options.web_directory});
+  const auto size = [&](std::string_view key, std::size_t fallback, std::int64_t low, std::int64_t high) {
+    return static_cast<std::size_t>(
+        section.integer(key, {.fallback = static_cast<std::int64_t>(fallback), .low = low, .high = high}));
+  };
+  options.history_rows_max = size("history_rows_max", options.history_rows_max, 1, 1'000'000);
+  options.sse_clients_max = size("sse_clients_max", options.sse_clients_max, 0, 400);
+  options.body_bytes_max =
+      section.bytes("body_bytes_max", {.fallback = options.body_bytes_max, .low = 1024, .high = 16ULL << 20});
+  section.finish();
+  return options;
+}
+
+// Members are destroyed from the last to the first: what holds connections goes before the transport they live in.
+struct Server::Impl {
+  Impl(Options given, Services services)
+      : options(std::move(given)),
+        transport(transport_options(options)),
+        workers(kHistoryThreads, kHistoryQueueLenMax),
+        streamer(options, services),
+        dispatcher(options, services, workers, streamer) {}
+
+  const Options options;
+  HttpTransport transport;
+  WorkerPool workers;
+  Streamer streamer;
+  Dispatcher dispatcher;
+  bool running = false;
+};
+
+Server::Server(Options options, Services services)
+    : impl_(std::make_unique<Impl>(std::move(options), std::move(services))) {}
+
+Server::~Server() {
+  stop();
+}
+
+core::Status Server::start() {
+  Impl& impl = *impl_;
+  if (!is_this_machine(impl.options.host)) {
+    return core::unexpected(core::ErrorCode::kInvalid, "host " + refuse_host(impl.options.host));
+  }
+  auto started = impl.transport.start([&impl](Request request, std::shared_ptr<Exchange> exchange) {
+    impl.dispatcher.handle(std::move(request), std::move(exchange));
+  });
+  if (!started) return started;
+  impl.workers.start();
+  impl.streamer.start();
+  impl.running = true;
+  core::logger("api")->info("listening on http://{}:{}", impl.options.host, impl.transport.port());
+  return {};
+}
+
+void Server::stop() {
+  Impl& impl = *impl_;
+  if (!std::exchange(impl.running, false)) return;
+  impl.streamer.stop();  // says goodbye to its clients, while there is still a way to
+  impl.workers.stop();
+  impl.transport.stop();
+  // What came in between holds connections, which must go before the transport's end.
+  impl.streamer.discard();
+  impl.workers.discard();
+  impl.transport.close();
+}
+
+std::uint16_t Server::port() const {
+  return impl_->transport.port();
+}
+
+void Server::on_alarm(const alarms::Alarm& alarm) {
+  impl_->streamer.on_alarm(alarm);
+}
+
+}  // namespace millwright::api

@@ -1,0 +1,111 @@
+// Server: the REST interface, the event stream and the dashboard's files, over HTTP on this machine.
+//
+//   api::Server server(options, services);
+//   alarms.add_listener([&](const alarms::Alarm& alarm) { server.on_alarm(alarm); });
+//   if (auto started = server.start(); !started) …
+//
+// Threads: two for HTTP, two for history queries, one for event streams. start() and stop() from one thread; on_alarm()
+// from any, without waiting. The callbacks in Services are called from any of the server's threads, at once too.
+// Errors: start() gives kConflict where the port is in use, kInvalid where the host is not this machine.
+// Limits: bodies of 64 KiB, URLs of 8 KiB, 512 connections, options.sse_clients_max event streams; an event stream
+// whose client does not read is ended, never buffered without end.
+// Source: docs/api.md, src/api/openapi.json.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "alarms/alarm_manager.hpp"
+#include "asset/model.hpp"
+#include "config/document.hpp"
+#include "core/metrics.hpp"
+#include "core/result.hpp"
+#include "core/time.hpp"
+#include "historian/historian.hpp"
+#include "io/clock.hpp"
+#include "pipeline/live_table.hpp"
+
+namespace millwright::api {
+
+struct Options {
+  // There are no accounts: anybody who reaches the port may read and acknowledge. So it is this machine's alone.
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 8080;  // 0: any free one, see Server::port()
+  std::string web_directory;  // of the dashboard's files; "": none
+  std::size_t history_rows_max = 100'000;
+  std::size_t body_bytes_max = 64 * 1024;
+  std::size_t sse_clients_max = 100;
+  std::size_t sse_queue_bytes_max = 1024 * 1024;  // of each client; a single event may be larger
+  core::DurationNs sse_period = core::kSecond;
+  core::DurationNs sse_keep_alive = 15 * core::kSecond;
+};
+// Reads the `api` section: host, port, web_directory, history_rows_max, body_bytes_max, sse_clients_max.
+Options read_options(config::Section section);
+
+struct ConnectorInfo {
+  std::string name;
+  std::string kind;
+  std::string state;
+  std::string detail;
+  core::TimeNs since = 0;
+  std::uint64_t readings = 0;
+  std::uint64_t refused = 0;
+  std::uint64_t reconnects = 0;
+};
+
+// What the server cannot know from the other services.
+struct PlantStatus {
+  std::string name;
+  std::string enterprise;
+  std::string version;
+  core::TimeNs started = 0;
+  std::size_t shards = 0;
+  std::string opcua_endpoint;
+  std::vector<ConnectorInfo> connectors;
+  std::uint64_t readings = 0;                                              // taken in since the start
+  double readings_per_s = 0;                                               // of late
+  double alarm_latency_p50_ms = std::numeric_limits<double>::quiet_NaN();  // NaN: no alarm yet
+  double alarm_latency_p99_ms = std::numeric_limits<double>::quiet_NaN();
+};
+
+// One thing that must work before the node is ready.
+struct Check {
+  std::string name;
+  bool ok = false;
+  std::string detail;
+};
+
+// All of it outlives the server.
+struct Services {
+  const asset::Model& model;
+  const pipeline::LiveTable& live;
+  const historian::Historian& historian;
+  alarms::AlarmManager& alarms;
+  core::Metrics& metrics;
+  const io::Clock& clock;
+  std::function<PlantStatus()> plant_status;
+  std::function<std::vector<Check>()> readiness;
+};
+
+class Server {
+ public:
+  Server(Options options, Services services);
+  ~Server();  // stops
+
+  core::Status start();
+  // Ends all requests and streams within about a second.
+  void stop();
+  [[nodiscard]] std::uint16_t port() const;
+  void on_alarm(const alarms::Alarm& alarm);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace millwright::api

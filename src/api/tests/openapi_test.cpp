@@ -1,0 +1,210 @@
+// The OpenAPI document is true: it describes every route and no other, with the parameters that the route takes, and
+// real answers have the shape that it says.
+#include "api/openapi.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "api/routes.hpp"
+#include "api/tests/test_plant.hpp"
+
+namespace millwright::api::testing {
+namespace {
+
+using Json = nlohmann::json;
+
+const Json& document() {
+  static const Json parsed = Json::parse(open_api_document());
+  return parsed;
+}
+
+const Json& resolve(const Json& node) {
+  const auto at = node.find("$ref");
+  return at == node.end() ? node : resolve(document().at(Json::json_pointer(at->get<std::string>().substr(1))));
+}
+
+const Json& path_item(const std::string& path) {
+  return resolve(document().at("paths").at(path));
+}
+
+bool is_type(const Json& value, const std::string& type) {
+  if (type == "null") return value.is_null();
+  if (type == "string") return value.is_string();
+  if (type == "boolean") return value.is_boolean();
+  if (type == "integer") return value.is_number_integer();
+  if (type == "number") return value.is_number();
+  if (type == "array") return value.is_array();
+  return type == "object" && value.is_object();
+}
+
+// What does not fit, "" where all does: the part of JSON Schema that the document uses.
+std::string misfit(const Json& value, const Json& given, const std::string& where) {
+  const Json& schema = resolve(given);
+  if (schema.contains("oneOf")) {
+    std::string all;
+    for (const Json& one : schema["oneOf"]) {
+      const std::string why = misfit(value, one, where);
+      if (why.empty()) return {};
+      all += why + "; ";
+    }
+    return all;
+  }
+  if (schema.contains("enum") &&
+      std::find(schema["enum"].begin(), schema["enum"].end(), value) == schema["enum"].end()) {
+    return where + " is not one of the enum: " + value.dump();
+  }
+  if (schema.contains("type")) {
+    const Json types = schema["type"].is_array() ? schema["type"] : Json::array({schema["type"]});
+    if (std::none_of(types.begin(), types.end(), [&](const Json& t) { return is_type(value, t); })) {
+      return where + " is not " + types.dump() + ": " + value.dump();
+    }
+  }
+  if (value.is_array() && schema.contains("items")) {
+    for (std::size_t i = 0; i < value.size(); ++i) {
+      const std::string why = misfit(value[i], schema["items"], where + "[" + std::to_string(i) + "]");
+      if (!why.empty()) return why;
+    }
+  }
+  if (!value.is_object() || !schema.contains("properties")) return {};
+  for (const Json& name : schema["required"]) {
+    if (!value.contains(name.get<std::string>())) return where + " lacks " + name.dump();
+  }
+  for (const auto& [name, member] : value.items()) {
+    if (!schema["properties"].contains(name)) return where + " has " + name + ", which the document does not know";
+    const std::string why = misfit(member, schema["properties"][name], where + "." + name);
+    if (!why.empty()) return why;
+  }
+  return {};
+}
+
+// A response's schema in the document, by path, method and status.
+void expect_described(const Reply& reply, const std::string& path, const std::string& method) {
+  const Json& operation = path_item(path).at(method);
+  const std::string status = std::to_string(reply.status);
+  ASSERT_TRUE(operation["responses"].contains(status)) << method << " " << path << " " << status;
+  const Json& content = resolve(operation["responses"][status])["content"];
+  const std::string type = reply.field("content-type");
+  ASSERT_TRUE(content.contains(type)) << path << ": " << type;
+  EXPECT_EQ(misfit(reply.json(), content[type]["schema"], path), "") << reply.body;
+}
+
+TEST(OpenApi, EveryRouteIsDescribedAndNoOther) {
+  std::set<std::string> described;
+  for (const auto& [path, item] : document()["paths"].items()) described.insert(path);
+  std::set<std::string> routed;
+  for (const Route& r : routes()) {
+    routed.emplace(r.path);
+    if (r.alias) routed.emplace(r.path.substr(3));
+  }
+  EXPECT_EQ(described, routed);
+}
+
+TEST(OpenApi, EveryPathIsRoutedWithItsMethods) {
+  for (const auto& [path, item] : document()["paths"].items()) {
+    std::string example = path;
+    if (const auto at = example.find("{id}"); at != std::string::npos) example.replace(at, 4, "7");
+    const auto found = match(example);
+    ASSERT_TRUE(found && *found) << path;
+    const Route& r = *(*found)->route;
+    EXPECT_TRUE(r.path == path || (r.alias && r.path.substr(3) == path)) << path;
+    const Json& methods = path_item(path);
+    EXPECT_EQ(methods.contains("post"), r.post) << path;
+    EXPECT_EQ(methods.contains("get"), !r.post) << path;
+    EXPECT_EQ(methods.contains("head"), !r.post) << path;
+  }
+}
+
+TEST(OpenApi, ParametersAreThoseOfTheRoute) {
+  for (const Route& r : routes()) {
+    const Json& item = path_item(std::string(r.path));
+    std::set<std::string> described;
+    for (const Json& parameter :
+         item.value(r.post ? "post" : "get", Json::object()).value("parameters", Json::array())) {
+      const Json& resolved = resolve(parameter);
+      if (resolved["in"] == "query") described.insert(resolved["name"]);
+    }
+    EXPECT_EQ(described, std::set<std::string>(r.parameters.begin(), r.parameters.end())) << r.path;
+  }
+}
+
+TEST(OpenApi, IsServedAsItIs) {
+  Plant plant;
+  const Reply reply = plant.get("/v1/openapi.json");
+  EXPECT_EQ(reply.body, open_api_document());
+  EXPECT_EQ(reply.json()["openapi"], "3.1.0");
+}
+
+TEST(OpenApi, AnswersHaveTheShapesDescribed) {
+  Plant plant;
+  plant.write("state", std::int32_t{2});
+  plant.write("door", std::uint8_t{0});
+  plant.write("motor/temperature", 20.25);
+  pipeline::Rollup rollup;
+  rollup.start = kNow;
+  rollup.count = 1;
+  plant.live.write_rollup(plant.sensor("motor/temperature"), rollup);
+  plant.historian.add_value(plant.sensor("motor/temperature"), kNow - 1, 1.5);
+  plant.historian.add_value(plant.sensor("state"), kNow - 1, std::int32_t{2});
+  plant.raise(1);
+  plant.raise(2, alarms::State::kNormal, "");
+  for (const std::string prefix : {"/v1", ""}) {
+    expect_described(plant.get(prefix + "/machines"), prefix + "/machines", "get");
+    expect_described(plant.get(prefix + "/machines/pump-1/twin"), prefix + "/machines/{id}/twin", "get");
+    for (const std::string query :
+         {"sensor=motor/temperature", "sensor=motor/temperature&resolution=1s", "sensor=state"}) {
+      expect_described(plant.get(prefix + "/machines/pump-1/history?" + query), prefix + "/machines/{id}/history",
+                       "get");
+    }
+  }
+  expect_described(plant.get("/v1/plant"), "/v1/plant", "get");
+  expect_described(plant.get("/v1/alarms"), "/v1/alarms", "get");
+  expect_described(plant.post("/v1/alarms/1/acknowledge", R"({"by":"a"})"), "/v1/alarms/{id}/acknowledge", "post");
+  expect_described(plant.get("/healthz"), "/healthz", "get");
+  expect_described(plant.get("/readyz"), "/readyz", "get");
+  plant.checks[0].ok = false;
+  expect_described(plant.get("/readyz"), "/readyz", "get");
+}
+
+TEST(OpenApi, ProblemsHaveTheShapesDescribed) {
+  Plant plant;
+  const std::string history = "/v1/machines/{id}/history";
+  const std::string acknowledge = "/v1/alarms/{id}/acknowledge";
+  expect_described(plant.get("/v1/plant?a=1"), "/v1/plant", "get");
+  expect_described(plant.get("/v1/plant", {{"Host", "evil"}}), "/v1/plant", "get");
+  expect_described(plant.get("/v1/machines/x/history?sensor=y"), history, "get");
+  expect_described(plant.get("/v1/machines/pump-1/history"), history, "get");
+  plant.historian.fail_with({core::ErrorCode::kIo, "disk"});
+  expect_described(plant.get("/v1/machines/pump-1/history?sensor=parts"), history, "get");
+  expect_described(plant.post("/v1/alarms/1/acknowledge", "{}"), acknowledge, "post");
+  expect_described(plant.post("/v1/alarms/1/acknowledge", R"({"by":"a"})"), acknowledge, "post");
+  expect_described(plant.post("/v1/alarms/1/acknowledge", "{}", {{"Origin", "http://evil"}}), acknowledge, "post");
+  expect_described(plant.post("/v1/alarms/1/acknowledge", std::string(70'000, ' ')), acknowledge, "post");
+  expect_described(ask(plant.server.port(), "POST", "/v1/alarms/1/acknowledge", {}, "{}"), acknowledge, "post");
+  expect_described(plant.get("/nothing"), "/{file}", "get");
+}
+
+TEST(OpenApi, StreamEventsHaveTheShapesDescribed) {
+  Options options;
+  options.sse_period = 20 * core::kMillisecond;
+  Plant plant(options);
+  plant.raise(1);
+  for (const std::string query : {"", "?machine=pump-1"}) {
+    Connection stream(plant.server.port());
+    stream.send(request_text(plant.server.port(), "GET", "/v1/stream" + query, {{"Last-Event-ID", "0"}}));
+    stream.read_head();
+    std::set<std::string> seen;
+    while (seen.size() < 3 && !stream.at_end()) {
+      const Event event = stream.read_event();
+      const std::string schema = event.name == "readings" ? "ReadingsEvent" : event.name == "stats" ? "Stats" : "Alarm";
+      if (event.name == "retry" || event.name.empty()) continue;
+      seen.insert(event.name);
+      EXPECT_EQ(misfit(event.json(), document()["components"]["schemas"][schema], schema), "");
+    }
+    EXPECT_EQ(seen.size(), 3u);
+  }
+}
+
+}  // namespace
+}  // namespace millwright::api::testing

@@ -1,0 +1,132 @@
+// A small plant for the tests: real model, live table and metrics; a historian and alarms in memory; a server on a free
+// port.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "api/server.hpp"
+#include "api/tests/test_client.hpp"
+
+namespace millwright::api::testing {
+
+inline constexpr core::TimeNs kNow = 1'795'248'000 * core::kSecond;  // 2026-11-21T08:00:00Z
+
+// Answers from memory by the rules of historian.hpp.
+class MemoryHistorian final : public historian::Historian {
+ public:
+  void add(core::SensorId sensor, core::TimeNs time, std::uint64_t bits, core::Quality quality = core::kGood);
+  template <typename T>
+  void add_value(core::SensorId sensor, core::TimeNs time, T value, core::Quality quality = core::kGood) {
+    std::uint64_t bits = 0;
+    std::memcpy(&bits, &value, sizeof(T));
+    add(sensor, time, bits, quality);
+  }
+  // From now on every query waits until release(), and counts itself in waiting().
+  void hold();
+  void release();
+  [[nodiscard]] int waiting() const { return waiting_; }
+  void fail_with(core::Error error) { failure_ = std::move(error); }
+
+  std::unique_ptr<pipeline::Stage> recorder(std::size_t shard) override;
+  void join(journal::GroupCommit& commit) override;
+  [[nodiscard]] pipeline::LanePosition recovered(core::SourceId source, std::size_t shard) const override;
+  [[nodiscard]] pipeline::LanePosition durable(core::SourceId source) const override;
+  core::Result<std::vector<historian::Reading>> raw(core::SensorId sensor, historian::Range range, std::size_t limit,
+                                                    std::optional<core::TimeNs>* next) const override;
+  core::Result<std::vector<historian::Aggregate>> aggregates(core::SensorId sensor, historian::Range range,
+                                                             core::DurationNs width, std::size_t limit,
+                                                             std::optional<core::TimeNs>* next) const override;
+  void enforce_retention() override {}
+  void stop_waiting() override {}
+  [[nodiscard]] Stats stats() const override;
+
+ private:
+  void wait_while_held() const;
+  std::map<std::uint32_t, std::vector<historian::Reading>> readings_;
+  std::optional<core::Error> failure_;
+  mutable std::mutex mutex_;
+  mutable std::condition_variable changed_;
+  bool held_ = false;
+  mutable std::atomic<int> waiting_{0};
+};
+
+class MemoryAlarms final : public alarms::AlarmManager {
+ public:
+  // Puts an alarm in place of the one with its id, gives it the next version, and tells the listeners.
+  alarms::Alarm put(alarms::Alarm alarm, bool tell = true);
+
+  void add_listener(Listener listener) override { listener_ = std::move(listener); }
+  std::optional<alarms::Alarm> signal(const alarms::Signal& signal) override;
+  core::Result<alarms::Alarm> acknowledge(std::uint64_t id, const std::string& by, const std::string& comment) override;
+  [[nodiscard]] std::vector<alarms::Alarm> list(const alarms::Filter& filter) const override;
+  [[nodiscard]] std::size_t active_count() const override;
+  [[nodiscard]] alarms::Latency latency() const override { return {}; }
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::uint64_t, alarms::Alarm> alarms_;
+  std::uint64_t version_ = 0;
+  Listener listener_;
+};
+
+asset::Model make_model();
+// As many machines as wanted, with a sensor each.
+asset::Model make_large_model(std::size_t machines);
+
+class Plant {
+ public:
+  explicit Plant(Options options = {}, asset::Model given = make_model());
+  ~Plant();
+
+  Reply get(const std::string& target, const Fields& fields = {}) { return ask(server.port(), "GET", target, fields); }
+  Reply post(const std::string& target, const std::string& body, Fields fields = {});
+  core::SensorId sensor(std::string_view path) const;
+  template <typename T>
+  void write(std::string_view path, T value, core::Quality quality = core::kGood, core::TimeNs time = kNow) {
+    pipeline::LiveValue live_value;
+    live_value.type = model.sensor(sensor(path)).type;
+    live_value.quality = quality;
+    live_value.source_time = time;
+    live_value.received = time + core::kMillisecond;
+    std::memcpy(&live_value.bits, &value, sizeof(T));
+    live.write(sensor(path), live_value);
+  }
+  alarms::Alarm raise(std::uint64_t id, alarms::State state = alarms::State::kUnacknowledged,
+                      const std::string& machine = "pump-1");
+
+  asset::Model model;
+  pipeline::LiveTable live;
+  MemoryHistorian historian;
+  MemoryAlarms alarms;
+  core::Metrics metrics;
+  io::SimClock clock{kNow};
+  std::vector<Check> checks{{"historian", true, ""}};
+  Server server;
+};
+
+inline const std::string kPump = "acme/lyon/utilities/cooling/pumps/pump-1";
+
+// Checks status, content type and body of a problem document; gives its detail.
+std::string problem_detail(const Reply& reply, int status);
+
+class TemporaryFolder {
+ public:
+  TemporaryFolder();
+  ~TemporaryFolder();
+  void write(const std::string& name, const std::string& text) const;
+  [[nodiscard]] std::string path() const { return path_.string(); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace millwright::api::testing

@@ -1,0 +1,373 @@
+#include "api/views.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+
+#include <nlohmann/json.hpp>
+
+#include "core/quality.hpp"
+#include "core/text.hpp"
+
+namespace millwright::api {
+namespace {
+
+template <typename T>
+T from_bits(std::uint64_t bits) {
+  T value{};
+  std::memcpy(&value, &bits, sizeof(T));
+  return value;
+}
+
+// 0.1f as a double prints as 0.10000000149011612; people and programs are better served by 0.1, which reads back as
+// the same float32.
+double shortest(float value) {
+  if (!std::isfinite(value)) return static_cast<double>(value);
+  char buffer[32];
+  const auto [end, error] = std::to_chars(buffer, buffer + sizeof(buffer), value);
+  const auto parsed = error == std::errc{} ? core::parse_double({buffer, end}) : std::nullopt;
+  return parsed.value_or(static_cast<double>(value));
+}
+
+std::string_view quality_class(core::Quality quality) {
+  return quality.is_good() ? "good" : quality.is_uncertain() ? "uncertain" : "bad";
+}
+
+bool has_value(const pipeline::LiveValue& live) {
+  return live.source_time != 0 || live.received != 0;
+}
+
+Json text_or_null(std::string_view text) {
+  return text.empty() ? Json() : Json(text);
+}
+
+Json priority_json(const ActiveAlarms::Count& count) {
+  return count.alarms == 0 ? Json() : Json(alarms::to_string(count.highest));
+}
+
+// The sensor that says whether the machine runs: its own `state`, or the only one of that name in it.
+const asset::Sensor* state_sensor(const asset::Model& model, const asset::Machine& machine) {
+  const asset::Sensor* found = nullptr;
+  for (const core::SensorId id : machine.sensors) {
+    const asset::Sensor& sensor = model.sensor(id);
+    if (sensor.name != "state" || sensor.type != core::ValueType::kState) continue;
+    if (sensor.component.empty()) return &sensor;
+    if (found != nullptr) return nullptr;
+    found = &sensor;
+  }
+  return found;
+}
+
+std::string_view machine_state(std::string_view name) {
+  static constexpr std::array<std::string_view, 3> kStates = {"running", "idle", "down"};
+  std::string lower(name);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const auto at = std::find(kStates.begin(), kStates.end(), lower);
+  return at == kStates.end() ? "unknown" : *at;
+}
+
+Json last_second_json(const asset::Sensor& sensor, const pipeline::LiveTable& live) {
+  const pipeline::Rollup rollup = live.rollup(sensor.id);
+  if (rollup.start == 0) return nullptr;
+  Json json = {{"start", core::format_time(rollup.start)}, {"count", rollup.count}, {"bad_count", rollup.bad_count}};
+  const bool any = rollup.count != 0;
+  json["min"] = any ? statistic_json(sensor.type, rollup.min) : Json();
+  json["max"] = any ? statistic_json(sensor.type, rollup.max) : Json();
+  json["mean"] = any ? Json(rollup.mean()) : Json();
+  return json;
+}
+
+Json hierarchy_of(const asset::Machine& machine) {
+  static constexpr std::array<const char*, 5> kLevels = {"enterprise", "site", "area", "line", "cell"};
+  Json json = Json::object();
+  for (std::size_t i = 0; i < kLevels.size(); ++i) json[kLevels[i]] = machine.hierarchy[i];
+  return json;
+}
+
+Json component_json(const asset::Component& component, const asset::Model& model, const pipeline::LiveTable& live) {
+  Json sensors = Json::array();
+  for (const core::SensorId id : component.sensors) sensors.push_back(sensor_json(model.sensor(id), live));
+  return {{"name", component.name},
+          {"part_of", text_or_null(component.part_of)},
+          {"description", component.description},
+          {"sensors", std::move(sensors)}};
+}
+
+Json stream_sensor_json(const asset::Sensor& sensor, const pipeline::LiveTable& live) {
+  const pipeline::LiveValue value = live.read(sensor.id);
+  const pipeline::Rollup rollup = live.rollup(sensor.id);
+  const bool any = rollup.count != 0;
+  return {{"path", sensor.path},
+          {"name", sensor.name},
+          {"value", has_value(value) ? value_json(value.type, value.bits) : Json()},
+          {"quality", core::quality_name(value.quality)},
+          {"mean", any ? Json(rollup.mean()) : Json()},
+          {"min", any ? statistic_json(sensor.type, rollup.min) : Json()},
+          {"max", any ? statistic_json(sensor.type, rollup.max) : Json()},
+          {"time", time_or_null(value.source_time)}};
+}
+
+Json connector_json(const ConnectorInfo& connector) {
+  return {{"name", connector.name},
+          {"kind", connector.kind},
+          {"state", connector.state},
+          {"detail", connector.detail},
+          {"since", time_or_null(connector.since)},
+          {"readings", connector.readings},
+          {"refused", connector.refused},
+          {"reconnects", connector.reconnects}};
+}
+
+}  // namespace
+
+std::string to_text(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Json time_or_null(core::TimeNs time) {
+  return time == 0 ? Json() : Json(core::format_time(time));
+}
+
+Json value_json(core::ValueType type, std::uint64_t bits) {
+  switch (type) {
+    case core::ValueType::kFloat64:
+      return from_bits<double>(bits);
+    case core::ValueType::kFloat32:
+      return shortest(from_bits<float>(bits));
+    case core::ValueType::kInt64:
+      return from_bits<std::int64_t>(bits);
+    case core::ValueType::kBool:
+      return from_bits<std::uint8_t>(bits) != 0;
+    case core::ValueType::kState:
+      return from_bits<std::int32_t>(bits);
+  }
+  return nullptr;
+}
+
+Json statistic_json(core::ValueType type, double value) {
+  if (type == core::ValueType::kFloat32 && static_cast<double>(static_cast<float>(value)) == value) {
+    return shortest(static_cast<float>(value));
+  }
+  return value;
+}
+
+const std::string* state_name(const asset::Sensor& sensor, std::uint64_t bits) {
+  if (sensor.type != core::ValueType::kState) return nullptr;
+  const auto at = sensor.states.find(from_bits<std::int32_t>(bits));
+  return at == sensor.states.end() ? nullptr : &at->second;
+}
+
+ActiveAlarms::ActiveAlarms(const std::vector<alarms::Alarm>& active) {
+  for (const alarms::Alarm& alarm : active) {
+    Count& count = by_machine_[alarm.machine];
+    ++count.alarms;
+    count.highest = std::max(count.highest, alarm.priority);
+  }
+}
+
+ActiveAlarms::Count ActiveAlarms::of(const std::string& machine) const {
+  const auto at = by_machine_.find(machine);
+  return at == by_machine_.end() ? Count{} : at->second;
+}
+
+MachineSummary summarize(const asset::Model& model, const pipeline::LiveTable& live, const asset::Machine& machine,
+                         const ActiveAlarms& active) {
+  MachineSummary summary;
+  core::Quality worst = core::kGood;
+  for (const core::SensorId id : machine.sensors) worst = worst.worse(live.read(id).quality);
+  summary.quality = quality_class(worst);
+  summary.active = active.of(machine.name);
+  if (const asset::Sensor* sensor = state_sensor(model, machine)) {
+    const pipeline::LiveValue value = live.read(sensor->id);
+    const std::string* name = has_value(value) ? state_name(*sensor, value.bits) : nullptr;
+    if (name != nullptr) {
+      summary.state_name = *name;
+      if (!value.quality.is_bad()) summary.state = machine_state(*name);
+    }
+  }
+  return summary;
+}
+
+Json machine_json(const asset::Machine& machine, const MachineSummary& summary) {
+  return {{"id", machine.name},
+          {"path", machine.path},
+          {"type", machine.type},
+          {"description", machine.description},
+          {"site", machine.hierarchy[1]},
+          {"area", machine.hierarchy[2]},
+          {"line", machine.hierarchy[3]},
+          {"cell", machine.hierarchy[4]},
+          {"state", summary.state},
+          {"state_name", text_or_null(summary.state_name)},
+          {"quality", summary.quality},
+          {"active_alarms", summary.active.alarms},
+          {"highest_priority", priority_json(summary.active)},
+          {"sensors", machine.sensors.size()}};
+}
+
+Json sensor_json(const asset::Sensor& sensor, const pipeline::LiveTable& live) {
+  const pipeline::LiveValue value = live.read(sensor.id);
+  const bool any = has_value(value);
+  Json json = {{"name", sensor.name},
+               {"path", sensor.path},
+               {"component", text_or_null(sensor.component)},
+               {"description", sensor.description},
+               {"unit", sensor.unit == nullptr ? Json() : Json(sensor.unit->symbol)},
+               {"type", core::to_string(sensor.type)},
+               {"range", sensor.range ? Json{{"low", sensor.range->low}, {"high", sensor.range->high}} : Json()},
+               {"rate_hz", sensor.rate_hz},
+               {"value", any ? value_json(value.type, value.bits) : Json()}};
+  if (sensor.type == core::ValueType::kState) {
+    const std::string* name = any ? state_name(sensor, value.bits) : nullptr;
+    json["state_name"] = name == nullptr ? Json() : Json(*name);
+  }
+  json["quality"] = core::quality_name(value.quality);
+  json["quality_code"] = value.quality.code;
+  json["source_time"] = time_or_null(value.source_time);
+  json["received"] = time_or_null(value.received);
+  json["last_second"] = last_second_json(sensor, live);
+  return json;
+}
+
+Json alarm_json(const alarms::Alarm& alarm) {
+  return {{"id", alarm.id},
+          {"condition", alarm.condition},
+          {"state", alarms::to_string(alarm.state)},
+          {"priority", alarms::to_string(alarm.priority)},
+          {"severity", alarms::severity(alarm.priority)},
+          {"machine", text_or_null(alarm.machine)},
+          {"component", text_or_null(alarm.component)},
+          {"sensor", text_or_null(alarm.sensor)},
+          {"message", alarm.message},
+          {"value", alarm.value},
+          {"limit", alarm.limit},
+          {"raised", time_or_null(alarm.raised)},
+          {"published", time_or_null(alarm.published)},
+          {"cleared", time_or_null(alarm.cleared)},
+          {"acknowledged", time_or_null(alarm.acknowledged)},
+          {"acknowledged_by", alarm.acknowledged_by},
+          {"comment", alarm.comment},
+          {"version", alarm.version}};
+}
+
+Json twin_json(const asset::Model& model, const pipeline::LiveTable& live, const asset::Machine& machine,
+               const MachineSummary& summary, const std::vector<alarms::Alarm>& active) {
+  Json components = Json::array();
+  for (const asset::Component& component : machine.components) {
+    components.push_back(component_json(component, model, live));
+  }
+  Json sensors = Json::array();
+  for (const core::SensorId id : machine.sensors) {
+    if (model.sensor(id).component.empty()) sensors.push_back(sensor_json(model.sensor(id), live));
+  }
+  Json alarms = Json::array();
+  for (const alarms::Alarm& alarm : active) alarms.push_back(alarm_json(alarm));
+  return {
+      {"id", machine.name},
+      {"path", machine.path},
+      {"type", machine.type},
+      {"description", machine.description},
+      {"nameplate",
+       {{"manufacturer", machine.manufacturer}, {"model", machine.model}, {"serial_number", machine.serial_number}}},
+      {"hierarchy", hierarchy_of(machine)},
+      {"state", summary.state},
+      {"state_name", text_or_null(summary.state_name)},
+      {"quality", summary.quality},
+      {"components", std::move(components)},
+      {"sensors", std::move(sensors)},
+      {"active_alarms", std::move(alarms)}};
+}
+
+Json stream_machine_json(const asset::Model& model, const pipeline::LiveTable& live, const asset::Machine& machine,
+                         const MachineSummary& summary, bool with_sensors) {
+  Json json = {{"id", machine.name},
+               {"state", summary.state},
+               {"quality", summary.quality},
+               {"active_alarms", summary.active.alarms},
+               {"highest_priority", priority_json(summary.active)}};
+  if (!with_sensors) return json;
+  Json sensors = Json::array();
+  for (const core::SensorId id : machine.sensors) sensors.push_back(stream_sensor_json(model.sensor(id), live));
+  json["sensors"] = std::move(sensors);
+  return json;
+}
+
+namespace {
+
+struct TreeNode {
+  std::string name;
+  std::string_view kind;
+  std::string path;
+  std::vector<std::size_t> children;
+};
+
+Json tree_json(const std::vector<TreeNode>& nodes, std::size_t at) {
+  const TreeNode& node = nodes[at];
+  Json children = Json::array();
+  for (const std::size_t child : node.children) children.push_back(tree_json(nodes, child));
+  return {{"name", node.name}, {"kind", node.kind}, {"path", node.path}, {"children", std::move(children)}};
+}
+
+}  // namespace
+
+Json hierarchy_json(const asset::Model& model) {
+  static constexpr std::array<std::string_view, 5> kKinds = {"enterprise", "site", "area", "line", "cell"};
+  std::vector<TreeNode> nodes(1);  // nodes[0] is the enterprise
+  std::unordered_map<std::string, std::size_t> by_path;
+  const auto child = [&](std::size_t parent, const std::string& name, std::string_view kind, const std::string& path) {
+    const auto [at, fresh] = by_path.emplace(path, nodes.size());
+    if (fresh) {
+      nodes[parent].children.push_back(nodes.size());
+      nodes.push_back({name, kind, path, {}});
+    }
+    return at->second;
+  };
+  for (const asset::Machine& machine : model.machines()) {
+    std::string path = machine.hierarchy[0];
+    std::size_t parent = 0;
+    for (std::size_t level = 1; level < kKinds.size(); ++level) {
+      const std::string& name = machine.hierarchy[level];
+      if (name.empty()) continue;
+      path += "/" + name;
+      parent = child(parent, name, kKinds[level], path);
+    }
+    child(parent, machine.name, "machine", machine.path);
+  }
+  Json sites = Json::array();
+  for (const std::size_t site : nodes[0].children) sites.push_back(tree_json(nodes, site));
+  return sites;
+}
+
+Json stats_json(const PlantStatus& status, const Services& services) {
+  const historian::Historian::Stats history = services.historian.stats();
+  return {{"readings", status.readings},
+          {"readings_per_s", status.readings_per_s},
+          {"active_alarms", services.alarms.active_count()},
+          {"disk_bytes", history.disk_bytes},
+          {"bytes_per_reading", history.readings == 0
+                                    ? Json()
+                                    : Json(static_cast<double>(history.bytes) / static_cast<double>(history.readings))},
+          {"alarm_latency_ms", {{"p50", status.alarm_latency_p50_ms}, {"p99", status.alarm_latency_p99_ms}}},
+          {"disk_full", history.disk_full}};
+}
+
+Json plant_json(const PlantStatus& status, const Services& services) {
+  Json connectors = Json::array();
+  for (const ConnectorInfo& connector : status.connectors) connectors.push_back(connector_json(connector));
+  return {{"name", status.name},
+          {"enterprise", status.enterprise},
+          {"version", status.version},
+          {"started", time_or_null(status.started)},
+          {"shards", status.shards},
+          {"opcua_endpoint", text_or_null(status.opcua_endpoint)},
+          {"machines", services.model.machines().size()},
+          {"sensors", services.model.sensors().size()},
+          {"connectors", std::move(connectors)},
+          {"stats", stats_json(status, services)}};
+}
+
+}  // namespace millwright::api

@@ -1,0 +1,325 @@
+#include "asset/load.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+#include <map>
+#include <unordered_map>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "asset/machine_type.hpp"
+#include "core/text.hpp"
+
+namespace millwright::asset {
+
+namespace {
+
+using config::Section;
+
+struct StreamTarget {
+  std::string connector;
+  std::string address_prefix;
+};
+using Streams = std::map<std::string, StreamTarget>;
+
+struct Level {
+  std::string_view key;   // of the list
+  std::string_view name;  // of one of them
+};
+// Below the enterprise; a machine's `hierarchy` holds them from 1 on.
+constexpr std::array<Level, 4> kLevels{{{"sites", "site"}, {"areas", "area"}, {"lines", "line"}, {"cells", "cell"}}};
+
+// Who has a machine name.
+struct Claim {
+  std::string path;
+  config::Place place;
+};
+
+// Where in the plant the reading stands.
+struct Scope {
+  std::array<std::string, 5> hierarchy;
+  std::string path;
+  std::string time_zone;
+  Streams streams;
+};
+
+// The site's time zone, an IANA name; checked against the machine's own database where it has one.
+std::string read_time_zone(Section& section) {
+  const std::string name = section.text("time_zone", {.fallback = ""});
+  if (name.empty()) return name;
+  const std::filesystem::path database = "/usr/share/zoneinfo";
+  const bool plain = std::all_of(name.begin(), name.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '/' || c == '_' || c == '-' || c == '+';
+  });
+  std::error_code ignored;
+  const bool known =
+      !std::filesystem::is_directory(database, ignored) || std::filesystem::is_regular_file(database / name, ignored);
+  if (plain && name.front() != '/' && known) return name;
+  section.problem("time_zone", fmt::format("'{}' is no time zone; write an IANA name such as Europe/Paris", name));
+  return "";
+}
+
+class Loader {
+ public:
+  Loader(config::Document& document, const std::vector<std::string>& connectors, std::vector<std::string> directories,
+         std::size_t sensors_max)
+      : document_(document),
+        connectors_(connectors.begin(), connectors.end()),
+        types_(document, std::move(directories)),
+        sensors_max_(sensors_max) {}
+
+  Model load(Section& assets);
+
+ private:
+  void read_level(Section& parent, std::size_t depth, const Scope& scope);
+  void read_streams(Section& section, Streams& streams);
+  void read_machine(Section& section, const Scope& parent);
+  // The machine's place in the model, or a problem where its name is taken.
+  bool claim_name(Section& section, const std::string& name, const std::string& path);
+  void add_sensors(Section& section, const Scope& scope, const MachineSpec& spec, Machine& machine);
+  bool add_sensor(Section& section, const Scope& scope, const SensorSpec& spec, std::string_view component,
+                  Machine& machine);
+  bool claim_address(Section& section, const SensorSpec& spec, const Sensor& sensor);
+  [[nodiscard]] config::Place place_of(core::SensorId sensor) const;
+
+  config::Document& document_;
+  std::vector<std::string_view> connectors_;
+  TypeLibrary types_;
+  std::size_t sensors_max_;
+  std::vector<Machine> machines_;
+  std::vector<Sensor> sensors_;
+  std::vector<config::Place> machine_places_;
+  std::unordered_map<std::string, Claim> names_;  // also of machines that are not in the model, for their mistakes
+  std::unordered_map<std::string, core::SensorId> sensor_by_address_;          // "<connector>\n<address>"
+  std::unordered_map<core::SensorId, config::Place> places_of_own_addresses_;  // given at the machine, not by a type
+  bool full_ = false;
+};
+
+Model Loader::load(Section& assets) {
+  Scope scope;
+  scope.hierarchy[0] = assets.text("enterprise");
+  check_name(assets, "enterprise", scope.hierarchy[0]);
+  scope.path = scope.hierarchy[0];
+  read_streams(assets, scope.streams);
+  read_level(assets, 0, scope);
+  if (machines_.empty() && document_.problems().empty()) {
+    assets.problem("sites", "there are no machines; list sites, areas, lines, cells and their machines");
+  }
+  assets.finish();
+  return {std::move(machines_), std::move(sensors_)};
+}
+
+void Loader::read_level(Section& parent, std::size_t depth, const Scope& scope) {
+  if (depth == kLevels.size()) {
+    for (Section& machine : parent.sections("machines")) {
+      if (full_) return;
+      read_machine(machine, scope);
+    }
+    return;
+  }
+  std::map<std::string, config::Place> given;
+  for (Section& section : parent.sections(kLevels[depth].key)) {
+    Scope inner = scope;
+    const std::string name = section.text("name");
+    if (check_name(section, "name", name)) {
+      const auto [before, added] = given.emplace(name, section.place("name"));
+      if (!added) {
+        section.problem("name", fmt::format("{} '{}' is given twice, first at {}; put them together or rename one",
+                                            kLevels[depth].name, name, to_string(before->second)));
+      }
+    }
+    inner.hierarchy[depth + 1] = name;
+    inner.path += "/" + name;
+    section.text("description", {.fallback = ""});
+    if (depth == 0) inner.time_zone = read_time_zone(section);
+    read_streams(section, inner.streams);
+    read_level(section, depth + 1, inner);
+    section.finish();
+  }
+}
+
+void Loader::read_streams(Section& section, Streams& streams) {
+  if (!section.has("streams")) return;
+  Section map = section.section("streams");
+  for (const std::string& stream : map.keys()) {
+    check_name(map, stream, stream);
+    StreamTarget target;
+    if (map.is_section(stream)) {
+      Section entry = map.section(stream);
+      target.connector = entry.text("connector");
+      target.address_prefix = entry.text("address_prefix", {.fallback = ""});
+      entry.finish();
+    } else {
+      target.connector = map.text(stream);
+    }
+    if (!target.connector.empty() &&
+        std::find(connectors_.begin(), connectors_.end(), target.connector) == connectors_.end()) {
+      map.problem(
+          stream,
+          fmt::format(
+              "there is no connector '{}'{}; {}", target.connector, core::did_you_mean(target.connector, connectors_),
+              connectors_.empty() ? "none is configured" : fmt::format("there are: {}", fmt::join(connectors_, ", "))));
+    }
+    streams[stream] = std::move(target);
+  }
+  map.finish();
+}
+
+bool Loader::claim_name(Section& section, const std::string& name, const std::string& path) {
+  const auto [before, added] = names_.try_emplace(name, Claim{path, section.place("name")});
+  if (added) return true;
+  const Claim& other = before->second;
+  section.problem("name",
+                  fmt::format("{} cannot have the name of {} at {}; machine names are unique in the whole plant", path,
+                              other.path, to_string(other.place)));
+  return false;
+}
+
+void Loader::read_machine(Section& section, const Scope& parent) {
+  Machine machine;
+  machine.id = core::MachineId(machines_.size());
+  machine.name = section.text("name");
+  machine.path = parent.path + "/" + machine.name;
+  const bool named = check_name(section, "name", machine.name) && claim_name(section, machine.name, machine.path);
+  machine.hierarchy = parent.hierarchy;
+  machine.time_zone = parent.time_zone;
+  machine.manufacturer = section.text("manufacturer", {.fallback = ""});
+  machine.model = section.text("model", {.fallback = ""});
+  machine.serial_number = section.text("serial_number", {.fallback = ""});
+  machine.type = section.text("type", {.fallback = ""});
+
+  const MachineSpec* spec = nullptr;
+  MachineSpec own;
+  bool usable = true;
+  if (section.has("type")) {
+    spec = types_.find(machine.type, section, "type");
+    usable = spec != nullptr;
+  }
+  const bool changed = section.has("components") + section.has("sensors") + section.has("without") > 0;
+  if (changed && usable) {
+    if (spec != nullptr) own = *spec;
+    apply_changes(document_, section, SpecSource::kMachine, own);
+    spec = &own;
+  }
+  machine.description = section.text("description", {.fallback = spec != nullptr ? spec->description : ""});
+  if (usable && (spec == nullptr || spec->sensor_count() == 0)) {
+    section.problem("", "has no sensors; give it a 'type', or 'sensors' of its own");
+    usable = false;
+  }
+  const bool own_streams = section.has("streams");
+  if (named && usable) {
+    machine_places_.push_back(section.place("name"));
+    if (own_streams) {
+      Scope scope = parent;
+      read_streams(section, scope.streams);
+      add_sensors(section, scope, *spec, machine);
+    } else {
+      add_sensors(section, parent, *spec, machine);
+    }
+    machines_.push_back(std::move(machine));
+  }
+  section.finish();
+}
+
+void Loader::add_sensors(Section& section, const Scope& scope, const MachineSpec& spec, Machine& machine) {
+  if (sensors_.size() + spec.sensor_count() > sensors_max_) {
+    section.problem(
+        "", fmt::format("with this machine there are more than {} sensors, the limit of one node", sensors_max_));
+    full_ = true;
+    return;
+  }
+  for (const SensorSpec& sensor : spec.sensors) add_sensor(section, scope, sensor, "", machine);
+  machine.components.reserve(spec.components.size());
+  for (const ComponentSpec& component : spec.components) {
+    Component& added = machine.components.emplace_back();
+    added.name = component.name;
+    added.part_of = component.part_of;
+    added.description = component.description;
+    for (const SensorSpec& sensor : component.sensors) {
+      if (add_sensor(section, scope, sensor, component.name, machine)) added.sensors.push_back(sensors_.back().id);
+    }
+  }
+}
+
+bool Loader::add_sensor(Section& section, const Scope& scope, const SensorSpec& spec, std::string_view component,
+                        Machine& machine) {
+  const auto target = scope.streams.find(spec.stream);
+  if (target == scope.streams.end()) {
+    section.problem("", fmt::format("its sensor {}{}{} is on the stream '{}', which has no connector here; add "
+                                    "'streams: {{{}: <connector>}}' at the machine or above it",
+                                    component, component.empty() ? "" : "/", spec.name, spec.stream, spec.stream));
+    return false;
+  }
+  Sensor sensor;
+  sensor.id = core::SensorId(sensors_.size());
+  sensor.machine = machine.id;
+  sensor.name = spec.name;
+  sensor.path = component.empty() ? fmt::format("{}/{}", machine.path, spec.name)
+                                  : fmt::format("{}/{}/{}", machine.path, component, spec.name);
+  sensor.component = component;
+  sensor.description = spec.description;
+  sensor.type = spec.type;
+  sensor.unit = spec.unit;
+  sensor.range = spec.range;
+  sensor.rate_hz = spec.rate_hz;
+  sensor.calibration = spec.calibration;
+  sensor.source.connector = target->second.connector;
+  sensor.source.address =
+      spec.address.expand(target->second.address_prefix, {machine.hierarchy, machine.name, component, spec.name});
+  sensor.states = spec.states;
+  sensor.monitored = spec.monitored;
+  if (!claim_address(section, spec, sensor)) return false;
+  machine.sensors.push_back(sensor.id);
+  sensors_.push_back(std::move(sensor));
+  return true;
+}
+
+bool Loader::claim_address(Section& section, const SensorSpec& spec, const Sensor& sensor) {
+  const auto [before, added] =
+      sensor_by_address_.emplace(sensor.source.connector + "\n" + sensor.source.address, sensor.id);
+  if (added) {
+    if (spec.address.is_literal()) places_of_own_addresses_.emplace(sensor.id, spec.place);
+    return true;
+  }
+  // A sensor of this very machine is not yet in machines_, but its place is already in machine_places_.
+  const Sensor& other = sensors_[before->second.value];
+  document_.problem(
+      {spec.address.is_literal() ? spec.place : section.place(), section.path(),
+       fmt::format("{} reads '{}' of connector '{}', which {} at {} reads already", sensor.path, sensor.source.address,
+                   sensor.source.connector, other.path, to_string(place_of(other.id)))});
+  return false;
+}
+
+config::Place Loader::place_of(core::SensorId sensor) const {
+  const auto own = places_of_own_addresses_.find(sensor);
+  return own != places_of_own_addresses_.end() ? own->second : machine_places_[sensors_[sensor.value].machine.value];
+}
+
+// `assets.machine_types`, each meant from the plant file, then the shipped ones.
+std::vector<std::string> type_folders(const config::Document& document, Section& assets,
+                                      const std::vector<std::string>& shipped) {
+  std::vector<std::string> folders;
+  for (const std::string& given : assets.texts("machine_types")) {
+    const std::filesystem::path folder = std::filesystem::path(document.directory()) / given;
+    std::error_code ignored;
+    if (!std::filesystem::is_directory(folder, ignored)) {
+      assets.problem("machine_types", fmt::format("there is no folder {}", folder.string()));
+    }
+    folders.push_back(folder.lexically_normal().string());
+  }
+  folders.insert(folders.end(), shipped.begin(), shipped.end());
+  return folders;
+}
+
+}  // namespace
+
+Model load(config::Document& document, config::Section assets, const std::vector<std::string>& connectors,
+           const std::vector<std::string>& type_directories, std::size_t sensors_max) {
+  const std::vector<std::string> folders = type_folders(document, assets, type_directories);
+  return Loader(document, connectors, folders, sensors_max).load(assets);
+}
+
+}  // namespace millwright::asset

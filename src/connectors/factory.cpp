@@ -1,0 +1,87 @@
+#include "connectors/factory.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <type_traits>
+
+#include <fmt/format.h>
+
+#include "core/text.hpp"
+
+namespace millwright::connectors {
+namespace {
+
+constexpr std::array<std::string_view, 3> kTypes{"opcua", "burst", "replay"};
+constexpr std::size_t kNameLongest = 63;
+
+void check_name(config::Section& section, const std::string& name, std::map<std::string, std::string>& seen) {
+  if (name.empty()) return;  // told already: the key is required
+  if (!core::is_asset_name(name)) {
+    section.problem("name", fmt::format("'{}' is not a name: lower-case letters, digits and single hyphens inside, "
+                                        "at most {}",
+                                        name, kNameLongest));
+    return;
+  }
+  const auto [first, added] = seen.try_emplace(name, to_string(section.place("name")));
+  if (!added) {
+    section.problem("name", fmt::format("another connector has the name '{}' already ({})", name, first->second));
+  }
+}
+
+void check_port(config::Section& section, const BurstServerOptions& options,
+                std::map<std::uint16_t, std::string>& ports, const std::string& name) {
+  const auto [first, added] = ports.try_emplace(options.port, name);
+  if (!added) {
+    section.problem("port", fmt::format("the connector '{}' listens on port {} already; give this one another",
+                                        first->second, options.port));
+  }
+}
+
+}  // namespace
+
+std::vector<ConnectorOptions> read_options(config::Document& document, config::Section root) {
+  std::vector<ConnectorOptions> all;
+  std::map<std::string, std::string> names;
+  std::map<std::uint16_t, std::string> ports;
+  for (config::Section& section : root.sections("connectors")) {
+    ConnectorOptions options;
+    options.name = section.text("name", {.fallback = std::nullopt, .length_max = kNameLongest});
+    check_name(section, options.name, names);
+    const std::string type = section.text("type");
+    if (type == kTypes[0]) {
+      options.source = read_opcua_client_options(section);
+    } else if (type == kTypes[1]) {
+      options.source = read_burst_server_options(section);
+      check_port(section, std::get<BurstServerOptions>(options.source), ports, options.name);
+    } else if (type == kTypes[2]) {
+      options.source = read_replay_options(section, document.directory());
+    } else {
+      if (!type.empty()) {
+        section.problem("type", fmt::format("there is no connector type '{}'{}; there are {}", type,
+                                            core::did_you_mean(type, kTypes), fmt::join(kTypes, ", ")));
+      }
+      continue;  // what its keys mean nobody knows, so finish() would only add noise
+    }
+    section.finish();
+    all.push_back(std::move(options));
+  }
+  return all;
+}
+
+std::unique_ptr<Connector> make_connector(const ConnectorOptions& options, const ConnectorContext& context) {
+  return std::visit(
+      [&](const auto& source) -> std::unique_ptr<Connector> {
+        using Options = std::decay_t<decltype(source)>;
+        if constexpr (std::is_same_v<Options, OpcUaClientOptions>) {
+          return make_opcua_client(options.name, source, context);
+        } else if constexpr (std::is_same_v<Options, BurstServerOptions>) {
+          return make_burst_server(options.name, source, context);
+        } else {
+          return make_replay(options.name, source, context);
+        }
+      },
+      options.source);
+}
+
+}  // namespace millwright::connectors

@@ -1,0 +1,234 @@
+#include "connectors/opcua_client.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <span>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "connectors/opcua_client_items.hpp"
+#include "connectors/opcua_client_link.hpp"
+#include "connectors/opcua_client_monitor.hpp"
+#include "core/log.hpp"
+#include "core/mutex.hpp"
+#include "io/random.hpp"
+
+namespace millwright::connectors {
+namespace {
+
+using core::ErrorCode;
+using namespace opcua_detail;
+
+// How long one wait for the network lasts; also how soon a stop is seen.
+constexpr core::DurationNs kTurn = 50 * core::kMillisecond;
+
+class OpcUaClient final : public Connector {
+ public:
+  OpcUaClient(std::string name, OpcUaClientOptions options, const ConnectorContext& context)
+      : name_(std::move(name)),
+        options_(std::move(options)),
+        context_(context),
+        log_(core::logger("opcua-client")),
+        items_(name_, context),
+        connected_(context.metrics.gauge("millwright_opcua_client_connected", "1 while the session is up",
+                                         {{"connector", name_}})),
+        subscribed_(context.metrics.gauge("millwright_opcua_client_subscribed_sensors",
+                                          "Sensors whose node is monitored", {{"connector", name_}})),
+        reconnects_total_(context.metrics.counter("millwright_opcua_client_reconnects_total",
+                                                  "Connections made after the first", {{"connector", name_}})),
+        random_(io::entropy()) {
+    status_.name = name_;
+    status_.kind = "opcua";
+    status_.since = context.clock.now();
+  }
+  ~OpcUaClient() override { stop_thread(); }
+
+  core::Status start() override;
+  void stop() override { stop_thread(); }
+  [[nodiscard]] ConnectorStatus status() const override;
+
+ private:
+  void stop_thread();
+  void run();
+  core::Error run_connection();
+  void back_off(const core::Error& why);
+  void set_state(ConnectorState state, std::string detail);
+  std::string connected_detail();
+
+  const std::string name_;
+  const OpcUaClientOptions options_;
+  const ConnectorContext context_;
+  std::shared_ptr<spdlog::logger> log_;
+  Items items_;
+  core::Gauge& connected_;
+  core::Gauge& subscribed_;
+  core::Counter& reconnects_total_;
+  io::Random random_;
+  core::DurationNs pause_ = 0;
+  bool has_connected_ = false;
+  bool told_lost_ = false;  // all sensors are marked
+
+  std::thread thread_;
+  std::atomic<bool> stop_{false};
+  core::Mutex stop_mutex_;
+  core::Condition stop_changed_;
+  mutable core::Mutex mutex_;
+  ConnectorStatus status_ GUARDED_BY(mutex_);
+};
+
+core::Status OpcUaClient::start() {
+  ASSERT(!thread_.joinable(), "connector started twice");
+  stop_ = false;
+  set_state(ConnectorState::kConnecting, fmt::format("connecting to {}", options_.endpoint));
+  thread_ = std::thread([this] { run(); });
+  return {};
+}
+
+void OpcUaClient::stop_thread() {
+  if (!thread_.joinable()) return;
+  {
+    core::MutexLock lock(stop_mutex_);
+    stop_.store(true, std::memory_order_release);
+    stop_changed_.notify_all();
+  }
+  thread_.join();
+  connected_.Set(0);
+  set_state(ConnectorState::kStopped, "stopped");
+}
+
+ConnectorStatus OpcUaClient::status() const {
+  core::MutexLock lock(mutex_);
+  ConnectorStatus status = status_;
+  status.readings = items_.intake().readings();
+  status.refused = items_.intake().refused();
+  return status;
+}
+
+void OpcUaClient::set_state(ConnectorState state, std::string detail) {
+  core::MutexLock lock(mutex_);
+  if (status_.state != state) status_.since = context_.clock.now();
+  status_.state = state;
+  status_.detail = std::move(detail);
+}
+
+void OpcUaClient::run() {
+  while (!stop_.load(std::memory_order_acquire)) {
+    const core::Error why = run_connection();
+    if (why.code == ErrorCode::kClosed) break;
+    back_off(why);
+  }
+}
+
+std::string OpcUaClient::connected_detail() {
+  const std::size_t all = items_.all().size();
+  const std::size_t active = items_.active();
+  std::string detail = fmt::format("connected to {}, {} of {} sensors subscribed", options_.endpoint, active, all);
+  const auto bad = std::find_if(items_.all().begin(), items_.all().end(), [](const Item& i) { return !i.active; });
+  if (bad != items_.all().end()) {
+    detail += fmt::format("; '{}' of {}: {}", bad->sensor->source.address, bad->sensor->path,
+                          UA_StatusCode_name(bad->problem.code));
+  }
+  return detail;
+}
+
+// From connecting to the loss of the connection; says why it was lost.
+core::Error OpcUaClient::run_connection() {
+  set_state(ConnectorState::kConnecting, fmt::format("connecting to {}", options_.endpoint));
+  items_.begin_connection();
+  auto link = Link::open(options_, name_, context_.clock, stop_, items_);
+  if (!link) return link.error().within("connecting to " + options_.endpoint);
+  if (has_connected_) {
+    reconnects_total_.Increment();
+    core::MutexLock lock(mutex_);
+    ++status_.reconnects;
+  }
+  has_connected_ = true;
+  Monitor monitor(options_, items_, **link);
+  const std::string context = "connection to " + options_.endpoint;
+  if (auto made = monitor.subscribe_missing(); !made) return made.error().within(context);
+  told_lost_ = false;
+  pause_ = 0;
+  connected_.Set(1);
+  subscribed_.Set(static_cast<double>(items_.active()));
+  set_state(ConnectorState::kConnected, connected_detail());
+  log_->info("{}: {}", name_, connected_detail());
+
+  core::TimeNs retry_at = context_.clock.monotonic() + options_.bad_node_retry;
+  for (;;) {
+    if (auto turned = (*link)->iterate(kTurn); !turned) return turned.error().within(context);
+    if (context_.clock.monotonic() < retry_at) continue;
+    if (items_.active() != items_.all().size()) {
+      if (auto made = monitor.subscribe_missing(); !made) return made.error().within(context);
+      subscribed_.Set(static_cast<double>(items_.active()));
+      set_state(ConnectorState::kConnected, connected_detail());
+    }
+    retry_at = context_.clock.monotonic() + options_.bad_node_retry;
+  }
+}
+
+void OpcUaClient::back_off(const core::Error& why) {
+  connected_.Set(0);
+  subscribed_.Set(0);
+  if (!told_lost_) items_.say(core::kBadNoCommunication);
+  pause_ = pause_ == 0 ? options_.retry_min : std::min(pause_ * 2, options_.retry_max);
+  // Spread by a quarter either way, so that many clients do not come back in step.
+  const auto spread = static_cast<core::DurationNs>(static_cast<double>(pause_) * (0.75 + 0.5 * random_.uniform()));
+  const core::DurationNs wait = std::clamp(spread, options_.retry_min, options_.retry_max);
+  const core::DurationNs shown = std::max(core::floor_to(wait, 100 * core::kMillisecond), 100 * core::kMillisecond);
+  std::string detail = fmt::format("{}; trying again in {}", why.message, core::format_duration(shown));
+  if (!told_lost_) log_->warn("{}: {}", name_, detail);
+  told_lost_ = true;
+  set_state(ConnectorState::kBackingOff, std::move(detail));
+  const core::TimeNs until = context_.clock.monotonic() + wait;
+  core::MutexLock lock(stop_mutex_);
+  while (!stop_.load(std::memory_order_acquire)) {
+    const core::DurationNs left = until - context_.clock.monotonic();
+    if (left <= 0) return;
+    stop_changed_.wait_for(stop_mutex_, std::chrono::nanoseconds(left));
+  }
+}
+
+}  // namespace
+
+OpcUaClientOptions read_opcua_client_options(config::Section& section) {
+  const OpcUaClientOptions fallback;
+  OpcUaClientOptions options;
+  options.endpoint = section.text("endpoint", {.fallback = {}, .length_max = 1024});
+  if (!options.endpoint.empty() && !options.endpoint.starts_with("opc.tcp://")) {
+    section.problem("endpoint", "an OPC UA endpoint begins with opc.tcp://, as in opc.tcp://10.0.0.5:4840");
+  }
+  constexpr core::DurationNs kHour = core::kHour;
+  const auto duration = [&](std::string_view key, core::DurationNs value, core::DurationNs low, core::DurationNs high) {
+    return section.duration(key, {.fallback = value, .low = low, .high = high});
+  };
+  const auto count = [&](std::string_view key, std::int64_t value, std::int64_t high) {
+    return section.integer(key, {.fallback = value, .low = 1, .high = high});
+  };
+  options.publishing_interval =
+      duration("publishing_interval", fallback.publishing_interval, core::kMillisecond, kHour);
+  options.sampling_interval = duration("sampling_interval", fallback.sampling_interval, 0, kHour);
+  options.queue_size = static_cast<std::uint32_t>(count("queue_size", fallback.queue_size, 1'000'000));
+  options.items_per_call = static_cast<std::size_t>(count("items_per_call", fallback.items_per_call, 10'000));
+  options.items_per_subscription =
+      static_cast<std::size_t>(count("items_per_subscription", fallback.items_per_subscription, 1'000'000));
+  options.keep_alive = duration("keep_alive", fallback.keep_alive, 10 * core::kMillisecond, kHour);
+  options.session_timeout = duration("session_timeout", fallback.session_timeout, core::kSecond, 24 * kHour);
+  options.request_timeout = duration("request_timeout", fallback.request_timeout, 100 * core::kMillisecond, kHour);
+  options.bad_node_retry = duration("bad_node_retry", fallback.bad_node_retry, 100 * core::kMillisecond, 24 * kHour);
+  options.retry_min = duration("retry_min", fallback.retry_min, 10 * core::kMillisecond, kHour);
+  options.retry_max = duration("retry_max", fallback.retry_max, 10 * core::kMillisecond, kHour);
+  if (options.retry_max < options.retry_min) {
+    section.problem("retry_max", "must not be shorter than retry_min");
+    options.retry_max = options.retry_min;
+  }
+  return options;
+}
+
+std::unique_ptr<Connector> make_opcua_client(std::string name, const OpcUaClientOptions& options,
+                                             const ConnectorContext& context) {
+  return std::make_unique<OpcUaClient>(std::move(name), options, context);
+}
+
+}  // namespace millwright::connectors

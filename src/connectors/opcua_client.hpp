@@ -1,0 +1,49 @@
+// OPC UA client: subscribes to the nodes of one server that the asset model's sensors name, and brings every change
+// into the pipeline (OPC 10000-4, 5.12 and 5.13).
+//
+//   connectors:
+//     - {name: line-1-plc, type: opcua, endpoint: "opc.tcp://10.0.0.5:4840", publishing_interval: 100ms}
+//
+// A sensor's address is a NodeId, "nsu=urn:plc;s=Pump1.Current", "ns=2;s=Pump1.Current", "ns=3;i=1001", or, where it is
+// none, a path of names below Objects: "Machines/pump-1/motor/current", found by browsing.
+//
+// Threads: one of its own; the Connector calls from any.
+// Values: converted to the sensor's type where nothing is lost, else BadTypeMismatch; bit for bit otherwise. Times are
+// the source's, else the server's, else now. The status code is the quality.
+// Errors: a node that is not there is told once and tried again; the rest flows. A lost connection marks all sensors
+// BadNoCommunication and is tried again with growing pauses.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "config/document.hpp"
+#include "connectors/connector.hpp"
+#include "core/time.hpp"
+
+namespace millwright::connectors {
+
+struct OpcUaClientOptions {
+  std::string endpoint;  // "opc.tcp://host:port"
+  core::DurationNs publishing_interval = 100 * core::kMillisecond;
+  core::DurationNs sampling_interval = 0;  // 0: every change that the server knows of
+  std::uint32_t queue_size = 1000;         // values that the server keeps per node between two publishes
+  std::size_t items_per_call = 500;        // nodes per service call
+  std::size_t items_per_subscription = 5000;
+  core::DurationNs keep_alive = 5 * core::kSecond;  // the server speaks at least this often; twice missed is lost
+  core::DurationNs session_timeout = core::kMinute;
+  core::DurationNs request_timeout = 10 * core::kSecond;  // also of a whole connection attempt
+  core::DurationNs bad_node_retry = 30 * core::kSecond;
+  core::DurationNs retry_min = 500 * core::kMillisecond;  // pause before a new attempt; doubles up to retry_max
+  core::DurationNs retry_max = 30 * core::kSecond;
+};
+
+// Reads its keys from a connector's entry; `name`, `type` and finish() are the caller's. Problems go to the document.
+OpcUaClientOptions read_opcua_client_options(config::Section& section);
+
+std::unique_ptr<Connector> make_opcua_client(std::string name, const OpcUaClientOptions& options,
+                                             const ConnectorContext& context);
+
+}  // namespace millwright::connectors

@@ -1,0 +1,108 @@
+// One connection to an OPC UA server: secure channel, session, service calls and the publish loop. It ends with the
+// first thing that goes wrong; the owner then makes a new one.
+//
+// Threads: one, the connector's; every callback comes in it, from within iterate() or call().
+// Errors: kUnavailable with the reason in plain words; kClosed once `stop` is set.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <spdlog/logger.h>
+
+#include "connectors/opcua_client.hpp"
+#include "connectors/opcua_client_types.hpp"
+#include "core/result.hpp"
+#include "core/time.hpp"
+
+struct UA_Client;
+
+namespace millwright::connectors::opcua_detail {
+
+// Who gets what the server publishes.
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  // `handle` is the clientHandle that the item was made with.
+  virtual void on_value(std::uint32_t handle, const UA_DataValue& value) = 0;
+  // After the last value of one publish response. False: nothing more can be taken.
+  virtual bool on_message_end() = 0;
+  virtual void on_missed(std::uint64_t messages) = 0;
+};
+
+struct Subscription {
+  std::uint32_t id = 0;
+  core::DurationNs silence_max = 0;  // longer than this without a word: lost
+  core::TimeNs last_word = 0;        // monotonic
+  std::uint32_t next_sequence = 1;
+};
+
+class Link {
+ public:
+  // Waits until the session is active.
+  static core::Result<std::unique_ptr<Link>> open(const OpcUaClientOptions& options, const std::string& name,
+                                                  const io::Clock& clock, const std::atomic<bool>& stop, Sink& sink);
+  ~Link();  // says goodbye where the server still listens, for half a second at most
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
+
+  // One service call; what is published meanwhile goes to the sink. A bad service result is an error of kInvalid.
+  template <typename Response, typename Request>
+  core::Result<Response> call(Request& request) {
+    Response response;
+    if (auto sent = call(&*request, Request::type(), &*response, Response::type()); !sent) {
+      return core::unexpected(sent.error());
+    }
+    return response;
+  }
+  // Service result of the last failed call; 0 where it never got to the server.
+  [[nodiscard]] UA_StatusCode last_result() const { return last_result_; }
+
+  core::Result<std::uint32_t> subscribe();
+  // Waits up to `timeout` for something to happen, and keeps the server supplied with publish requests.
+  core::Status iterate(core::DurationNs timeout);
+
+ private:
+  struct Log;
+  struct Pending;
+  struct Publish;
+  Link(const OpcUaClientOptions& options, const io::Clock& clock, const std::atomic<bool>& stop, Sink& sink);
+
+  core::Status start(const std::string& name);
+  core::Status call(void* request, const UA_DataType* request_type, void* response, const UA_DataType* response_type);
+  core::Status pump(core::DurationNs timeout);
+  core::Status check_words();
+  void top_up();
+  void fetch_missed();
+  void lose(std::string reason);
+  void on_publish(UA_PublishResponse& response);
+  void take(Subscription& subscription, const UA_NotificationMessage& message);
+  Subscription* find(std::uint32_t id);
+  [[nodiscard]] std::string connection_reason(UA_StatusCode code) const;
+
+  const OpcUaClientOptions& options_;
+  const io::Clock& clock_;
+  const std::atomic<bool>& stop_;
+  Sink& sink_;
+  std::unique_ptr<Log> log_;
+  UA_Client* client_ = nullptr;
+  bool active_ = false;    // the session has been active
+  bool answering_ = true;  // false: half open, do not wait for answers
+  std::string lost_;       // why, once it is
+  UA_StatusCode last_result_ = 0;
+  std::vector<Subscription> subscriptions_;
+  struct Missed {
+    std::uint32_t subscription;
+    std::uint32_t sequence;
+  };
+  std::vector<Missed> missed_;
+  std::vector<UA_SubscriptionAcknowledgement> acknowledgements_;
+  std::size_t outstanding_ = 0;
+  std::size_t outstanding_max_ = 1;
+};
+
+}  // namespace millwright::connectors::opcua_detail

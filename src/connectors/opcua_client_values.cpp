@@ -1,0 +1,296 @@
+#include "connectors/opcua_client_values.hpp"
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "core/text.hpp"
+
+namespace millwright::connectors::opcua_detail {
+namespace {
+
+using core::ErrorCode;
+using core::ValueType;
+
+// A namespace URI in a NodeId has ';' and '%' escaped (OPC 10000-6, 5.1.12).
+std::string unescape(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text.substr(i, 3) == "%3B" || text.substr(i, 3) == "%3b") {
+      out += ';';
+      i += 2;
+    } else if (text.substr(i, 3) == "%25") {
+      out += '%';
+      i += 2;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
+bool begins_identifier(std::string_view text) {
+  return text.size() >= 2 && text[1] == '=' && std::string_view("isgb").find(text[0]) != std::string_view::npos;
+}
+
+core::Result<NodeId> parse_identifier(std::string_view text, std::string_view whole) {
+  NodeId id;
+  if (text.substr(0, 2) == "s=") {
+    // By hand: what follows is the identifier to its last character, whatever it holds.
+    id->identifierType = UA_NODEIDTYPE_STRING;
+    id->identifier.string = copy(text.substr(2));
+    if (id->identifier.string.length != 0) return id;
+  } else if (UA_NodeId_parse(&*id, borrow(text)) == UA_STATUSCODE_GOOD) {
+    return id;
+  }
+  return core::unexpected(
+      ErrorCode::kInvalid,
+      fmt::format("'{}' is no OPC UA NodeId: write nsu=<uri>;s=<name>, ns=2;s=<name> or ns=2;i=<number>", whole));
+}
+
+template <typename T>
+std::uint64_t bits_of(T value) {
+  std::uint64_t bits = 0;
+  std::memcpy(&bits, &value, sizeof(T));
+  return bits;
+}
+
+// A number without loss, as one of the three that any scalar fits into.
+struct Number {
+  enum class Kind { kSigned, kUnsigned, kFloat32, kFloat64 } kind;
+  std::int64_t i = 0;
+  std::uint64_t u = 0;
+  float f = 0;
+  double d = 0;
+};
+
+Number of(std::int64_t i) {
+  return {.kind = Number::Kind::kSigned, .i = i};
+}
+
+template <typename T>
+T scalar(const UA_Variant& v) {
+  T value;
+  std::memcpy(&value, v.data, sizeof(T));
+  return value;
+}
+
+std::optional<Number> number_of(const UA_Variant& v) {
+  switch (v.type->typeKind) {
+    case UA_DATATYPEKIND_BOOLEAN:
+      return of(scalar<UA_Boolean>(v) ? 1 : 0);
+    case UA_DATATYPEKIND_SBYTE:
+      return of(scalar<UA_SByte>(v));
+    case UA_DATATYPEKIND_BYTE:
+      return of(scalar<UA_Byte>(v));
+    case UA_DATATYPEKIND_INT16:
+      return of(scalar<UA_Int16>(v));
+    case UA_DATATYPEKIND_UINT16:
+      return of(scalar<UA_UInt16>(v));
+    case UA_DATATYPEKIND_INT32:
+    case UA_DATATYPEKIND_ENUM:
+      return of(scalar<UA_Int32>(v));
+    case UA_DATATYPEKIND_UINT32:
+      return of(scalar<UA_UInt32>(v));
+    case UA_DATATYPEKIND_INT64:
+      return of(scalar<UA_Int64>(v));
+    case UA_DATATYPEKIND_UINT64:
+      return Number{.kind = Number::Kind::kUnsigned, .u = scalar<UA_UInt64>(v)};
+    case UA_DATATYPEKIND_FLOAT:
+      return Number{.kind = Number::Kind::kFloat32, .f = scalar<UA_Float>(v)};
+    case UA_DATATYPEKIND_DOUBLE:
+      return Number{.kind = Number::Kind::kFloat64, .d = scalar<UA_Double>(v)};
+    default:
+      return std::nullopt;
+  }
+}
+
+// [-2^63, 2^63) as a double's bounds.
+constexpr double kInt64End = 9223372036854775808.0;
+
+std::optional<std::int64_t> as_int64(double d) {
+  if (!(d >= -kInt64End && d < kInt64End) || d != std::trunc(d)) return std::nullopt;
+  return static_cast<std::int64_t>(d);
+}
+
+std::optional<std::int64_t> as_int64(const Number& n) {
+  switch (n.kind) {
+    case Number::Kind::kSigned:
+      return n.i;
+    case Number::Kind::kUnsigned:
+      if (n.u > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) return std::nullopt;
+      return static_cast<std::int64_t>(n.u);
+    case Number::Kind::kFloat32:
+      return as_int64(static_cast<double>(n.f));
+    case Number::Kind::kFloat64:
+      return as_int64(n.d);
+  }
+  return std::nullopt;
+}
+
+// An integer as T where T holds it exactly.
+template <typename T>
+std::optional<T> exact(const Number& n) {
+  if (n.kind == Number::Kind::kUnsigned) {
+    const T value = static_cast<T>(n.u);
+    if (static_cast<double>(value) >= 2 * kInt64End || static_cast<std::uint64_t>(value) != n.u) return std::nullopt;
+    return value;
+  }
+  const T value = static_cast<T>(n.i);
+  if (static_cast<double>(value) >= kInt64End || static_cast<std::int64_t>(value) != n.i) return std::nullopt;
+  return value;
+}
+
+std::optional<std::uint64_t> as_float64(const Number& n) {
+  if (n.kind == Number::Kind::kFloat64) return bits_of(n.d);
+  if (n.kind == Number::Kind::kFloat32) return bits_of(static_cast<double>(n.f));
+  const auto value = exact<double>(n);
+  return value ? std::optional(bits_of(*value)) : std::nullopt;
+}
+
+std::optional<std::uint64_t> as_float32(const Number& n) {
+  if (n.kind == Number::Kind::kFloat32) return bits_of(n.f);
+  if (n.kind == Number::Kind::kFloat64) {
+    if (std::isnan(n.d)) return bits_of(std::numeric_limits<float>::quiet_NaN());
+    if (std::isfinite(n.d) && std::abs(n.d) > static_cast<double>(std::numeric_limits<float>::max()))
+      return std::nullopt;
+    const auto value = static_cast<float>(n.d);
+    return static_cast<double>(value) == n.d ? std::optional(bits_of(value)) : std::nullopt;
+  }
+  const auto value = exact<float>(n);
+  return value ? std::optional(bits_of(*value)) : std::nullopt;
+}
+
+// Texts stand for booleans ("true") and for states by their names.
+std::optional<std::uint64_t> from_text(std::string_view text, const asset::Sensor& sensor) {
+  if (sensor.type == ValueType::kBool) {
+    if (text == "true" || text == "True" || text == "TRUE") return 1;
+    if (text == "false" || text == "False" || text == "FALSE") return 0;
+  }
+  if (sensor.type == ValueType::kState) {
+    for (const auto& [code, name] : sensor.states) {
+      if (name == text) return bits_of(static_cast<std::int32_t>(code));
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+core::Result<Address> parse_address(std::string_view text) {
+  Address address;
+  std::string_view rest = text;
+  std::int64_t index = 0;
+  bool node_id = begins_identifier(rest);
+  const std::size_t end = rest.find(';');
+  if (end != std::string_view::npos && begins_identifier(rest.substr(end + 1))) {
+    if (rest.substr(0, 4) == "nsu=") {
+      address.namespace_uri = unescape(rest.substr(4, end - 4));
+      node_id = true;
+    } else if (rest.substr(0, 3) == "ns=") {
+      index = core::parse_int(rest.substr(3, end - 3)).value_or(-1);
+      node_id = true;
+    }
+    if (node_id && !begins_identifier(rest)) rest = rest.substr(end + 1);
+  }
+  if (node_id) {
+    auto id = parse_identifier(rest, text);
+    if (!id) return core::unexpected(id.error());
+    if (index < 0 || index > UINT16_MAX) {
+      return core::unexpected(ErrorCode::kInvalid,
+                              fmt::format("'{}': a namespace index is a number from 0 to 65535", text));
+    }
+    address.node = std::move(*id);
+    address.node->namespaceIndex = static_cast<UA_UInt16>(index);
+    return address;
+  }
+  for (const std::string_view name : core::split(text, '/')) {
+    if (!name.empty()) address.path.emplace_back(name);
+  }
+  if (!address.path.empty() && address.path.front() == "Objects") address.path.erase(address.path.begin());
+  if (address.path.empty()) {
+    return core::unexpected(ErrorCode::kInvalid,
+                            fmt::format("'{}' is neither an OPC UA NodeId nor a path of names below Objects", text));
+  }
+  return address;
+}
+
+core::TimeNs to_ns(UA_DateTime time, std::uint16_t ten_picoseconds) {
+  constexpr std::int64_t kLow = std::numeric_limits<std::int64_t>::min() / 100;
+  constexpr std::int64_t kHigh = std::numeric_limits<std::int64_t>::max() / 100 - 1;
+  // A server's nonsense must not overflow; the epoch is taken off only where there is room.
+  if (time < kLow + UA_DATETIME_UNIX_EPOCH) return kLow * 100;
+  const std::int64_t steps = time - UA_DATETIME_UNIX_EPOCH;
+  if (steps > kHigh) return kHigh * 100;
+  return steps * 100 + (ten_picoseconds < 10000 ? ten_picoseconds / 100 : 0);
+}
+
+std::optional<std::uint64_t> to_bits(const UA_Variant& value, const asset::Sensor& sensor) {
+  if (!UA_Variant_isScalar(&value)) return std::nullopt;
+  if (value.type == &UA_TYPES[UA_TYPES_STRING]) return from_text(view(scalar<UA_String>(value)), sensor);
+  if (value.type == &UA_TYPES[UA_TYPES_LOCALIZEDTEXT]) {
+    return from_text(view(scalar<UA_LocalizedText>(value).text), sensor);
+  }
+  const std::optional<Number> number = number_of(value);
+  if (!number) return std::nullopt;
+  if (sensor.type == ValueType::kFloat64) return as_float64(*number);
+  if (sensor.type == ValueType::kFloat32) return as_float32(*number);
+  const std::optional<std::int64_t> integer = as_int64(*number);
+  if (!integer) return std::nullopt;
+  if (sensor.type == ValueType::kInt64) return bits_of(*integer);
+  if (sensor.type == ValueType::kBool) {
+    return *integer == 0 || *integer == 1 ? std::optional(static_cast<std::uint64_t>(*integer)) : std::nullopt;
+  }
+  if (*integer < std::numeric_limits<std::int32_t>::min() || *integer > std::numeric_limits<std::int32_t>::max()) {
+    return std::nullopt;
+  }
+  return bits_of(static_cast<std::int32_t>(*integer));
+}
+
+std::uint64_t calibrated_bits(std::uint64_t raw, const asset::Sensor& sensor) {
+  if (sensor.calibration.identity()) return raw;
+  if (sensor.type == ValueType::kFloat64) return bits_of(sensor.calibration.apply(std::bit_cast<double>(raw)));
+  if (sensor.type == ValueType::kFloat32) {
+    const auto value = std::bit_cast<float>(static_cast<std::uint32_t>(raw));
+    return bits_of(static_cast<float>(sensor.calibration.apply(static_cast<double>(value))));
+  }
+  return raw;
+}
+
+std::string reason_of(UA_StatusCode code) {
+  switch (code) {
+    case UA_STATUSCODE_BADCONNECTIONREJECTED:
+      return "connection refused";
+    case UA_STATUSCODE_BADCONNECTIONCLOSED:
+    case UA_STATUSCODE_BADSECURECHANNELCLOSED:
+    case UA_STATUSCODE_BADNOTCONNECTED:
+    case UA_STATUSCODE_BADSERVERNOTCONNECTED:
+    case UA_STATUSCODE_BADDISCONNECT:
+      return "the connection was closed";
+    case UA_STATUSCODE_BADTIMEOUT:
+      return "no answer in time";
+    case UA_STATUSCODE_BADIDENTITYTOKENREJECTED:
+    case UA_STATUSCODE_BADIDENTITYTOKENINVALID:
+    case UA_STATUSCODE_BADUSERACCESSDENIED:
+      return "the server offers no endpoint without security for anonymous users";
+    case UA_STATUSCODE_BADTCPENDPOINTURLINVALID:
+      return "the endpoint is no address of an OPC UA server";
+    case UA_STATUSCODE_BADSESSIONIDINVALID:
+    case UA_STATUSCODE_BADSESSIONCLOSED:
+      return "the server ended the session";
+    case UA_STATUSCODE_BADTOOMANYSESSIONS:
+      return "the server takes no more sessions";
+    case UA_STATUSCODE_BADNOSUBSCRIPTION:
+    case UA_STATUSCODE_BADSUBSCRIPTIONIDINVALID:
+      return "the server dropped the subscription";
+    case UA_STATUSCODE_BADTCPMESSAGETYPEINVALID:
+      return "the peer does not speak OPC UA";
+    default:
+      return UA_StatusCode_name(code);
+  }
+}
+
+}  // namespace millwright::connectors::opcua_detail

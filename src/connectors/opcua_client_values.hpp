@@ -1,0 +1,39 @@
+// What OPC UA says as the platform says it: addresses, times, values.
+//
+// Threads: pure functions.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "asset/model.hpp"
+#include "connectors/opcua_client_types.hpp"
+#include "core/result.hpp"
+#include "core/time.hpp"
+
+namespace millwright::connectors::opcua_detail {
+
+// A sensor's address, before the server's namespace table is known.
+struct Address {
+  NodeId node;                    // its namespace index counts where `namespace_uri` is empty
+  std::string namespace_uri;      // of "nsu=…;"
+  std::vector<std::string> path;  // names below Objects; empty: `node` counts
+};
+// Error: a NodeId that cannot be read, or an empty path.
+core::Result<Address> parse_address(std::string_view text);
+
+// 100 ns steps since 1601 and tens of picoseconds to ns since 1970. Out of int64's reach: the nearest that is within.
+core::TimeNs to_ns(UA_DateTime time, std::uint16_t ten_picoseconds = 0);
+
+// The value in the sensor's own type, as zero-extended bits; nothing where it would lose something or is no scalar.
+std::optional<std::uint64_t> to_bits(const UA_Variant& value, const asset::Sensor& sensor);
+// The bits that a raw value has after the sensor's calibration.
+std::uint64_t calibrated_bits(std::uint64_t raw, const asset::Sensor& sensor);
+
+// "connection refused", … for the codes that a connection dies of.
+std::string reason_of(UA_StatusCode code);
+
+}  // namespace millwright::connectors::opcua_detail

@@ -1,0 +1,151 @@
+// A small OPC UA server for the client's tests: open62541 with variables that store what a test writes.
+//
+// Threads: the test's; the server runs in one of its own.
+#pragma once
+
+#include <atomic>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <open62541/plugin/log.h>
+#include <open62541/server.h>
+#include <open62541/server_config_default.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "connectors/opcua_client_types.hpp"
+#include "core/quality.hpp"
+#include "core/time.hpp"
+
+namespace millwright::connectors {
+
+inline constexpr const char* kTestNamespace = "urn:test:plc";
+
+inline std::uint16_t free_port() {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  EXPECT_EQ(::bind(fd, reinterpret_cast<sockaddr*>(&address), length), 0);
+  EXPECT_EQ(::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length), 0);
+  ::close(fd);
+  return ntohs(address.sin_port);
+}
+
+class TestServer {
+ public:
+  explicit TestServer(std::uint16_t port, std::uint32_t max_items_per_call = 0) : port_(port) {
+    UA_ServerConfig config;
+    std::memset(&config, 0, sizeof config);
+    logger_.log = [](void*, UA_LogLevel, UA_LogCategory, const char*, va_list) {};
+    config.logging = &logger_;
+    EXPECT_EQ(UA_ServerConfig_setMinimal(&config, port, nullptr), UA_STATUSCODE_GOOD);
+    UA_String_clear(&config.serverUrls[0]);
+    config.serverUrls[0] = opcua_detail::copy("opc.tcp://127.0.0.1:" + std::to_string(port));
+    config.samplingIntervalLimits.min = 0;
+    config.publishingIntervalLimits.min = 10;
+    config.queueSizeLimits.max = 100'000;
+    config.maxNotificationsPerPublish = 5'000;
+    config.maxMonitoredItemsPerCall = max_items_per_call;
+    config.maxNodesPerBrowse = max_items_per_call;
+    server_ = UA_Server_newWithConfig(&config);
+    EXPECT_NE(server_, nullptr);
+    ns_ = UA_Server_addNamespace(server_, kTestNamespace);
+  }
+  ~TestServer() { stop(); }
+
+  void start() {
+    EXPECT_EQ(UA_Server_run_startup(server_), UA_STATUSCODE_GOOD);
+    thread_ = std::thread([this] {
+      while (!stop_) UA_Server_run_iterate(server_, true);
+      UA_Server_run_shutdown(server_);
+    });
+  }
+  void stop() {
+    if (server_ == nullptr) return;
+    stop_ = true;
+    if (thread_.joinable()) thread_.join();
+    UA_Server_delete(server_);
+    server_ = nullptr;
+  }
+
+  [[nodiscard]] std::uint16_t ns() const { return ns_; }
+  [[nodiscard]] std::string endpoint() const { return "opc.tcp://127.0.0.1:" + std::to_string(port_); }
+
+  UA_NodeId id(std::string_view name) const {
+    UA_NodeId id;
+    UA_NodeId_init(&id);
+    id.namespaceIndex = ns_;
+    id.identifierType = UA_NODEIDTYPE_STRING;
+    id.identifier.string = opcua_detail::borrow(name);
+    return id;
+  }
+  void add_folder(std::string_view name, std::string_view parent = "") {
+    UA_ObjectAttributes attributes = UA_ObjectAttributes_default;
+    const std::string_view leaf = name.substr(name.rfind('/') + 1);
+    EXPECT_EQ(UA_Server_addObjectNode(server_, id(name), parent_of(parent), UA_NODEID_NUMERIC(0, UA_NS0ID_ORGANIZES),
+                                      {ns_, opcua_detail::borrow(leaf)}, UA_NODEID_NUMERIC(0, UA_NS0ID_FOLDERTYPE),
+                                      attributes, nullptr, nullptr),
+              UA_STATUSCODE_GOOD);
+  }
+  void add(std::string_view name, std::string_view parent = "") {
+    UA_VariableAttributes attributes = UA_VariableAttributes_default;
+    attributes.accessLevel = UA_ACCESSLEVELMASK_READ | UA_ACCESSLEVELMASK_WRITE;
+    const std::string_view leaf = name.substr(name.rfind('/') + 1);
+    EXPECT_EQ(
+        UA_Server_addVariableNode(server_, id(name), parent_of(parent), UA_NODEID_NUMERIC(0, UA_NS0ID_ORGANIZES),
+                                  {ns_, opcua_detail::borrow(leaf)},
+                                  UA_NODEID_NUMERIC(0, UA_NS0ID_BASEDATAVARIABLETYPE), attributes, nullptr, nullptr),
+        UA_STATUSCODE_GOOD);
+  }
+
+  void write(std::string_view name, UA_DataValue& value) {
+    EXPECT_EQ(UA_Server_writeDataValue(server_, id(name), value), UA_STATUSCODE_GOOD) << name;
+  }
+  template <typename T>
+  void write(std::string_view name, T value, std::size_t type, core::TimeNs time, std::uint32_t status = 0) {
+    UA_DataValue data;
+    UA_DataValue_init(&data);
+    UA_Variant_setScalar(&data.value, &value, &UA_TYPES[type]);
+    data.hasValue = true;
+    set(data, time, status);
+    write(name, data);
+  }
+  void write_double(std::string_view name, double value, core::TimeNs time, std::uint32_t status = 0) {
+    write(name, value, UA_TYPES_DOUBLE, time, status);
+  }
+  void write_nothing(std::string_view name, core::TimeNs time, std::uint32_t status) {
+    UA_DataValue data;
+    UA_DataValue_init(&data);
+    set(data, time, status);
+    write(name, data);
+  }
+
+ private:
+  static void set(UA_DataValue& data, core::TimeNs time, std::uint32_t status) {
+    data.hasStatus = status != 0;
+    data.status = status;
+    data.hasSourceTimestamp = true;
+    data.sourceTimestamp = time / 100 + UA_DATETIME_UNIX_EPOCH;
+    data.hasSourcePicoseconds = time % 100 != 0;
+    data.sourcePicoseconds = static_cast<UA_UInt16>(time % 100 * 100);
+  }
+  UA_NodeId parent_of(std::string_view parent) const {
+    return parent.empty() ? UA_NODEID_NUMERIC(0, UA_NS0ID_OBJECTSFOLDER) : id(parent);
+  }
+
+  std::uint16_t port_;
+  std::uint16_t ns_ = 0;
+  UA_Logger logger_{};
+  UA_Server* server_ = nullptr;
+  std::atomic<bool> stop_{false};
+  std::thread thread_;
+};
+
+}  // namespace millwright::connectors

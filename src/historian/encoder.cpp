@@ -1,0 +1,288 @@
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+#include <type_traits>
+
+#include "core/assert.hpp"
+#include "historian/bit_packing.hpp"
+#include "historian/codec.hpp"
+#include "historian/codec_format.hpp"
+#include "historian/decimal.hpp"
+#include "historian/integer_stream.hpp"
+
+namespace millwright::historian {
+
+using core::Block;
+using core::TimeNs;
+using core::ValueType;
+using format::Times;
+using format::Values;
+
+namespace {
+
+constexpr std::size_t kMaxCount = core::kMaxBlockReadings;
+constexpr std::size_t kRoom = kMaxCount + kDecimalChunk;
+// Times, values and qualities at their widest, with room for what packing scribbles.
+constexpr std::size_t kMaxEncoded = kMaxCount * (10 + 8 + 7) + 1024;
+static_assert(kMaxCount <= UINT16_MAX, "positions of exceptions are 16 bits");
+
+// Above this share of exceptions another look for the exponent pays.
+constexpr std::size_t kManyExceptions = 16;
+
+}  // namespace
+
+struct Encoder::Scratch {
+  std::array<std::byte, kMaxEncoded> room;
+  std::array<std::int64_t, kRoom> integers;
+  std::array<std::uint64_t, kRoom> offsets;
+  std::array<TimeNs, kRoom> times;
+  std::array<std::uint16_t, kRoom> exceptions;
+
+  // Where times are a list: the steps between them in `integers`, in this unit, and how they are best packed.
+  std::uint8_t unit;
+  IntegerPlan steps_plan;
+
+  Times choose_times(const Block& block);
+  void write_times(const Block& block, Times way, TimeNs base, Cursor& out);
+  std::span<const TimeNs> list_of(const Block& block);
+
+  void write_values(const Block& block, Cursor& out);
+  void write_bools(const Block& block, Cursor& out);
+  template <typename T>
+  void write_integer_values(std::span<const T> values, Values way, Cursor& out);
+  template <typename T>
+  void write_floats(std::span<const T> values, Cursor& out);
+  template <typename T>
+  std::size_t plan_decimal(std::span<const T> values, unsigned exponent, IntegerPlan& plan, std::size_t& bytes);
+};
+
+namespace {
+
+// Whether start and period say it all: as given, or because a list turns out to be even.
+bool is_regular(const Block& block, TimeNs& period) {
+  if (block.times == nullptr) {
+    period = block.period;
+    TimeNs span = 0;
+    TimeNs last = 0;
+    return !__builtin_mul_overflow(block.period, TimeNs{block.count - 1}, &span) &&
+           !__builtin_add_overflow(block.start, span, &last);
+  }
+  period = block.count > 1 ? wrapping_sub(block.times[1], block.times[0]) : 0;
+  for (std::uint32_t i = 2; i < block.count; ++i) {
+    if (wrapping_sub(block.times[i], block.times[i - 1]) != period) return false;
+  }
+  // A step that wraps is no period.
+  return block.count < 2 || (block.times[block.count - 1] > block.times[0]) == (period > 0);
+}
+
+TimeNs last_time(const Block& block) {
+  if (block.times != nullptr) return block.times[block.count - 1];
+  return static_cast<TimeNs>(static_cast<std::uint64_t>(block.start) +
+                             static_cast<std::uint64_t>(block.period) * (block.count - 1));
+}
+
+std::uint8_t largest_unit(std::span<const TimeNs> steps) {
+  std::size_t unit = format::kTimeUnits.size() - 1;
+  for (const TimeNs step : steps) {
+    while (step % format::kTimeUnits[unit] != 0) --unit;
+    if (unit == 0) break;
+  }
+  return static_cast<std::uint8_t>(unit);
+}
+
+void write_quality(const Block& block, Cursor& out) {
+  std::uint32_t runs = 0;
+  // Twice over the runs: to count what is left after merging, then to write it.
+  const auto each = [&](auto&& visit) {
+    core::QualityRun open;
+    for (const core::QualityRun& run : block.qualities()) {
+      if (open.count != 0 && run.count != 0 && !(run.quality == open.quality)) {
+        visit(open);
+        open.count = 0;
+      }
+      if (run.count == 0) continue;
+      open = {open.count + run.count, run.quality};
+    }
+    visit(open);
+  };
+  each([&](const core::QualityRun&) { ++runs; });
+  out.varint(runs);
+  each([&](const core::QualityRun& run) {
+    out.varint(run.count);
+    out.put(run.quality.code);
+  });
+}
+
+bool plainly_good(const Block& block) {
+  return std::all_of(block.quality, block.quality + block.quality_runs,
+                     [](const core::QualityRun& run) { return run.quality == core::kGood; });
+}
+
+}  // namespace
+
+Encoder::Encoder() : scratch_(std::make_unique_for_overwrite<Scratch>()) {}
+Encoder::~Encoder() = default;
+
+void Encoder::encode(const Block& block, TimeNs base, std::vector<std::byte>& out) {
+  ASSERT(block.count >= 1 && block.count <= kMaxCount, "a block of 1 to 8192 readings");
+  ASSERT(static_cast<std::uint8_t>(block.type) < core::kValueTypeCount, "a block of a known type");
+  Scratch& s = *scratch_;
+  Cursor cursor(s.room.data());
+  const bool good = plainly_good(block);
+  const Times way = s.choose_times(block);
+  cursor.put(static_cast<std::uint8_t>(static_cast<unsigned>(block.type) | (good ? 0U : format::kHasQuality) |
+                                       (static_cast<unsigned>(way) << format::kTimesShift)));
+  cursor.varint(block.count);
+  s.write_times(block, way, base, cursor);
+  if (!good) write_quality(block, cursor);
+  s.write_values(block, cursor);
+  out.insert(out.end(), s.room.data(), cursor.at());
+}
+
+std::span<const TimeNs> Encoder::Scratch::list_of(const Block& block) {
+  if (block.times != nullptr) return {block.times, block.count};
+  auto time = static_cast<std::uint64_t>(block.start);
+  for (std::uint32_t i = 0; i < block.count; ++i, time += static_cast<std::uint64_t>(block.period)) {
+    times[i] = static_cast<TimeNs>(time);
+  }
+  return {times.data(), block.count};
+}
+
+Times Encoder::Scratch::choose_times(const Block& block) {
+  TimeNs period = 0;
+  if (is_regular(block, period)) return Times::kRegular;
+  const auto list = list_of(block);
+  const std::size_t steps = block.count - 1;
+  for (std::size_t i = 0; i < steps; ++i) integers[i] = wrapping_sub(list[i + 1], list[i]);
+  unit = largest_unit({integers.data(), steps});
+  for (std::size_t i = 0; i < steps; ++i) integers[i] /= format::kTimeUnits[unit];
+  std::size_t varints = 0;
+  TimeNs before = 0;
+  for (std::size_t i = 0; i < steps; ++i) {
+    varints += varint_bytes(zigzag(wrapping_sub(integers[i], before)));
+    before = integers[i];
+  }
+  steps_plan = plan_integers(integers.data(), steps);
+  return steps_plan.bytes <= varints ? Times::kPacked : Times::kVarint;
+}
+
+// Right after choose_times(), while its findings still stand in the scratch.
+void Encoder::Scratch::write_times(const Block& block, Times way, TimeNs base, Cursor& out) {
+  const std::size_t steps = block.count - 1;
+  out.varint(zigzag(wrapping_sub(block.times != nullptr ? block.times[0] : block.start, base)));
+  if (way == Times::kRegular) {
+    TimeNs period = 0;
+    is_regular(block, period);
+    if (steps > 0) out.varint(zigzag(period));
+  } else if (way == Times::kPacked) {
+    out.put(unit);
+    write_integers(steps_plan, integers.data(), steps, offsets.data(), out);
+  } else {
+    out.put(unit);
+    TimeNs before = 0;
+    for (std::size_t i = 0; i < steps; ++i) {
+      out.varint(zigzag(wrapping_sub(integers[i], before)));
+      before = integers[i];
+    }
+  }
+  out.varint(zigzag(wrapping_sub(block.received, last_time(block))));
+}
+
+void Encoder::Scratch::write_values(const Block& block, Cursor& out) {
+  const std::size_t width = core::width(block.type);
+  if (std::memcmp(block.values, block.values + width, (block.count - 1) * width) == 0) {
+    out.put(Values::kConstant);
+    out.raw(block.values, width);
+    return;
+  }
+  switch (block.type) {
+    case ValueType::kFloat64:
+      return write_floats<double>(block.as<double>(), out);
+    case ValueType::kFloat32:
+      return write_floats<float>(block.as<float>(), out);
+    case ValueType::kInt64:
+      return write_integer_values<std::int64_t>(block.as<std::int64_t>(), Values::kInteger, out);
+    case ValueType::kState:
+      return write_integer_values<std::int32_t>(block.as<std::int32_t>(), Values::kInteger, out);
+    case ValueType::kBool:
+      return write_bools(block, out);
+  }
+}
+
+void Encoder::Scratch::write_bools(const Block& block, Cursor& out) {
+  const auto values = block.as<std::uint8_t>();
+  std::uint8_t any = 0;
+  for (const std::uint8_t value : values) any |= value;
+  if (any > 1) {  // not a bool, but kept all the same
+    out.put(Values::kPlain);
+    out.raw(block.values, block.count);
+    return;
+  }
+  out.put(Values::kBits);
+  std::copy(values.begin(), values.end(), offsets.begin());
+  std::fill(offsets.begin() + block.count, offsets.begin() + whole_groups(block.count), 0);
+  pack_bits(offsets.data(), block.count, 1, out.at());
+  out.skip(packed_bytes(block.count, 1));
+}
+
+template <typename T>
+void Encoder::Scratch::write_integer_values(std::span<const T> values, Values way, Cursor& out) {
+  std::copy(values.begin(), values.end(), integers.begin());
+  const IntegerPlan plan = plan_integers(integers.data(), values.size());
+  if (plan.bytes >= values.size_bytes()) {
+    out.put(Values::kPlain);
+    out.raw(values.data(), values.size_bytes());
+    return;
+  }
+  out.put(way);
+  write_integers(plan, integers.data(), values.size(), offsets.data(), out);
+}
+
+// Leaves integers and exceptions in the scratch; gives the number of exceptions.
+template <typename T>
+std::size_t Encoder::Scratch::plan_decimal(std::span<const T> values, unsigned exponent, IntegerPlan& plan,
+                                           std::size_t& bytes) {
+  const std::size_t found = scale(values.data(), values.size(), exponent, integers.data(), exceptions.data());
+  plan = plan_integers(integers.data(), values.size());
+  bytes = 1 + plan.bytes + varint_bytes(found) + found * (sizeof(std::uint16_t) + sizeof(T));
+  return found;
+}
+
+template <typename T>
+void Encoder::Scratch::write_floats(std::span<const T> values, Cursor& out) {
+  IntegerPlan plan;
+  std::size_t bytes = SIZE_MAX;
+  std::size_t found = 0;
+  auto exponent = choose_exponent(values.data(), values.size());
+  if (exponent) found = plan_decimal(values, *exponent, plan, bytes);
+  if (exponent && found * kManyExceptions > values.size()) {
+    // The sample missed something: what the exceptions themselves ask for may do better for all.
+    std::array<T, 8> missed;
+    const std::size_t n = std::min(found, missed.size());
+    for (std::size_t i = 0; i < n; ++i) missed[i] = values[exceptions[i * found / n]];
+    const auto other = choose_exponent(missed.data(), n);
+    if (other && *other > *exponent) {
+      const std::size_t before = bytes;
+      found = plan_decimal(values, *other, plan, bytes);
+      if (bytes < before)
+        exponent = other;
+      else
+        found = plan_decimal(values, *exponent, plan, bytes);
+    }
+  }
+  if (bytes >= values.size_bytes()) {
+    // No decimals. Neighbours still share sign, exponent and the first digits of the fraction.
+    using Pattern = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+    return write_integer_values<Pattern>({reinterpret_cast<const Pattern*>(values.data()), values.size()},
+                                         Values::kPattern, out);
+  }
+  out.put(Values::kDecimal);
+  out.put(static_cast<std::uint8_t>(*exponent));
+  write_integers(plan, integers.data(), values.size(), offsets.data(), out);
+  out.varint(found);
+  out.raw(exceptions.data(), found * sizeof(std::uint16_t));
+  for (std::size_t i = 0; i < found; ++i) out.put(values[exceptions[i]]);
+}
+
+}  // namespace millwright::historian

@@ -1,0 +1,326 @@
+#include "historian/historian.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "core/log.hpp"
+#include "historian/catalogue.hpp"
+#include "historian/query.hpp"
+#include "historian/recorder.hpp"
+#include "historian/shard_log.hpp"
+
+namespace millwright::historian {
+namespace {
+
+using core::ErrorCode;
+using core::Status;
+using pipeline::LanePosition;
+
+constexpr std::uint64_t kShardStream = 0x6d77'6869'7374'0001;  // of shard 0; the next ones count on
+constexpr std::size_t kLimitMax = 10'000'000;
+// Of the time that passed while no process ran, only what the wall clock says up to this part of the retention counts
+// as age: a clock that is set wrong must not cost history.
+constexpr core::DurationNs kDownTimePart = 4;
+
+bool earlier(const LanePosition& a, const LanePosition& b) {
+  return a.epoch != b.epoch ? a.epoch < b.epoch : a.sequence < b.sequence;
+}
+
+class HistorianImpl final : public Historian {
+ public:
+  HistorianImpl(const asset::Model& model, pipeline::Sources& sources, HistorianOptions options, std::size_t shards,
+                core::Metrics& metrics)
+      : model_(model),
+        sources_(sources),
+        options_(std::move(options)),
+        shards_(shards),
+        readings_total_(metrics.counter("millwright_history_readings_total", "Readings recorded")),
+        bytes_total_(metrics.counter("millwright_history_bytes_total", "Bytes appended for recorded readings")),
+        lost_total_(metrics.counter("millwright_history_lost_readings_total",
+                                    "Readings that could not be recorded, since the journal had stopped")),
+        disk_bytes_(metrics.gauge("millwright_history_disk_bytes", "Bytes that the history takes on disk")) {}
+
+  Status open(io::FileSystem& files, const io::Clock& clock);
+  void restore(pipeline::LiveTable& live) const;
+
+  std::unique_ptr<pipeline::Stage> recorder(std::size_t shard) override {
+    ASSERT(shard < shards_, "a recorder for a shard that there is not");
+    return std::make_unique<Recorder>(*context_, *logs_[shard]);
+  }
+  void join(journal::GroupCommit& commit) override;
+  void stop_waiting() override { context_->give_up.store(true, std::memory_order_release); }
+  [[nodiscard]] LanePosition recovered(core::SourceId source, std::size_t shard) const override;
+  [[nodiscard]] LanePosition durable(core::SourceId source) const override;
+  core::Result<std::vector<Reading>> raw(core::SensorId sensor, Range range, std::size_t limit,
+                                         std::optional<core::TimeNs>* next) const override;
+  core::Result<std::vector<Aggregate>> aggregates(core::SensorId sensor, Range range, core::DurationNs width,
+                                                  std::size_t limit, std::optional<core::TimeNs>* next) const override;
+  void enforce_retention() override;
+  [[nodiscard]] Stats stats() const override;
+
+ private:
+  Status open_logs(io::FileSystem& files, const io::Clock& clock);
+  void start_age(const io::Clock& clock);
+  Status spread_lanes();
+  bool drop_where(const std::function<bool(core::DurationNs closed)>& due);
+  [[nodiscard]] std::uint64_t disk_bytes() const;
+  [[nodiscard]] Status check(core::SensorId sensor, std::size_t limit, std::optional<core::TimeNs>* next) const;
+
+  const asset::Model& model_;
+  pipeline::Sources& sources_;
+  const HistorianOptions options_;
+  const std::size_t shards_;
+  core::Counter& readings_total_;
+  core::Counter& bytes_total_;
+  core::Counter& lost_total_;
+  core::Gauge& disk_bytes_;
+
+  std::unique_ptr<Catalogue> catalogue_;
+  std::vector<SeriesKey> keys_;  // by sensor
+  std::unique_ptr<AgeClock> age_;
+  // Every folder there is; the first shards_ are written to.
+  std::vector<std::unique_ptr<ShardLog>> logs_;
+  std::unique_ptr<RecorderContext> context_;
+};
+
+// ---- opening --------------------------------------------------------------------------------------------------------
+
+Status HistorianImpl::open(io::FileSystem& files, const io::Clock& clock) {
+  auto catalogue = Catalogue::open(files, clock, options_.directory + "/catalogue");
+  if (!catalogue) return core::unexpected(catalogue.error());
+  catalogue_ = std::move(*catalogue);
+  if (auto opened = open_logs(files, clock); !opened) return opened;
+  start_age(clock);
+  if (auto spread = spread_lanes(); !spread) return spread;
+  std::vector<Catalogue::Series> series;
+  for (const asset::Sensor& sensor : model_.sensors()) series.emplace_back(sensor.path, sensor.type);
+  auto keys = catalogue_->series(series);
+  if (!keys) return core::unexpected(keys.error());
+  keys_ = std::move(*keys);
+  context_.reset(new RecorderContext{.model = model_,
+                                     .sources = sources_,
+                                     .catalogue = *catalogue_,
+                                     .keys = keys_,
+                                     .age = *age_,
+                                     .readings_total = readings_total_,
+                                     .bytes_total = bytes_total_,
+                                     .lost_total = lost_total_});
+  return {};
+}
+
+Status HistorianImpl::open_logs(io::FileSystem& files, const io::Clock& clock) {
+  const auto shards = static_cast<std::uint32_t>(shards_);
+  // The folders are on record before they exist, so that none is ever forgotten.
+  if (catalogue_->folders() < shards) {
+    if (auto set = catalogue_->set_folders(shards); !set) return set;
+  }
+  for (std::uint32_t i = 0; i < catalogue_->folders(); ++i) {
+    auto log = ShardLog::open(files, clock, fmt::format("{}/shard-{}", options_.directory, i), kShardStream + i,
+                              options_.journal);
+    if (!log) return core::unexpected(log.error());
+    logs_.push_back(std::move(*log));
+  }
+  return {};
+}
+
+void HistorianImpl::start_age(const io::Clock& clock) {
+  Written newest;
+  for (const auto& log : logs_) {
+    if (log->newest().age >= newest.age) newest = log->newest();
+  }
+  core::DurationNs away = 0;
+  if (newest.wall != 0 && clock.now() > newest.wall) {
+    away = std::min(clock.now() - newest.wall, options_.raw_retention / kDownTimePart);
+  }
+  age_ = std::make_unique<AgeClock>(clock, newest.age + away);
+  for (std::size_t i = 0; i < shards_; ++i) logs_[i]->start(*age_);
+}
+
+// Lane positions are per shard. With another number of shards the machines have moved between them, so each begins
+// where the source stood furthest back: what comes again is recorded twice and answered once, and nothing is missed.
+Status HistorianImpl::spread_lanes() {
+  const auto shards = static_cast<std::uint32_t>(shards_);
+  const std::uint32_t before = catalogue_->shards();
+  if (before == shards) return {};
+  ShardLog::Lanes least;
+  for (std::size_t i = 0; i < std::min<std::size_t>(before, logs_.size()); ++i) {
+    for (const auto& [source, position] : logs_[i]->recovered_lanes()) {
+      const auto [at, added] = least.emplace(source, position);
+      if (!added && earlier(position, at->second)) at->second = position;
+    }
+  }
+  if (before != 0) {
+    for (std::size_t i = 0; i < shards_; ++i) {
+      if (auto reset = logs_[i]->reset_lanes(least, *age_); !reset) return reset;
+    }
+  }
+  return catalogue_->set_shards(shards);
+}
+
+void HistorianImpl::restore(pipeline::LiveTable& live) const {
+  for (const asset::Sensor& sensor : model_.sensors()) {
+    LastReading newest;
+    for (const auto& log : logs_) {
+      const auto found = log->last_readings().find(keys_[sensor.id.value]);
+      if (found == log->last_readings().end() || !found->second.known) continue;
+      if (!newest.known || found->second.time > newest.time) newest = found->second;
+    }
+    if (!newest.known) continue;
+    live.write(sensor.id, {.type = newest.type,
+                           .quality = newest.quality,
+                           .source_time = newest.time,
+                           .received = newest.received,
+                           .bits = newest.bits});
+  }
+}
+
+void HistorianImpl::join(journal::GroupCommit& commit) {
+  for (std::size_t i = 0; i < shards_; ++i) {
+    ShardLog* log = logs_[i].get();
+    commit.add(log->journal(), [this, log](journal::Sequence durable) {
+      log->settler().on_durable(durable);
+      disk_bytes_.Set(static_cast<double>(disk_bytes()));
+    });
+  }
+}
+
+// ---- where sources stand --------------------------------------------------------------------------------------------
+
+LanePosition HistorianImpl::recovered(core::SourceId source, std::size_t shard) const {
+  const auto key = catalogue_->find_source(sources_.name(source));
+  if (!key) return {};
+  const auto& lanes = logs_.at(shard)->recovered_lanes();
+  const auto found = lanes.find(*key);
+  return found != lanes.end() ? found->second : LanePosition{};
+}
+
+// A batch may have parts in several shards, and counts only when all are durable: the source stands where the shard
+// stands that is furthest back. A shard that the source never reached has nothing to say; one that it reached in an
+// earlier run stands where it stood, for a part may be on its way there right now.
+LanePosition HistorianImpl::durable(core::SourceId source) const {
+  const auto key = catalogue_->find_source(sources_.name(source));
+  if (!key) return {};
+  std::optional<LanePosition> least;
+  for (std::size_t i = 0; i < shards_; ++i) {
+    std::optional<LanePosition> position = logs_[i]->settler().position(*key);
+    if (!position) {
+      const auto& lanes = logs_[i]->recovered_lanes();
+      if (const auto found = lanes.find(*key); found != lanes.end()) position = found->second;
+    }
+    if (position && (!least || earlier(*position, *least))) least = position;
+  }
+  return least.value_or(LanePosition{});
+}
+
+// ---- queries --------------------------------------------------------------------------------------------------------
+
+Status HistorianImpl::check(core::SensorId sensor, std::size_t limit, std::optional<core::TimeNs>* next) const {
+  if (next != nullptr) next->reset();
+  if (sensor.value >= keys_.size()) return core::unexpected(ErrorCode::kNotFound, "no such sensor");
+  if (limit < 1 || limit > kLimitMax) {
+    return core::unexpected(ErrorCode::kInvalid, fmt::format("limit must be 1 to {}, not {}", kLimitMax, limit));
+  }
+  return {};
+}
+
+core::Result<std::vector<Reading>> HistorianImpl::raw(core::SensorId sensor, Range range, std::size_t limit,
+                                                      std::optional<core::TimeNs>* next) const {
+  if (auto good = check(sensor, limit, next); !good) return core::unexpected(good.error());
+  if (range.from >= range.to) return std::vector<Reading>{};
+  Query query(logs_, keys_[sensor.value], model_.sensor(sensor).type);
+  auto part = query.collect(range.from, range.to, limit);
+  if (!part) return core::unexpected(part.error());
+  if (next != nullptr && part->end < range.to) *next = part->end;
+  return std::move(part->readings);
+}
+
+core::Result<std::vector<Aggregate>> HistorianImpl::aggregates(core::SensorId sensor, Range range,
+                                                               core::DurationNs width, std::size_t limit,
+                                                               std::optional<core::TimeNs>* next) const {
+  if (auto good = check(sensor, limit, next); !good) return core::unexpected(good.error());
+  if (width <= 0) return core::unexpected(ErrorCode::kInvalid, "the width of an interval must be more than nothing");
+  Query query(logs_, keys_[sensor.value], model_.sensor(sensor).type);
+  return query.aggregates(range, width, limit, next);
+}
+
+// ---- retention ------------------------------------------------------------------------------------------------------
+
+// Drops the oldest closed segment of all shards if `due` says so of when it was closed.
+bool HistorianImpl::drop_where(const std::function<bool(core::DurationNs closed)>& due) {
+  ShardLog* oldest = nullptr;
+  core::DurationNs oldest_age = 0;
+  for (const auto& log : logs_) {
+    const auto closed = log->index().oldest_closed_age();
+    if (!closed || (oldest != nullptr && *closed >= oldest_age)) continue;
+    oldest = log.get();
+    oldest_age = *closed;
+  }
+  if (oldest == nullptr || !due(oldest_age)) return false;
+  if (auto dropped = oldest->journal().drop_oldest(); !dropped) {
+    core::logger("historian")->error("retention could not delete the oldest segment: {}", dropped.error().message);
+    return false;
+  }
+  return true;
+}
+
+void HistorianImpl::enforce_retention() {
+  if (options_.raw_retention > 0) {
+    const core::DurationNs expired = age_->now() - options_.raw_retention;
+    while (drop_where([&](core::DurationNs closed) { return closed <= expired; })) {
+    }
+  }
+  if (options_.disk_quota_bytes > 0) {
+    while (disk_bytes() > options_.disk_quota_bytes && drop_where([](core::DurationNs) { return true; })) {
+    }
+  }
+  disk_bytes_.Set(static_cast<double>(disk_bytes()));
+}
+
+std::uint64_t HistorianImpl::disk_bytes() const {
+  std::uint64_t sum = catalogue_->bytes();
+  for (const auto& log : logs_) sum += log->journal().bytes();
+  return sum;
+}
+
+Historian::Stats HistorianImpl::stats() const {
+  Stats stats;
+  stats.readings = context_->readings.load(std::memory_order_relaxed);
+  stats.bytes = context_->bytes.load(std::memory_order_relaxed);
+  stats.disk_bytes = disk_bytes();
+  stats.disk_full = std::any_of(logs_.begin(), logs_.end(), [](const auto& log) { return log->journal().disk_full(); });
+  return stats;
+}
+
+}  // namespace
+
+core::Result<std::unique_ptr<Historian>> Historian::open(const asset::Model& model, const pipeline::Pipeline& pipeline,
+                                                         pipeline::Sources& sources, pipeline::LiveTable& live,
+                                                         io::FileSystem& files, const io::Clock& clock,
+                                                         HistorianOptions options, core::Metrics& metrics) {
+  auto historian = std::make_unique<HistorianImpl>(model, sources, std::move(options), pipeline.shards(), metrics);
+  if (auto opened = historian->open(files, clock); !opened) {
+    return core::unexpected(opened.error().within("opening the history"));
+  }
+  historian->restore(live);
+  return std::unique_ptr<Historian>(std::move(historian));
+}
+
+HistorianOptions read_options(config::Section section) {
+  static constexpr std::array<std::string_view, 2> kWhenFull{"push-back", "drop-oldest"};
+  HistorianOptions options;
+  options.raw_retention = section.duration("raw_retention", {.fallback = options.raw_retention});
+  options.disk_quota_bytes = section.bytes("disk_quota", {.fallback = options.disk_quota_bytes});
+  journal::Options& log = options.journal;
+  log.segment_bytes =
+      section.bytes("segment_size", {.fallback = log.segment_bytes, .low = 64 << 10, .high = 4ULL << 30});
+  log.buffer_bytes = section.bytes("buffer_size", {.fallback = log.buffer_bytes, .low = 2 << 20, .high = 4ULL << 30});
+  log.reserve_bytes = section.bytes("disk_reserve", {.fallback = log.reserve_bytes});
+  log.when_full = static_cast<journal::FullPolicy>(section.choice("when_full", kWhenFull, 0));
+  section.finish();
+  return options;
+}
+
+}  // namespace millwright::historian

@@ -1,0 +1,92 @@
+// ShardLog: one shard's journal with what its checkpoints need: where the sources stand and every series' last reading.
+//
+// Threads: open(), reset_lanes() and start() before all else; append() and last() from the shard's thread; the rest
+// from any.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/result.hpp"
+#include "historian/codec.hpp"
+#include "historian/record.hpp"
+#include "historian/settler.hpp"
+#include "historian/time_index.hpp"
+#include "io/clock.hpp"
+#include "io/file_system.hpp"
+#include "journal/journal.hpp"
+
+namespace millwright::historian {
+
+// The history's age: time that was seen to pass, whatever the wall clock does. Threads: any.
+class AgeClock {
+ public:
+  AgeClock(const io::Clock& clock, core::DurationNs age) : clock_(clock), age_(age), since_(clock.monotonic()) {}
+  [[nodiscard]] core::DurationNs now() const { return age_ + (clock_.monotonic() - since_); }
+  [[nodiscard]] Written written() const { return {.wall = clock_.now(), .age = now()}; }
+
+ private:
+  const io::Clock& clock_;
+  core::DurationNs age_;
+  core::TimeNs since_;
+};
+
+class ShardLog {
+ public:
+  using Lanes = std::map<SourceKey, pipeline::LanePosition>;
+
+  static core::Result<std::unique_ptr<ShardLog>> open(io::FileSystem& files, const io::Clock& clock,
+                                                      const std::string& directory, std::uint64_t stream,
+                                                      const journal::Options& options);
+
+  // What was on disk when it was opened.
+  [[nodiscard]] const Lanes& recovered_lanes() const { return recovered_lanes_; }
+  [[nodiscard]] const Written& newest() const { return newest_; }
+  [[nodiscard]] const std::unordered_map<SeriesKey, LastReading>& last_readings() const { return last_; }
+
+  // Lanes that another number of shards left, in place of its own; durable when it returns.
+  core::Status reset_lanes(const Lanes& lanes, const AgeClock& age);
+  void start(const AgeClock& age);
+
+  // Appends a data record; on success its lanes and times are part of the next checkpoint.
+  core::Result<journal::Sequence> append(std::span<const std::byte> payload, std::span<const Lane> lanes,
+                                         const Extent& times);
+  // A series' last recorded reading, for the recorder to keep up to date; the reference stays good.
+  LastReading& last(SeriesKey key) { return last_[key]; }
+
+  journal::Journal& journal() { return *journal_; }
+  Settler& settler() { return settler_; }
+  [[nodiscard]] const Settler& settler() const { return settler_; }
+  TimeIndex& index() { return index_; }
+
+ private:
+  explicit ShardLog(std::unique_ptr<journal::Journal> journal) : journal_(std::move(journal)), index_(*journal_) {}
+  core::Status recover();
+  journal::Sequence recover_checkpoint();
+  void recover_data(const journal::Record& record, std::uint64_t newest_segment);
+  void begin_segment();
+  void append_or_log(journal::RecordType type, std::span<const std::byte> payload);
+
+  const std::unique_ptr<journal::Journal> journal_;
+  Settler settler_;
+  TimeIndex index_;
+  const AgeClock* age_ = nullptr;
+
+  Lanes lanes_;
+  Lanes recovered_lanes_;
+  std::unordered_map<SeriesKey, LastReading> last_;
+  Written newest_;
+  SegmentStart current_;  // the segment being written: its data records and their times
+
+  Decoder decoder_;
+  DecodedBlock decoded_;
+};
+
+// Takes `block`'s newest reading into `last`, unless that has a later one, or the block's time cannot be right.
+void note_last(const core::Block& block, LastReading& last);
+
+}  // namespace millwright::historian

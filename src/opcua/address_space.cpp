@@ -1,0 +1,273 @@
+#include "opcua/address_space.hpp"
+
+#include <cstring>
+
+#include <fmt/format.h>
+#include <open62541/nodeids.h>
+#include <open62541/server.h>
+
+namespace millwright::opcua {
+namespace {
+
+using core::ValueType;
+
+constexpr std::string_view kUnitNamespace = "http://www.opcfoundation.org/UA/units/un/cefact";
+
+std::size_t ua_type(ValueType type) {
+  switch (type) {
+    case ValueType::kFloat64:
+      return UA_TYPES_DOUBLE;
+    case ValueType::kFloat32:
+      return UA_TYPES_FLOAT;
+    case ValueType::kInt64:
+      return UA_TYPES_INT64;
+    case ValueType::kBool:
+      return UA_TYPES_BOOLEAN;
+    case ValueType::kState:
+      return UA_TYPES_INT32;
+  }
+  return UA_TYPES_DOUBLE;
+}
+
+// OPC 10000-8, 5.3: what fits what the sensor declares.
+std::uint32_t variable_type(const asset::Sensor& sensor) {
+  if (sensor.type == ValueType::kBool) return UA_NS0ID_BASEDATAVARIABLETYPE;
+  if (sensor.type == ValueType::kState) {
+    return sensor.states.empty() ? UA_NS0ID_BASEDATAVARIABLETYPE : UA_NS0ID_MULTISTATEVALUEDISCRETETYPE;
+  }
+  if (sensor.unit != nullptr) return sensor.range ? UA_NS0ID_ANALOGUNITRANGETYPE : UA_NS0ID_ANALOGUNITTYPE;
+  return sensor.range ? UA_NS0ID_ANALOGITEMTYPE : UA_NS0ID_BASEANALOGTYPE;
+}
+
+bool has_reading(const pipeline::LiveValue& live) {
+  return live.source_time != 0 || live.readings != 0;
+}
+
+UA_VariableAttributes read_only(std::size_t type, std::string_view name) {
+  UA_VariableAttributes attributes = UA_VariableAttributes_default;
+  attributes.displayName = borrow_text(name);
+  attributes.dataType = UA_TYPES[type].typeId;
+  attributes.valueRank = UA_VALUERANK_SCALAR;
+  attributes.accessLevel = UA_ACCESSLEVELMASK_READ;
+  attributes.userAccessLevel = UA_ACCESSLEVELMASK_READ;
+  return attributes;
+}
+
+}  // namespace
+
+std::string node_name(const asset::Machine& machine) {
+  return machine.name;
+}
+
+std::string node_name(const asset::Machine& machine, std::string_view component) {
+  return component.empty() ? machine.name : fmt::format("{}/{}", machine.name, component);
+}
+
+std::string node_name(const asset::Model& model, const asset::Sensor& sensor) {
+  return fmt::format("{}/{}", node_name(model.machine(sensor.machine), sensor.component), sensor.name);
+}
+
+AddressSpace::AddressSpace(const asset::Model& model, const pipeline::LiveTable& live,
+                           core::DurationNs min_sampling_interval)
+    : model_(model), live_(live), min_sampling_interval_(min_sampling_interval) {
+  sensors_.reserve(model.sensors().size());
+  for (const asset::Sensor& sensor : model.sensors()) sensors_.push_back({&sensor, this});
+}
+
+core::Status AddressSpace::build(UA_Server* server) {
+  server_ = server;
+  began_ = UA_DateTime_now();
+  problem_.clear();
+  shared_.clear();
+  plant_ = UA_Server_addNamespace(server, std::string(kPlantNamespace).c_str());
+  machinery_ = UA_Server_addNamespace(server, std::string(kMachineryNamespace).c_str());
+  add_machines_folder();
+  for (const asset::Machine& machine : model_.machines()) add_machine(machine);
+  if (!problem_.empty())
+    return core::unexpected(core::ErrorCode::kInvalid, "building the OPC UA address space: " + problem_);
+  return {};
+}
+
+void AddressSpace::check(UA_StatusCode code, std::string_view what) {
+  if (code == UA_STATUSCODE_GOOD || !problem_.empty()) return;
+  problem_ = code == UA_STATUSCODE_BADNODEIDEXISTS
+                 ? fmt::format("'{}' stands for two things: give one of them another name", what)
+                 : fmt::format("{}: {}", what, UA_StatusCode_name(code));
+}
+
+void AddressSpace::add_object(const UA_NodeId& id, const UA_NodeId& parent, std::uint32_t reference,
+                              const UA_QualifiedName& name, std::uint32_t type, std::string_view description,
+                              bool notifies) {
+  UA_ObjectAttributes attributes = UA_ObjectAttributes_default;
+  attributes.displayName = {UA_STRING_NULL, name.name};
+  attributes.description = borrow_text(description);
+  attributes.eventNotifier = notifies ? UA_EVENTNOTIFIER_SUBSCRIBE_TO_EVENT : 0;
+  check(UA_Server_addObjectNode(server_, id, parent, ns0(reference), name, ns0(type), attributes, nullptr, nullptr),
+        view(name.name));
+}
+
+// Only the first half of adding a node: the second copies the type's children and checks what is right by construction,
+// which would take most of the time of 100,000 sensors.
+void AddressSpace::add_variable(const UA_NodeId& id, const UA_NodeId& parent, std::uint32_t reference,
+                                const UA_QualifiedName& name, std::uint32_t type, UA_VariableAttributes& attributes,
+                                void* context) {
+  check(UA_Server_addNode_begin(server_, UA_NODECLASS_VARIABLE, id, parent, ns0(reference), name, ns0(type),
+                                &attributes, &UA_TYPES[UA_TYPES_VARIABLEATTRIBUTES], context, nullptr),
+        view(id.identifier.string));
+}
+
+void AddressSpace::add_property(const std::string& parent, std::string_view name, std::string_view text,
+                                bool localized) {
+  UA_VariableAttributes attributes = read_only(localized ? UA_TYPES_LOCALIZEDTEXT : UA_TYPES_STRING, name);
+  UA_LocalizedText value = borrow_text(text);
+  void* const content = localized ? static_cast<void*>(&value) : static_cast<void*>(&value.text);
+  UA_Variant_setScalar(&attributes.value, content, &UA_TYPES[localized ? UA_TYPES_LOCALIZEDTEXT : UA_TYPES_STRING]);
+  const std::string id = fmt::format("{}/{}", parent, name);
+  add_variable(borrow_id(plant_, id), borrow_id(plant_, parent), UA_NS0ID_HASPROPERTY, borrow_name(plant_, name),
+               UA_NS0ID_PROPERTYTYPE, attributes, nullptr);
+}
+
+// OPC 10000-3, 5.6.3: a property is the target of at least one HasProperty reference, so of many as well.
+void AddressSpace::share_property(const std::string& parent, std::string_view name, const std::string& key,
+                                  UA_Variant& value) {
+  const std::string id = fmt::format("{}/{}", name, key);
+  if (!shared_.insert(id).second)
+    return add_reference(borrow_id(plant_, parent), UA_NS0ID_HASPROPERTY, borrow_id(plant_, id));
+  UA_VariableAttributes attributes = read_only(UA_TYPES_DOUBLE, name);
+  attributes.dataType = value.type->typeId;
+  if (!UA_Variant_isScalar(&value)) attributes.valueRank = UA_VALUERANK_ONE_DIMENSION;
+  attributes.value = value;
+  add_variable(borrow_id(plant_, id), borrow_id(plant_, parent), UA_NS0ID_HASPROPERTY, borrow_name(0, name),
+               UA_NS0ID_PROPERTYTYPE, attributes, nullptr);
+}
+
+void AddressSpace::add_reference(const UA_NodeId& from, std::uint32_t reference, const UA_NodeId& to) {
+  UA_ExpandedNodeId target;
+  UA_ExpandedNodeId_init(&target);
+  target.nodeId = to;
+  check(UA_Server_addReference(server_, from, ns0(reference), target, true), "reference");
+}
+
+void AddressSpace::add_machines_folder() {
+  const UA_NodeId machines = UA_NODEID_NUMERIC(machinery_, kMachinesNode);
+  add_object(machines, ns0(UA_NS0ID_OBJECTSFOLDER), UA_NS0ID_ORGANIZES, borrow_name(machinery_, "Machines"),
+             UA_NS0ID_FOLDERTYPE, "The machines of this plant", true);
+  add_reference(ns0(UA_NS0ID_SERVER), UA_NS0ID_HASNOTIFIER, machines);
+}
+
+void AddressSpace::add_machine(const asset::Machine& machine) {
+  const UA_NodeId machines = UA_NODEID_NUMERIC(machinery_, kMachinesNode);
+  const std::string id = node_name(machine);
+  add_object(borrow_id(plant_, id), machines, UA_NS0ID_ORGANIZES, borrow_name(plant_, machine.name),
+             UA_NS0ID_BASEOBJECTTYPE, machine.description, true);
+  add_reference(machines, UA_NS0ID_HASNOTIFIER, borrow_id(plant_, id));
+  // Localised texts where OPC 10000-100's nameplate has them.
+  if (!machine.manufacturer.empty()) add_property(id, "Manufacturer", machine.manufacturer, true);
+  if (!machine.model.empty()) add_property(id, "Model", machine.model, true);
+  if (!machine.serial_number.empty()) add_property(id, "SerialNumber", machine.serial_number, false);
+  add_property(id, "AssetPath", machine.path, false);
+  for (const asset::Component& component : machine.components) add_component(machine, component);
+  for (const asset::Component& component : machine.components) {
+    if (component.part_of.empty()) continue;
+    add_reference(borrow_id(plant_, node_name(machine, component.part_of)), UA_NS0ID_HASCOMPONENT,
+                  borrow_id(plant_, node_name(machine, component.name)));
+  }
+  for (const core::SensorId sensor : machine.sensors) add_sensor(machine, model_.sensor(sensor));
+}
+
+// Every component is below its machine, so that <machine>/<component>/<sensor> always leads there; one that is part of
+// another is below that as well.
+void AddressSpace::add_component(const asset::Machine& machine, const asset::Component& component) {
+  add_object(borrow_id(plant_, node_name(machine, component.name)), borrow_id(plant_, node_name(machine)),
+             UA_NS0ID_HASCOMPONENT, borrow_name(plant_, component.name), UA_NS0ID_BASEOBJECTTYPE, component.description,
+             false);
+}
+
+void AddressSpace::add_sensor(const asset::Machine& machine, const asset::Sensor& sensor) {
+  SensorNode& node = sensors_[sensor.id.value];
+  const std::string parent = node_name(machine, sensor.component);
+  const std::string id = fmt::format("{}/{}", parent, sensor.name);
+  UA_VariableAttributes attributes = read_only(ua_type(sensor.type), sensor.name);
+  attributes.description = borrow_text(sensor.description);
+  attributes.minimumSamplingInterval = static_cast<double>(min_sampling_interval_) / core::kMillisecond;
+  add_variable(borrow_id(plant_, id), borrow_id(plant_, parent), UA_NS0ID_HASCOMPONENT,
+               borrow_name(plant_, sensor.name), variable_type(sensor), attributes, &node);
+  check(UA_Server_setVariableNode_dataSource(server_, borrow_id(plant_, id), {&AddressSpace::read_value, nullptr}), id);
+  add_sensor_properties(sensor, id, node);
+}
+
+void AddressSpace::add_sensor_properties(const asset::Sensor& sensor, const std::string& id, SensorNode& node) {
+  const bool is_number = sensor.type != ValueType::kBool && sensor.type != ValueType::kState;
+  UA_Variant value;
+  UA_Variant_init(&value);
+  if (is_number && sensor.range) {
+    UA_Range range{sensor.range->low, sensor.range->high};
+    UA_Variant_setScalar(&value, &range, &UA_TYPES[UA_TYPES_RANGE]);
+    share_property(id, "EURange", fmt::format("{}..{}", range.low, range.high), value);
+  }
+  if (is_number && sensor.unit != nullptr) {
+    UA_EUInformation unit{borrow(kUnitNamespace), sensor.unit->unece_id(), borrow_text(sensor.unit->symbol),
+                          borrow_text(sensor.unit->description)};
+    UA_Variant_setScalar(&value, &unit, &UA_TYPES[UA_TYPES_EUINFORMATION]);
+    share_property(id, "EngineeringUnits", std::string(sensor.unit->code), value);
+  }
+  if (sensor.type != ValueType::kState || sensor.states.empty()) return;
+  std::vector<UA_EnumValueType> values;
+  std::string key;
+  for (const auto& [code, name] : sensor.states) {
+    values.push_back({code, borrow_text(name), borrow_text("")});
+    key += fmt::format("{}={};", code, name);
+  }
+  UA_Variant_setArray(&value, values.data(), values.size(), &UA_TYPES[UA_TYPES_ENUMVALUETYPE]);
+  share_property(id, "EnumValues", key, value);
+  const std::string text_id = id + "/ValueAsText";
+  UA_VariableAttributes attributes = read_only(UA_TYPES_LOCALIZEDTEXT, "ValueAsText");
+  add_variable(borrow_id(plant_, text_id), borrow_id(plant_, id), UA_NS0ID_HASPROPERTY, borrow_name(0, "ValueAsText"),
+               UA_NS0ID_PROPERTYTYPE, attributes, &node);
+  check(UA_Server_setVariableNode_dataSource(server_, borrow_id(plant_, text_id),
+                                             {&AddressSpace::read_state_text, nullptr}),
+        text_id);
+}
+
+// That there is no reading has been so since the server began; without a time of ours, open62541 would put the present
+// one, and every sample would look like a change.
+void AddressSpace::set_quality_and_time(const pipeline::LiveValue& live, bool with_time, UA_DataValue* out) const {
+  out->hasStatus = true;
+  out->status = live.quality.code;
+  if (!with_time) return;
+  out->hasSourceTimestamp = true;
+  out->sourceTimestamp = has_reading(live) ? to_ua_time(live.source_time) : began_;
+}
+
+UA_StatusCode AddressSpace::read_value(UA_Server*, const UA_NodeId*, void*, const UA_NodeId*, void* context,
+                                       UA_Boolean with_time, const UA_NumericRange* range, UA_DataValue* out) {
+  if (range != nullptr) {
+    out->hasStatus = true;
+    out->status = UA_STATUSCODE_BADINDEXRANGEINVALID;
+    return UA_STATUSCODE_GOOD;
+  }
+  const auto& node = *static_cast<const SensorNode*>(context);
+  const pipeline::LiveValue live = node.space->live_.read(node.sensor->id);
+  node.space->set_quality_and_time(live, with_time, out);
+  // Before the first reading there is no value to show.
+  if (!has_reading(live)) return UA_STATUSCODE_GOOD;
+  const UA_StatusCode copied = UA_Variant_setScalarCopy(&out->value, &live.bits, &UA_TYPES[ua_type(node.sensor->type)]);
+  out->hasValue = copied == UA_STATUSCODE_GOOD;
+  return copied;
+}
+
+UA_StatusCode AddressSpace::read_state_text(UA_Server*, const UA_NodeId*, void*, const UA_NodeId*, void* context,
+                                            UA_Boolean with_time, const UA_NumericRange*, UA_DataValue* out) {
+  const auto& node = *static_cast<const SensorNode*>(context);
+  const pipeline::LiveValue live = node.space->live_.read(node.sensor->id);
+  node.space->set_quality_and_time(live, with_time, out);
+  if (!has_reading(live)) return UA_STATUSCODE_GOOD;
+  const auto state = node.sensor->states.find(live.as<std::int32_t>());
+  const std::string text = state != node.sensor->states.end() ? state->second : std::to_string(live.as<std::int32_t>());
+  const UA_LocalizedText localized = borrow_text(text);
+  const UA_StatusCode copied = UA_Variant_setScalarCopy(&out->value, &localized, &UA_TYPES[UA_TYPES_LOCALIZEDTEXT]);
+  out->hasValue = copied == UA_STATUSCODE_GOOD;
+  return copied;
+}
+
+}  // namespace millwright::opcua

@@ -1,0 +1,77 @@
+// The nodes of the plant: machines, components and sensors of the asset model, with values that read the live table.
+//
+// Threads: build() before the server runs; value reads come in the server's thread. It must outlive the UA_Server.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "asset/model.hpp"
+#include "core/result.hpp"
+#include "opcua/ua.hpp"
+#include "pipeline/live_table.hpp"
+
+struct UA_Server;
+
+namespace millwright::opcua {
+
+inline constexpr std::string_view kPlantNamespace = "urn:millwright:plant";
+inline constexpr std::string_view kMachineryNamespace = "http://opcfoundation.org/UA/Machinery/";
+inline constexpr std::uint32_t kMachinesNode = 1001;  // OPC 40001-1, 8.1: the Machines object
+
+// The NodeId texts in the plant's namespace.
+std::string node_name(const asset::Machine& machine);
+std::string node_name(const asset::Machine& machine, std::string_view component);
+std::string node_name(const asset::Model& model, const asset::Sensor& sensor);
+
+class AddressSpace {
+ public:
+  AddressSpace(const asset::Model& model, const pipeline::LiveTable& live, core::DurationNs min_sampling_interval);
+  AddressSpace(const AddressSpace&) = delete;
+  AddressSpace& operator=(const AddressSpace&) = delete;
+
+  core::Status build(UA_Server* server);
+  [[nodiscard]] std::uint16_t plant_namespace() const { return plant_; }
+
+ private:
+  struct SensorNode {
+    const asset::Sensor* sensor;
+    const AddressSpace* space;
+  };
+  static UA_StatusCode read_value(UA_Server*, const UA_NodeId*, void*, const UA_NodeId*, void* context,
+                                  UA_Boolean with_time, const UA_NumericRange* range, UA_DataValue* out);
+  static UA_StatusCode read_state_text(UA_Server*, const UA_NodeId*, void*, const UA_NodeId*, void* context,
+                                       UA_Boolean with_time, const UA_NumericRange* range, UA_DataValue* out);
+  void set_quality_and_time(const pipeline::LiveValue& live, bool with_time, UA_DataValue* out) const;
+  void add_machines_folder();
+  void add_machine(const asset::Machine& machine);
+  void add_component(const asset::Machine& machine, const asset::Component& component);
+  void add_sensor(const asset::Machine& machine, const asset::Sensor& sensor);
+  void add_sensor_properties(const asset::Sensor& sensor, const std::string& id, SensorNode& node);
+  void add_object(const UA_NodeId& id, const UA_NodeId& parent, std::uint32_t reference, const UA_QualifiedName& name,
+                  std::uint32_t type, std::string_view description, bool notifies);
+  void add_variable(const UA_NodeId& id, const UA_NodeId& parent, std::uint32_t reference, const UA_QualifiedName& name,
+                    std::uint32_t type, UA_VariableAttributes& attributes, void* context);
+  void add_property(const std::string& parent, std::string_view name, std::string_view text, bool localized);
+  // One node serves all sensors whose property has the same value: a third of the nodes and of the memory.
+  void share_property(const std::string& parent, std::string_view name, const std::string& key, UA_Variant& value);
+  void add_reference(const UA_NodeId& from, std::uint32_t reference, const UA_NodeId& to);
+  void check(UA_StatusCode code, std::string_view what);
+
+  const asset::Model& model_;
+  const pipeline::LiveTable& live_;
+  core::DurationNs min_sampling_interval_;
+  std::vector<SensorNode> sensors_;  // by SensorId; node contexts point here
+  UA_Server* server_ = nullptr;
+  UA_DateTime began_ = 0;
+  std::uint16_t plant_ = 0;
+  std::uint16_t machinery_ = 0;
+  std::set<std::string, std::less<>> shared_;  // properties that exist
+  std::string problem_;                        // the first that a node met
+};
+
+}  // namespace millwright::opcua

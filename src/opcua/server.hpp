@@ -1,0 +1,70 @@
+// OPC UA server: what SCADA and other clients read of the plant. Machines stand under Objects/Machines as OPC 40001-1
+// (Machinery) has it, with their components and sensors below; alarms go out as events.
+//
+//   Objects/Machines (http://opcfoundation.org/UA/Machinery/, i=1001)
+//     pump-1               urn:millwright:plant, s=pump-1              Manufacturer, Model, SerialNumber
+//       motor              s=pump-1/motor
+//         current          s=pump-1/motor/current                      EURange, EngineeringUnits
+//
+// Values are read from the live table when a client asks or samples; nothing is copied per update. Writes are refused.
+// Alarms are events of MachineAlarmEventType, a BaseEventType, of the sensor or machine they are about: to be heard at
+// the machine, at Machines and at the Server object.
+//
+// Threads: construct, start() and stop() from one; on_alarm(), endpoint() and port() from any. One thread of its own.
+// Security: no encryption and anonymous users, so it listens on the loopback address unless told otherwise.
+// Errors: start() gives kConflict where the port is in use. Alarms beyond alarm_queue are dropped and counted.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "alarms/alarm.hpp"
+#include "asset/model.hpp"
+#include "config/document.hpp"
+#include "core/metrics.hpp"
+#include "core/result.hpp"
+#include "core/time.hpp"
+#include "pipeline/live_table.hpp"
+
+namespace millwright::opcua {
+
+struct ServerOptions {
+  bool enabled = true;  // the owner's to heed
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 4840;  // 0: any that is free
+  std::string application_name = "Millwright";
+  core::DurationNs min_sampling_interval = 10 * core::kMillisecond;
+  core::DurationNs min_publishing_interval = 10 * core::kMillisecond;
+  std::uint32_t max_sessions = 100;
+  std::size_t alarm_queue = 8192;  // a power of two
+};
+
+// The `opcua` section; calls finish(). Problems go to the document.
+ServerOptions read_options(config::Section section);
+
+class Server {
+ public:
+  // `model`, `live` and `metrics` outlive it.
+  Server(ServerOptions options, const asset::Model& model, const pipeline::LiveTable& live, core::Metrics& metrics);
+  ~Server();  // stops
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Builds the address space and listens.
+  core::Status start();
+  void stop();
+  // An alarm has changed; clients get it as an event. Never blocks.
+  void on_alarm(const alarms::Alarm& alarm);
+
+  [[nodiscard]] std::string endpoint() const;  // "opc.tcp://127.0.0.1:4840"
+  [[nodiscard]] std::uint16_t port() const;    // the one it got, where 0 was asked for
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace millwright::opcua

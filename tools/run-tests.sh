@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# All tests, after `make build`. Says what it does, leaves out only what cannot be fetched (never under CI=true), and ends
+# with a line that counts.
+#
+#   tools/run-tests.sh                                 unit, web and end to end
+#   tools/run-tests.sh unit|threads|web|end-to-end     one part; threads is ThreadSanitizer (`make tsan`)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1
+export UBSAN_OPTIONS=print_stacktrace=1
+export TSAN_OPTIONS="halt_on_error=1:suppressions=$PWD/tools/tsan.supp"
+skipped=()
+
+say() { printf '\n== %s\n' "$*"; }
+
+unit() {
+  say "unit tests, simulations, fuzz seeds and checks, under AddressSanitizer and UndefinedBehaviorSanitizer (GCC)"
+  cmake --preset dev >/dev/null
+  cmake --build --preset dev
+  ctest --preset dev -j2
+}
+
+threads() {
+  say "the tests of what has threads, under ThreadSanitizer (clang, with its thread-safety analysis)"
+  local threaded=(core io journal pipeline historian connectors alarms opcua api engine)
+  cmake --preset tsan >/dev/null
+  cmake --build --preset tsan --target "${threaded[@]/#/test_}"
+  ctest --preset tsan -j2 -R "^unit\\.($(IFS='|'; echo "${threaded[*]}"))\$"
+}
+
+web() {
+  say "dashboard: types and unit tests"
+  (cd web && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error; } && npm run --silent typecheck && npm test --silent)
+}
+
+# The foreign OPC UA clients: one from npm, one from PyPI. Without the second its tests are left out, and said so.
+foreign_clients() {
+  (cd tests/e2e/opcua && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error; })
+  [ -x build/venv/bin/python ] || python3 -m venv build/venv
+  if ! build/venv/bin/python -c 'import asyncua' 2>/dev/null &&
+    ! build/venv/bin/pip install --quiet --disable-pip-version-check -r tests/e2e/opcua/requirements.txt; then
+    [ "${CI:-}" = true ] && { echo "PyPI is required under CI=true"; exit 1; }
+    skipped+=("end-to-end tests with asyncua (PyPI cannot be reached)")
+    export E2E_WITHOUT_ASYNCUA=1
+  fi
+}
+
+end_to_end() {
+  say "end to end: the real binary, foreign clients, crashes, bad input, the demo"
+  foreign_clients
+  python3 -m unittest discover -v -s tests/e2e -p 'test_*.py' -t tests/e2e
+}
+
+case "${1:-all}" in
+  unit) unit ;;
+  threads) threads ;;
+  web) web ;;
+  end-to-end) end_to_end ;;
+  all) unit; web; end_to_end ;;
+  *) echo "usage: $0 [unit|threads|web|end-to-end]" >&2; exit 2 ;;
+esac
+
+say "all passed"
+for what in "${skipped[@]:+${skipped[@]}}"; do echo "SKIPPED: $what"; done
+echo "skipped: ${#skipped[@]}"

@@ -1,0 +1,150 @@
+// The REST API. Every failure becomes an ApiError that says what went wrong and what to do.
+
+import type { Alarm, Bucket, Machine, Page, Plant, Resolution, Twin } from "./types";
+import { clean_alarm, clean_machine, clean_twin, type WireAlarm, type WireMachine, type WireTwin } from "./wire";
+
+const TIMEOUT_MS = 15_000;
+const PAGES_MAX = 200;
+
+export class ApiError extends Error {
+  constructor(
+    readonly title: string,
+    readonly help: string,
+    readonly status = 0,
+  ) {
+    super(`${title} ${help}`);
+  }
+}
+
+interface Problem {
+  title?: unknown;
+  detail?: unknown;
+}
+
+export function explain(status: number, problem: Problem): ApiError {
+  const detail =
+    typeof problem.detail === "string" ? problem.detail : typeof problem.title === "string" ? problem.title : "";
+  if (status === 401 || status === 403)
+    return new ApiError("Access refused.", detail || "Sign in with an account that may see this plant.", status);
+  if (status === 404) return new ApiError("Not found.", detail || "It may have been renamed or removed.", status);
+  if (status === 409)
+    return new ApiError("No longer possible.", detail || "Somebody was faster. The list is up to date.", status);
+  if (status === 429 || status === 503)
+    return new ApiError("The server is busy or starting.", detail || "Wait some seconds and try again.", status);
+  if (status >= 500)
+    return new ApiError(
+      `The server failed (${status}).`,
+      detail || "Try again; if it stays, look at the server's log.",
+      status,
+    );
+  return new ApiError(`The server refused the request (${status}).`, detail || "Check what was entered.", status);
+}
+
+export function url_of(path: string, query: Record<string, string | number | undefined> = {}): string {
+  const url = new URL(path, document.baseURI);
+  url.hash = "";
+  for (const [key, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(key, String(value));
+  // The server reads a plus as a plus (RFC 3986), not as a blank.
+  url.search = url.search.replaceAll("+", "%20");
+  return url.toString();
+}
+
+async function request(url: string, init: RequestInit, signal?: AbortSignal): Promise<Response> {
+  const timer = new AbortController();
+  const timeout = setTimeout(() => timer.abort(), TIMEOUT_MS);
+  const abort = (): void => timer.abort();
+  signal?.addEventListener("abort", abort);
+  try {
+    const response = await fetch(url, { ...init, signal: timer.signal });
+    if (response.ok) return response;
+    const problem = (await response.json().catch(() => ({}))) as Problem;
+    throw explain(response.status, problem);
+  } catch (error) {
+    if (error instanceof ApiError || signal?.aborted) throw error;
+    if (timer.signal.aborted)
+      throw new ApiError("The server did not answer in time.", "Check its load, then try again.");
+    throw new ApiError(
+      "The server cannot be reached.",
+      "Check that it runs and that this screen is on the plant's network.",
+    );
+  } finally {
+    clearTimeout(timeout);
+    signal?.removeEventListener("abort", abort);
+  }
+}
+
+async function get<T>(
+  path: string,
+  query: Record<string, string | number | undefined>,
+  signal?: AbortSignal,
+): Promise<T> {
+  const response = await request(url_of(path, query), { headers: { Accept: "application/json" } }, signal);
+  return (await response.json()) as T;
+}
+
+async function all_pages<T>(
+  path: string,
+  query: Record<string, string | number | undefined>,
+  signal?: AbortSignal,
+): Promise<T[]> {
+  const items: T[] = [];
+  let cursor: string | undefined;
+  for (let page = 0; page < PAGES_MAX; ++page) {
+    const answer = await get<Page<T>>(path, { ...query, cursor }, signal);
+    items.push(...answer.items);
+    if (answer.next_cursor === null || answer.next_cursor === cursor) break;
+    cursor = answer.next_cursor;
+  }
+  return items;
+}
+
+const machine_path = (id: string): string => `v1/machines/${encodeURIComponent(id)}`;
+
+export const get_plant = (signal?: AbortSignal): Promise<Plant> => get<Plant>("v1/plant", {}, signal);
+
+export async function get_machines(signal?: AbortSignal): Promise<Machine[]> {
+  return (await all_pages<WireMachine>("v1/machines", { limit: 500 }, signal)).map(clean_machine);
+}
+
+export async function get_twin(id: string, signal?: AbortSignal): Promise<Twin> {
+  return clean_twin(await get<WireTwin>(`${machine_path(id)}/twin`, {}, signal));
+}
+
+export async function get_active_alarms(signal?: AbortSignal): Promise<Alarm[]> {
+  return (await all_pages<WireAlarm>("v1/alarms", { active: "true", limit: 500 }, signal)).map(clean_alarm);
+}
+
+export async function get_alarms(cursor?: string, signal?: AbortSignal): Promise<Page<Alarm>> {
+  const page = await get<Page<WireAlarm>>("v1/alarms", { limit: 200, cursor }, signal);
+  return { items: page.items.map(clean_alarm), next_cursor: page.next_cursor };
+}
+
+export async function acknowledge(id: Alarm["id"], by: string, comment: string): Promise<Alarm> {
+  const response = await request(url_of(`v1/alarms/${encodeURIComponent(String(id))}/acknowledge`), {
+    method: "POST",
+    headers: { "Content-Type": "application/json", Accept: "application/json" },
+    body: JSON.stringify({ by, comment }),
+  });
+  return clean_alarm((await response.json()) as WireAlarm);
+}
+
+export interface HistoryQuery {
+  machine: string;
+  sensor: string;
+  from_ms: number;
+  to_ms: number;
+  resolution: Exclude<Resolution, "raw">;
+}
+
+function history_query(query: HistoryQuery): Record<string, string> {
+  return {
+    sensor: query.sensor,
+    from: new Date(query.from_ms).toISOString(),
+    to: new Date(query.to_ms).toISOString(),
+    resolution: query.resolution,
+  };
+}
+
+export async function get_history(query: HistoryQuery, signal?: AbortSignal): Promise<Bucket[]> {
+  return all_pages<Bucket>(`${machine_path(query.machine)}/history`, { ...history_query(query), limit: 5000 }, signal);
+}

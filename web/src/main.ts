@@ -1,0 +1,112 @@
+// Wires the page: store, session, views, routes.
+
+import "@fontsource-variable/inter/wght.css";
+import "uplot/dist/uPlot.min.css";
+import "./styles/base.css";
+import "./styles/header.css";
+import "./styles/plant.css";
+import "./styles/machine.css";
+import "./styles/alarms.css";
+import "./styles/dialog.css";
+
+import { is_open, is_unacknowledged } from "./alarms";
+import { Announcer } from "./announcer";
+import { by_id, set_attribute } from "./dom";
+import { parse_route } from "./router";
+import { Session } from "./session";
+import { is_stale, Store, type State } from "./state";
+import type { Alarm } from "./types";
+import { ask_acknowledge } from "./views/acknowledge";
+import { AlarmList } from "./views/alarm_list";
+import { Header } from "./views/header";
+import { MachineView } from "./views/machine";
+import { PlantView } from "./views/plant";
+
+const store = new Store();
+const announcer = new Announcer();
+const session = new Session(store, (alarm) => announcer.alarm(alarm));
+
+function acknowledge(alarm: Alarm): void {
+  ask_acknowledge(alarm, (done) => {
+    store.dispatch({ type: "alarm", alarm: done });
+    announcer.say(`Acknowledged: ${done.message}`);
+  });
+}
+
+const main = by_id("main");
+const content = by_id("content");
+const header = new Header(by_id("top"), () => session.retry_now());
+const plant = new PlantView(() => session.retry_now());
+const alarms = new AlarmList(by_id("alarms"), store, acknowledge);
+let machine: MachineView | null = null;
+let plant_scroll = 0;
+
+function show_route(first: boolean): void {
+  const route = parse_route(location.hash);
+  const before = document.body.dataset["view"];
+  if (before === "plant") plant_scroll = scrollY;
+  document.body.dataset["view"] = route.view;
+  header.set_route(route);
+  if (machine && (route.view !== "machine" || machine.id !== route.id)) {
+    machine.destroy();
+    machine = null;
+  }
+  if (route.view === "machine") {
+    if (!machine) {
+      machine = new MachineView(route.id, acknowledge);
+      machine.update(store.state);
+      content.replaceChildren(machine.element);
+      scrollTo(0, 0);
+      if (!first) machine.focus();
+    }
+    machine.show_sensor(route.sensor);
+  } else if (plant.element.parentElement !== content) {
+    content.replaceChildren(plant.element);
+    if (route.view === "plant") scrollTo(0, plant_scroll);
+  }
+  set_title(store.state);
+}
+
+function set_title(state: State): void {
+  const unacknowledged = [...state.alarms.values()].filter(
+    (alarm) => is_open(alarm) && is_unacknowledged(alarm),
+  ).length;
+  const place = machine ? `${machine.id} · ` : "";
+  document.title = `${unacknowledged > 0 ? `(${unacknowledged}) ` : ""}${place}${state.plant?.name ?? "Plant"} · Millwright`;
+}
+
+store.subscribe((state, before) => {
+  header.update(state);
+  plant.update(state);
+  alarms.update(state);
+  machine?.update(state);
+  if (state.alarms !== before.alarms) header.set_alarms([...state.alarms.values()]);
+  if (state.alarms !== before.alarms || state.plant !== before.plant) set_title(state);
+  if (state.link.kind !== before.link.kind && before.link.kind !== "connecting")
+    announcer.say(
+      state.link.kind === "live"
+        ? "Live again."
+        : state.link.kind === "waiting"
+          ? `Connection lost: ${state.link.reason}.`
+          : "",
+    );
+});
+
+function tick(): void {
+  const now = Date.now();
+  header.tick(store.state, now);
+  set_attribute(document.body, "data-stale", is_stale(store.state, now));
+  machine?.tick();
+}
+
+setInterval(tick, 1000);
+addEventListener("hashchange", () => show_route(false));
+document.addEventListener("visibilitychange", () => {
+  machine?.set_hidden(document.visibilityState === "hidden");
+  if (document.visibilityState === "visible") session.retry_now();
+});
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => machine?.redraw());
+by_id("skip").addEventListener("click", () => main.focus());
+
+show_route(true);
+void session.start();

@@ -1,0 +1,733 @@
+// A small plant that is made up, for developing and testing the dashboard without a server: it follows the REST
+// contract, and its values are a function of time, so that history and live readings agree and every run is alike.
+//
+//   node tests/fixture-server.mjs [--port 8080] [--machines 24]
+//
+// Beside the contract, for tests: POST /fixture/alarm {machine, component, sensor, priority, message} raises an alarm,
+// POST /fixture/clear {id} ends one, POST /fixture/drop ends all streams, POST /fixture/refuse {seconds} refuses new ones.
+
+import { createServer } from "node:http";
+import { readFile } from "node:fs/promises";
+import { extname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+
+const DIST = fileURLToPath(new URL("../dist/", import.meta.url));
+const TYPES = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".svg": "image/svg+xml",
+  ".woff2": "font/woff2",
+};
+const SEVERITY = { low: 200, medium: 400, high: 600, critical: 800 };
+const STEP_MS = { "1s": 1000, "1m": 60_000, "1h": 3_600_000 };
+
+/** The same number between 0 and 1 for the same input. */
+function noise(...parts) {
+  let hash = 2166136261;
+  for (const char of parts.join("|")) hash = Math.imul(hash ^ char.charCodeAt(0), 16777619);
+  hash = Math.imul(hash ^ (hash >>> 15), 2246822507);
+  return ((hash ^ (hash >>> 13)) >>> 0) / 4294967296;
+}
+
+const KINDS = {
+  "centrifugal-pump": {
+    maker: ["Grundfell", "CRN 45-3"],
+    parts: [
+      [
+        "motor",
+        "",
+        "Asynchronous motor, 22 kW",
+        [
+          ["current", "A", 0, 60, 31, 1.2],
+          ["winding-temperature", "°C", 0, 155, 78, 1.5],
+          ["speed", "1/min", 0, 3600, 2940, 9],
+        ],
+      ],
+      [
+        "bearing-de",
+        "motor",
+        "Drive-end bearing",
+        [
+          ["vibration", "mm/s", 0, 11, 1.8, 0.35],
+          ["temperature", "°C", 0, 120, 54, 0.7],
+        ],
+      ],
+      [
+        "pump",
+        "",
+        "Single-stage pump",
+        [
+          ["flow", "m³/h", 0, 90, 62, 1.1],
+          ["discharge-pressure", "bar", 0, 10, 5.4, 0.08],
+        ],
+      ],
+    ],
+  },
+  compressor: {
+    maker: ["Atlas Nord", "GA 75"],
+    parts: [
+      [
+        "element",
+        "",
+        "Screw element",
+        [
+          ["outlet-temperature", "°C", 0, 130, 88, 1.2],
+          ["outlet-pressure", "bar", 0, 13, 7.2, 0.06],
+        ],
+      ],
+      [
+        "motor",
+        "",
+        "Main drive, 75 kW",
+        [
+          ["current", "A", 0, 180, 121, 2.4],
+          ["speed", "1/min", 0, 4500, 3980, 14],
+        ],
+      ],
+    ],
+  },
+  "machining-centre": {
+    maker: ["Hedelin", "MC 630"],
+    parts: [
+      [
+        "spindle",
+        "",
+        "Motor spindle, 18,000 1/min",
+        [
+          ["load", "%", 0, 120, 46, 6],
+          ["vibration", "mm/s", 0, 8, 0.9, 0.2],
+          ["temperature", "°C", 0, 90, 41, 0.8],
+        ],
+      ],
+      [
+        "coolant",
+        "",
+        "Coolant supply",
+        [
+          ["pressure", "bar", 0, 80, 39, 0.9],
+          ["temperature", "°C", 0, 60, 22.4, 0.2],
+        ],
+      ],
+    ],
+  },
+  conveyor: {
+    maker: ["Interlauf", "BC 12"],
+    parts: [
+      [
+        "drive",
+        "",
+        "Gear motor",
+        [
+          ["current", "A", 0, 12, 4.1, 0.3],
+          ["belt-speed", "m/s", 0, 2, 0.85, 0.01],
+        ],
+      ],
+    ],
+  },
+};
+
+const PLACES = [
+  ["lyon", "utilities", "cooling", "pumps", "centrifugal-pump", "pump"],
+  ["lyon", "utilities", "compressed-air", "", "compressor", "compressor"],
+  ["lyon", "machining", "line-1", "cell-a", "machining-centre", "mc"],
+  ["lyon", "machining", "line-2", "cell-b", "machining-centre", "mc-b"],
+  ["turin", "assembly", "line-1", "", "conveyor", "conveyor"],
+  ["turin", "assembly", "line-2", "", "conveyor", "conveyor-b"],
+];
+
+function make_machines(count) {
+  const machines = [];
+  for (let i = 0; i < count; ++i) {
+    const [site, area, line, cell, type, stem] = PLACES[i % PLACES.length];
+    const number = Math.floor(i / PLACES.length) + 1;
+    const id = `${stem}-${number}`;
+    const path = ["acme", site, area, line, cell, id].filter(Boolean).join("/");
+    const chance = noise("state", id);
+    const state =
+      i < 3 ? "running" : chance < 0.76 ? "running" : chance < 0.9 ? "idle" : chance < 0.97 ? "down" : "unknown";
+    const make = (component, [name, unit, low, high, mid, spread]) => ({
+      name,
+      path: [path, component, name].filter(Boolean).join("/"),
+      component: component || null,
+      description: "",
+      unit,
+      type: "float64",
+      range: { low, high },
+      rate_hz: 100,
+      mid,
+      spread,
+      machine: id,
+    });
+    const components = KINDS[type].parts.map(([name, part_of, description, sensors]) => ({
+      name,
+      part_of: part_of || null,
+      description,
+      sensors: sensors.map((sensor) => make(name, sensor)),
+    }));
+    const own = [
+      {
+        name: "state",
+        path: `${path}/state`,
+        component: null,
+        description: "Operating state",
+        unit: null,
+        type: "state",
+        range: null,
+        rate_hz: 1,
+        mid: 0,
+        spread: 0,
+        machine: id,
+      },
+    ];
+    machines.push({
+      id,
+      path,
+      type,
+      site,
+      area,
+      line,
+      cell,
+      state,
+      description: `${type === "conveyor" ? "Belt" : "Unit"} ${number} of ${line}`,
+      nameplate: {
+        manufacturer: KINDS[type].maker[0],
+        model: KINDS[type].maker[1],
+        serial_number: `SN-${10000 + Math.floor(noise(id) * 89999)}`,
+      },
+      components,
+      own,
+      sensors: [...own, ...components.flatMap((component) => component.sensors)],
+    });
+  }
+  return machines;
+}
+
+/** Mean of a sensor in the second `s`, with its slow and its fast parts and a rare spike. */
+function mean_at(sensor, s) {
+  const phase = noise(sensor.path) * 6.28;
+  return (
+    sensor.mid +
+    sensor.spread * (Math.sin(s / 97 + phase) + 0.5 * Math.sin(s / 23 + 2 * phase) + (noise(sensor.path, s) - 0.5))
+  );
+}
+
+function second(sensor, s) {
+  if (sensor.type === "state") return { count: 1, bad_count: 0, min: 1, max: 1, mean: 1 };
+  const mean = mean_at(sensor, s);
+  const half = sensor.spread * (0.35 + 0.3 * noise("width", sensor.path, s));
+  const spike = noise("spike", sensor.path, Math.floor(s / 3)) > 0.992 ? sensor.spread * 5 : 0;
+  return { count: sensor.rate_hz, bad_count: 0, min: mean - half, max: mean + half + spike, mean };
+}
+
+function bucket(sensor, start_s, length_s) {
+  if (length_s === 1) {
+    const one = second(sensor, start_s);
+    return { ...one, first: one.mean, last: one.mean, sum: one.mean * one.count };
+  }
+  const samples = Array.from({ length: 12 }, (_, i) => second(sensor, Math.floor(start_s + (i * length_s) / 12)));
+  const mean = samples.reduce((sum, one) => sum + one.mean, 0) / samples.length;
+  const count = sensor.rate_hz * length_s;
+  return {
+    count,
+    bad_count: 0,
+    min: Math.min(...samples.map((one) => one.min)),
+    max: Math.max(...samples.map((one) => one.max)),
+    mean,
+    first: samples[0].mean,
+    last: samples[11].mean,
+    sum: mean * count,
+  };
+}
+
+export async function start_fixture({ port = 0, machines: machine_count = 24, dist = DIST } = {}) {
+  const machines = make_machines(machine_count);
+  const by_id = new Map(machines.map((machine) => [machine.id, machine]));
+  const started = Date.now();
+  const streams = new Set();
+  const alarms = [];
+  let version = 0;
+  let next_id = 1;
+  let refuse_until = 0;
+
+  const iso = (ms) => new Date(ms).toISOString();
+  const active_of = (id) => alarms.filter((alarm) => alarm.machine === id && alarm.cleared === null);
+  const highest = (list) =>
+    ["critical", "high", "medium", "low"].find((priority) => list.some((alarm) => alarm.priority === priority)) ?? null;
+
+  function raise(
+    {
+      machine,
+      component = "",
+      sensor = "",
+      priority = "medium",
+      message = "Out of its usual range",
+      value = 7.91,
+      limit = 7.1,
+    },
+    at = Date.now(),
+  ) {
+    const alarm = {
+      id: next_id++,
+      condition: `${machine}/${component}/${sensor}#xbar`,
+      state: "unacknowledged",
+      priority,
+      severity: SEVERITY[priority],
+      machine,
+      component: component || null,
+      sensor: sensor ? `${by_id.get(machine)?.path}/${component}/${sensor}` : null,
+      message,
+      value,
+      limit,
+      raised: iso(at),
+      published: iso(at + 4),
+      cleared: null,
+      acknowledged: null,
+      acknowledged_by: "",
+      comment: "",
+      version: ++version,
+    };
+    alarms.push(alarm);
+    send_alarm(alarm);
+    return alarm;
+  }
+
+  function change(alarm, changes) {
+    Object.assign(alarm, changes, { version: ++version });
+    alarm.state =
+      alarm.cleared === null
+        ? alarm.acknowledged === null
+          ? "unacknowledged"
+          : "acknowledged"
+        : alarm.acknowledged === null
+          ? "returned-unacknowledged"
+          : "normal";
+    send_alarm(alarm);
+    return alarm;
+  }
+
+  function quality_of(sensor) {
+    if (sensor.machine === "compressor-2" && sensor.component === "motor") return ["BadNoCommunication", 0x80310000];
+    if (sensor.machine === "pump-3" && sensor.name === "flow") return ["UncertainEngineeringUnitsExceeded", 0x40940000];
+    return ["Good", 0];
+  }
+
+  function live(sensor, ms) {
+    const [quality, quality_code] = quality_of(sensor);
+    const dead = quality_code >= 0x80000000;
+    const state = by_id.get(sensor.machine)?.state;
+    const time = dead ? started - 90_000 : ms;
+    const is_state = sensor.type === "state";
+    const last = second(sensor, Math.floor(time / 1000) - 1);
+    return {
+      value: is_state ? ["down", "running", "idle"].indexOf(state ?? "") : last.mean,
+      state_name: is_state ? (state === "unknown" ? null : state) : null,
+      quality,
+      quality_code,
+      time,
+      last: is_state ? null : last,
+    };
+  }
+
+  function sensor_json(sensor, ms) {
+    const now = live(sensor, ms);
+    const { mid: _mid, spread: _spread, machine: _machine, ...rest } = sensor;
+    const json = {
+      ...rest,
+      value: now.value,
+      quality: now.quality,
+      quality_code: now.quality_code,
+      source_time: iso(now.time),
+      received: iso(now.time),
+      last_second: now.last
+        ? {
+            start: iso(Math.floor(now.time / 1000 - 1) * 1000),
+            count: now.last.count,
+            bad_count: 0,
+            min: now.last.min,
+            max: now.last.max,
+            mean: now.last.mean,
+          }
+        : null,
+    };
+    if (sensor.type === "state") json.state_name = now.state_name;
+    return json;
+  }
+
+  function machine_level(machine) {
+    const active = active_of(machine.id);
+    const codes = machine.sensors.map((sensor) => quality_of(sensor)[1]);
+    const quality = codes.some((code) => code >= 0x80000000)
+      ? "bad"
+      : codes.some((code) => code >= 0x40000000)
+        ? "uncertain"
+        : "good";
+    return {
+      id: machine.id,
+      state: machine.state,
+      quality,
+      active_alarms: active.length,
+      highest_priority: highest(active),
+    };
+  }
+
+  function machine_json(machine) {
+    const { path, type, description, site, area, line, cell } = machine;
+    return {
+      ...machine_level(machine),
+      path,
+      type,
+      description,
+      site,
+      area,
+      line,
+      cell,
+      state_name: machine.state === "unknown" ? null : machine.state,
+      sensors: machine.sensors.length,
+    };
+  }
+
+  function stats(ms) {
+    const s = Math.floor(ms / 1000);
+    const per_s = machines.reduce(
+      (sum, machine) => sum + machine.sensors.reduce((all, sensor) => all + sensor.rate_hz, 0),
+      0,
+    );
+    return {
+      readings: Math.round(((ms - started) / 1000 + 86_400) * per_s),
+      readings_per_s: per_s * (1 + (noise("rate", s) - 0.5) * 0.01),
+      active_alarms: alarms.filter((alarm) => alarm.cleared === null).length,
+      disk_bytes: 4.21e9 + (ms - started) * 40,
+      bytes_per_reading: 1.37,
+      alarm_latency_ms: { p50: 3.2, p99: 11.8 },
+      disk_full: false,
+    };
+  }
+
+  function plant(ms) {
+    const tree = [];
+    for (const machine of machines) {
+      let level = tree;
+      let path = "acme";
+      for (const [kind, name] of [
+        ["site", machine.site],
+        ["area", machine.area],
+        ["line", machine.line],
+        ["cell", machine.cell],
+        ["machine", machine.id],
+      ]) {
+        if (!name) continue;
+        path += `/${name}`;
+        let node = level.find((child) => child.name === name);
+        if (!node) level.push((node = { name, kind, path, children: [] }));
+        level = node.children;
+      }
+    }
+    return {
+      name: "Acme Lyon",
+      enterprise: "acme",
+      version: "0.1.0",
+      started: iso(started),
+      shards: 2,
+      opcua_endpoint: "opc.tcp://127.0.0.1:4840",
+      machines: machines.length,
+      sensors: machines.reduce((sum, machine) => sum + machine.sensors.length, 0),
+      hierarchy: tree,
+      connectors: [
+        {
+          name: "plc-line-1",
+          kind: "opcua",
+          state: "connected",
+          detail: "opc.tcp://10.4.0.11:4840, 212 items",
+          since: iso(started - 7_200_000),
+          readings: 48_211_904,
+          refused: 0,
+          reconnects: 1,
+        },
+        {
+          name: "das-vibration",
+          kind: "burst",
+          state: "connected",
+          detail: "10.4.0.30:5020, 16 channels",
+          since: iso(started - 86_400_000),
+          readings: 918_220_110,
+          refused: 12,
+          reconnects: 0,
+        },
+        {
+          name: "plc-utilities",
+          kind: "opcua",
+          state: "backing-off",
+          detail: "opc.tcp://10.4.0.12:4840: connection refused; next try in 8 s",
+          since: iso(started - 95_000),
+          readings: 8_120_004,
+          refused: 0,
+          reconnects: 4,
+        },
+      ],
+      stats: stats(ms),
+    };
+  }
+
+  function twin(machine, ms) {
+    return {
+      id: machine.id,
+      path: machine.path,
+      type: machine.type,
+      description: machine.description,
+      nameplate: machine.nameplate,
+      hierarchy: { enterprise: "acme", site: machine.site, area: machine.area, line: machine.line, cell: machine.cell },
+      state: machine.state,
+      state_name: machine.state,
+      quality: machine_level(machine).quality,
+      components: machine.components.map((component) => ({
+        ...component,
+        sensors: component.sensors.map((sensor) => sensor_json(sensor, ms)),
+      })),
+      sensors: machine.own.map((sensor) => sensor_json(sensor, ms)),
+      active_alarms: active_of(machine.id),
+    };
+  }
+
+  function page(list, query, fallback) {
+    const from = Number(query.get("cursor") ?? 0);
+    const limit = Math.min(1000, Number(query.get("limit") ?? fallback));
+    const items = list.slice(from, from + limit);
+    return { items, next_cursor: from + limit < list.length ? String(from + limit) : null };
+  }
+
+  function history(machine, query) {
+    const name = query.get("sensor") ?? "";
+    const sensor = machine.sensors.find((one) => (one.component ? `${one.component}/${one.name}` : one.name) === name);
+    if (!sensor) return null;
+    const resolution = query.get("resolution") ?? "1s";
+    const step = STEP_MS[resolution];
+    const from = Math.ceil(Date.parse(query.get("from")) / step) * step;
+    const to = Date.parse(query.get("to"));
+    const dead_from = quality_of(sensor)[1] >= 0x80000000 ? started - 90_000 : Infinity;
+    const times = [];
+    for (let time = from; time + step <= Math.min(to, dead_from); time += step) times.push(time);
+    const { items, next_cursor } = page(times, query, 1000);
+    return {
+      machine: machine.id,
+      sensor: name,
+      unit: sensor.unit,
+      resolution,
+      from: iso(from),
+      to: iso(to),
+      items: items.map((time) => ({ time: iso(time), ...bucket(sensor, time / 1000, step / 1000) })),
+      next_cursor,
+    };
+  }
+
+  function readings(only, ms) {
+    const chosen = only.length > 0 ? only.map((id) => by_id.get(id)).filter(Boolean) : machines;
+    return {
+      time: iso(ms),
+      machines: chosen.map((machine) =>
+        only.length === 0
+          ? machine_level(machine)
+          : {
+              ...machine_level(machine),
+              sensors: machine.sensors.map((sensor) => {
+                const now = live(sensor, ms);
+                return {
+                  path: sensor.path,
+                  name: sensor.name,
+                  value: now.value,
+                  quality: now.quality,
+                  mean: now.last?.mean ?? null,
+                  min: now.last?.min ?? null,
+                  max: now.last?.max ?? null,
+                  time: iso(now.time),
+                };
+              }),
+            },
+      ),
+    };
+  }
+
+  function send_alarm(alarm) {
+    for (const { response } of streams)
+      response.write(`id: ${alarm.version}\nevent: alarm\ndata: ${JSON.stringify(alarm)}\n\n`);
+  }
+
+  function send_tick() {
+    const ms = Date.now();
+    for (const { response, only } of streams) {
+      response.write(`event: readings\ndata: ${JSON.stringify(readings(only, ms))}\n\n`);
+      response.write(`event: stats\ndata: ${JSON.stringify(stats(ms))}\n\n`);
+    }
+  }
+
+  function open_stream(request, response, query) {
+    if (Date.now() < refuse_until) return problem(response, 503, "Starting", "The node is starting.");
+    response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
+    const stream = { response, only: (query.get("machine") ?? "").split(",").filter(Boolean) };
+    streams.add(stream);
+    response.on("close", () => streams.delete(stream));
+    response.write("retry: 2000\n\n");
+    const after = Number(request.headers["last-event-id"] ?? version);
+    for (const alarm of alarms.filter((one) => one.version > after))
+      response.write(`id: ${alarm.version}\nevent: alarm\ndata: ${JSON.stringify(alarm)}\n\n`);
+  }
+
+  function send(response, status, body, type = "application/json") {
+    response.writeHead(status, {
+      "Content-Type": type,
+      "Content-Security-Policy": "default-src 'self'",
+      "X-Content-Type-Options": "nosniff",
+    });
+    response.end(typeof body === "string" || Buffer.isBuffer(body) ? body : JSON.stringify(body));
+  }
+
+  function problem(response, status, title, detail) {
+    send(response, status, { type: "about:blank", title, status, detail, instance: "" }, "application/problem+json");
+  }
+
+  async function body_of(request) {
+    let text = "";
+    for await (const chunk of request) text += chunk;
+    return text === "" ? {} : JSON.parse(text);
+  }
+
+  async function file(response, path) {
+    const name = normalize(path === "/" ? "/index.html" : decodeURIComponent(path));
+    try {
+      send(response, 200, await readFile(join(dist, name)), TYPES[extname(name)] ?? "application/octet-stream");
+    } catch {
+      problem(response, 404, "Not found", `There is no ${name}.`);
+    }
+  }
+
+  async function post(path, request, response) {
+    const body = await body_of(request);
+    const acknowledge = path.match(/^\/v1\/alarms\/(\d+)\/acknowledge$/);
+    if (acknowledge) {
+      const alarm = alarms.find((one) => one.id === Number(acknowledge[1]));
+      if (!alarm) return problem(response, 404, "Not found", "There is no such alarm.");
+      if (alarm.acknowledged !== null) return problem(response, 409, "Conflict", "The alarm is already acknowledged.");
+      return send(
+        response,
+        200,
+        change(alarm, { acknowledged: iso(Date.now()), acknowledged_by: body.by, comment: body.comment }),
+      );
+    }
+    if (path === "/fixture/alarm") return send(response, 200, raise(body));
+    if (path === "/fixture/clear")
+      return send(
+        response,
+        200,
+        change(
+          alarms.find((one) => one.id === body.id),
+          { cleared: iso(Date.now()) },
+        ),
+      );
+    if (path === "/fixture/refuse") refuse_until = Date.now() + body.seconds * 1000;
+    if (path === "/fixture/drop" || path === "/fixture/refuse") {
+      for (const { response: stream } of streams) stream.destroy();
+      return send(response, 200, {});
+    }
+    return problem(response, 404, "Not found", path);
+  }
+
+  const server = createServer(async (request, response) => {
+    const { pathname: path, searchParams: query } = new URL(request.url, "http://fixture");
+    if (request.method === "POST") return post(path, request, response);
+    if (path === "/v1/plant") return send(response, 200, plant(Date.now()));
+    if (path === "/v1/machines") return send(response, 200, page(machines.map(machine_json), query, 100));
+    if (path === "/v1/stream") return open_stream(request, response, query);
+    if (path === "/v1/alarms") {
+      const wanted = query.get("active");
+      const list = alarms.filter((alarm) => wanted === null || (alarm.cleared === null) === (wanted === "true"));
+      return send(response, 200, page(list.reverse(), query, 100));
+    }
+    const of_machine = path.match(/^\/v1\/machines\/([^/]+)\/(twin|history)$/);
+    if (of_machine) {
+      const machine = by_id.get(decodeURIComponent(of_machine[1]));
+      if (!machine) return problem(response, 404, "Not found", `There is no machine "${of_machine[1]}".`);
+      const answer = of_machine[2] === "twin" ? twin(machine, Date.now()) : history(machine, query);
+      return answer ? send(response, 200, answer) : problem(response, 404, "Not found", "There is no such sensor.");
+    }
+    if (path.startsWith("/v1/")) return problem(response, 404, "Not found", path);
+    return file(response, path);
+  });
+
+  const minutes = 60_000;
+  const past = raise(
+    {
+      machine: "conveyor-1",
+      component: "drive",
+      sensor: "current",
+      priority: "low",
+      message: "Drive current of conveyor-1 drifts down",
+      value: 3.31,
+      limit: 3.4,
+    },
+    started - 190 * minutes,
+  );
+  change(past, { acknowledged: iso(started - 180 * minutes), acknowledged_by: "M. Rossi", comment: "Belt was empty" });
+  change(past, { cleared: iso(started - 170 * minutes) });
+  raise(
+    {
+      machine: "pump-1",
+      component: "bearing-de",
+      sensor: "vibration",
+      priority: "high",
+      message: "Vibration of bearing-de is above its upper control limit",
+      value: 3.94,
+      limit: 3.1,
+    },
+    started - 6 * minutes,
+  );
+  const seen = raise(
+    {
+      machine: "mc-1",
+      component: "spindle",
+      sensor: "load",
+      priority: "medium",
+      message: "Spindle load shows a trend of 8 rising means",
+      value: 58.2,
+      limit: 55,
+    },
+    started - 42 * minutes,
+  );
+  change(seen, {
+    acknowledged: iso(started - 40 * minutes),
+    acknowledged_by: "A. Moreau",
+    comment: "Roughing of the new part, watched",
+  });
+  const returned = raise(
+    {
+      machine: "compressor-1",
+      component: "element",
+      sensor: "outlet-temperature",
+      priority: "low",
+      message: "Outlet temperature left its usual range",
+      value: 93.4,
+      limit: 92,
+    },
+    started - 25 * minutes,
+  );
+  change(returned, { cleared: iso(started - 21 * minutes) });
+
+  const timer = setInterval(send_tick, 1000);
+  await new Promise((resolve) => server.listen(port, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${server.address().port}`,
+    stop: () => {
+      clearInterval(timer);
+      for (const { response } of streams) response.destroy();
+      return new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { values } = parseArgs({
+    options: { port: { type: "string", default: "8080" }, machines: { type: "string", default: "24" } },
+  });
+  const { url } = await start_fixture({ port: Number(values.port), machines: Number(values.machines) });
+  console.log(`A made-up plant is at ${url}`);
+}
