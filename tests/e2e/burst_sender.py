@@ -1,4 +1,4 @@
-"""A sender of the burst stream, written from docs/format/burst.md alone, for the tests: keeps what it sent until it is
+"""A sender of the burst stream (docs/format/burst.md) that shares no code with the product, for the tests: keeps what it sent until it is
 acknowledged, and sends the rest again when it comes back. Reconnects for as long as it is asked to."""
 
 import socket
