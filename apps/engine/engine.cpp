@@ -105,6 +105,7 @@ core::Status Engine::set_up() {
 
 void Engine::start() {
   commit_->start();
+  historian_->start();
   pipeline_->start();
   housekeeping_ = std::thread([this] { keep_house(); });
 }
@@ -135,7 +136,6 @@ bool Engine::wait_for_housekeeping() {
 
 void Engine::keep_house() {
   while (wait_for_housekeeping()) {
-    historian_->enforce_retention();
     if (auto saved = limits_.save(); !saved) {
       core::logger("detection")->warn("control limits not saved: {}", saved.error().message);
     }

@@ -6,11 +6,12 @@
 
 #include <fmt/format.h>
 
-#include "core/log.hpp"
+#include "core/text.hpp"
 #include "historian/catalogue.hpp"
 #include "historian/query.hpp"
 #include "historian/recorder.hpp"
-#include "historian/shard_log.hpp"
+#include "historian/shelf.hpp"
+#include "historian/upkeep.hpp"
 
 namespace millwright::historian {
 namespace {
@@ -20,6 +21,9 @@ using core::Status;
 using pipeline::LanePosition;
 
 constexpr std::uint64_t kShardStream = 0x6d77'6869'7374'0001;  // of shard 0; the next ones count on
+constexpr std::uint64_t kBytesPerSensor = 5 * 1024;
+constexpr std::uint64_t kSegmentMin = 4ULL << 20;
+constexpr std::uint64_t kSegmentMax = 64ULL << 20;
 constexpr std::size_t kLimitMax = 10'000'000;
 // Of the time that passed while no process ran, only what the wall clock says up to this part of the retention counts
 // as age: a clock that is set wrong must not cost history.
@@ -48,7 +52,7 @@ class HistorianImpl final : public Historian {
 
   std::unique_ptr<pipeline::Stage> recorder(std::size_t shard) override {
     ASSERT(shard < shards_, "a recorder for a shard that there is not");
-    return std::make_unique<Recorder>(*context_, *logs_[shard]);
+    return std::make_unique<Recorder>(*context_, *shelves_[shard].log);
   }
   void join(journal::GroupCommit& commit) override;
   void stop_waiting() override { context_->give_up.store(true, std::memory_order_release); }
@@ -58,14 +62,16 @@ class HistorianImpl final : public Historian {
                                          std::optional<core::TimeNs>* next) const override;
   core::Result<std::vector<Aggregate>> aggregates(core::SensorId sensor, Range range, core::DurationNs width,
                                                   std::size_t limit, std::optional<core::TimeNs>* next) const override;
-  void enforce_retention() override;
+  core::Result<std::optional<Reading>> before(core::SensorId sensor, core::TimeNs time) const override;
+  void start() override { upkeep_->start(); }
+  Status tidy() override;
   [[nodiscard]] Stats stats() const override;
 
  private:
   Status open_logs(io::FileSystem& files, const io::Clock& clock);
   void start_age(const io::Clock& clock);
   Status spread_lanes();
-  bool drop_where(const std::function<bool(core::DurationNs closed)>& due);
+  void set_up_upkeep();
   [[nodiscard]] std::uint64_t disk_bytes() const;
   [[nodiscard]] Status check(core::SensorId sensor, std::size_t limit, std::optional<core::TimeNs>* next) const;
 
@@ -82,8 +88,10 @@ class HistorianImpl final : public Historian {
   std::vector<SeriesKey> keys_;  // by sensor
   std::unique_ptr<AgeClock> age_;
   // Every folder there is; the first shards_ are written to.
-  std::vector<std::unique_ptr<ShardLog>> logs_;
+  std::vector<Shelf> shelves_;
+  std::unordered_map<SeriesKey, std::uint64_t> class_of_;  // where a rule of retention matches
   std::unique_ptr<RecorderContext> context_;
+  std::unique_ptr<Upkeep> upkeep_;
 };
 
 // ---- opening --------------------------------------------------------------------------------------------------------
@@ -108,35 +116,66 @@ Status HistorianImpl::open(io::FileSystem& files, const io::Clock& clock) {
                                      .readings_total = readings_total_,
                                      .bytes_total = bytes_total_,
                                      .lost_total = lost_total_});
+  set_up_upkeep();
   return {};
 }
 
+// Sensors of one rule share files, so that those can go as a whole.
+void HistorianImpl::set_up_upkeep() {
+  for (const asset::Sensor& sensor : model_.sensors()) {
+    for (std::size_t i = options_.rules.size(); i > 0; --i) {
+      if (!core::glob_match(options_.rules[i - 1].match, sensor.path)) continue;
+      class_of_.emplace(keys_[sensor.id.value], i);
+      break;
+    }
+  }
+  const auto class_of = [this](SeriesKey key) {
+    const auto found = class_of_.find(key);
+    return found != class_of_.end() ? found->second : 0;
+  };
+  upkeep_ = std::make_unique<Upkeep>(shelves_, *age_, options_, class_of, [this] { return disk_bytes(); });
+}
+
+Status HistorianImpl::tidy() {
+  const Status done = upkeep_->run(Sealer::Need::kAll);
+  disk_bytes_.Set(static_cast<double>(disk_bytes()));
+  return done;
+}
+
 Status HistorianImpl::open_logs(io::FileSystem& files, const io::Clock& clock) {
+  journal::Options log_options = options_.journal;
+  // A query reads what is not sealed from the journal as it came: the fewer sensors, the less of that there should be.
+  if (log_options.segment_bytes == 0) {
+    log_options.segment_bytes =
+        std::clamp<std::uint64_t>(model_.sensors().size() * kBytesPerSensor, kSegmentMin, kSegmentMax);
+  }
   const auto shards = static_cast<std::uint32_t>(shards_);
   // The folders are on record before they exist, so that none is ever forgotten.
   if (catalogue_->folders() < shards) {
     if (auto set = catalogue_->set_folders(shards); !set) return set;
   }
   for (std::uint32_t i = 0; i < catalogue_->folders(); ++i) {
-    auto log = ShardLog::open(files, clock, fmt::format("{}/shard-{}", options_.directory, i), kShardStream + i,
-                              options_.journal);
+    const std::string folder = fmt::format("{}/shard-{}", options_.directory, i);
+    auto log = ShardLog::open(files, clock, folder, kShardStream + i, log_options);
     if (!log) return core::unexpected(log.error());
-    logs_.push_back(std::move(*log));
+    auto store = ColumnStore::open(files, folder + "/columns", kShardStream + i);
+    if (!store) return core::unexpected(store.error());
+    shelves_.push_back({std::move(*log), std::move(*store)});
   }
   return {};
 }
 
 void HistorianImpl::start_age(const io::Clock& clock) {
   Written newest;
-  for (const auto& log : logs_) {
-    if (log->newest().age >= newest.age) newest = log->newest();
+  for (const Shelf& shelf : shelves_) {
+    if (shelf.log->newest().age >= newest.age) newest = shelf.log->newest();
   }
   core::DurationNs away = 0;
   if (newest.wall != 0 && clock.now() > newest.wall) {
-    away = std::min(clock.now() - newest.wall, options_.raw_retention / kDownTimePart);
+    away = std::min(clock.now() - newest.wall, options_.retention.raw / kDownTimePart);
   }
   age_ = std::make_unique<AgeClock>(clock, newest.age + away);
-  for (std::size_t i = 0; i < shards_; ++i) logs_[i]->start(*age_);
+  for (std::size_t i = 0; i < shards_; ++i) shelves_[i].log->start(*age_);
 }
 
 // Lane positions are per shard. With another number of shards the machines have moved between them, so each begins
@@ -146,15 +185,15 @@ Status HistorianImpl::spread_lanes() {
   const std::uint32_t before = catalogue_->shards();
   if (before == shards) return {};
   ShardLog::Lanes least;
-  for (std::size_t i = 0; i < std::min<std::size_t>(before, logs_.size()); ++i) {
-    for (const auto& [source, position] : logs_[i]->recovered_lanes()) {
+  for (std::size_t i = 0; i < std::min<std::size_t>(before, shelves_.size()); ++i) {
+    for (const auto& [source, position] : shelves_[i].log->recovered_lanes()) {
       const auto [at, added] = least.emplace(source, position);
       if (!added && earlier(position, at->second)) at->second = position;
     }
   }
   if (before != 0) {
     for (std::size_t i = 0; i < shards_; ++i) {
-      if (auto reset = logs_[i]->reset_lanes(least, *age_); !reset) return reset;
+      if (auto reset = shelves_[i].log->reset_lanes(least, *age_); !reset) return reset;
     }
   }
   return catalogue_->set_shards(shards);
@@ -163,9 +202,10 @@ Status HistorianImpl::spread_lanes() {
 void HistorianImpl::restore(pipeline::LiveTable& live) const {
   for (const asset::Sensor& sensor : model_.sensors()) {
     LastReading newest;
-    for (const auto& log : logs_) {
-      const auto found = log->last_readings().find(keys_[sensor.id.value]);
-      if (found == log->last_readings().end() || !found->second.known) continue;
+    for (const Shelf& shelf : shelves_) {
+      const auto& last = shelf.log->last_readings();
+      const auto found = last.find(keys_[sensor.id.value]);
+      if (found == last.end() || !found->second.known) continue;
       if (!newest.known || found->second.time > newest.time) newest = found->second;
     }
     if (!newest.known) continue;
@@ -179,7 +219,7 @@ void HistorianImpl::restore(pipeline::LiveTable& live) const {
 
 void HistorianImpl::join(journal::GroupCommit& commit) {
   for (std::size_t i = 0; i < shards_; ++i) {
-    ShardLog* log = logs_[i].get();
+    ShardLog* log = shelves_[i].log.get();
     commit.add(log->journal(), [this, log](journal::Sequence durable) {
       log->settler().on_durable(durable);
       disk_bytes_.Set(static_cast<double>(disk_bytes()));
@@ -192,7 +232,7 @@ void HistorianImpl::join(journal::GroupCommit& commit) {
 LanePosition HistorianImpl::recovered(core::SourceId source, std::size_t shard) const {
   const auto key = catalogue_->find_source(sources_.name(source));
   if (!key) return {};
-  const auto& lanes = logs_.at(shard)->recovered_lanes();
+  const auto& lanes = shelves_.at(shard).log->recovered_lanes();
   const auto found = lanes.find(*key);
   return found != lanes.end() ? found->second : LanePosition{};
 }
@@ -205,9 +245,9 @@ LanePosition HistorianImpl::durable(core::SourceId source) const {
   if (!key) return {};
   std::optional<LanePosition> least;
   for (std::size_t i = 0; i < shards_; ++i) {
-    std::optional<LanePosition> position = logs_[i]->settler().position(*key);
+    std::optional<LanePosition> position = shelves_[i].log->settler().position(*key);
     if (!position) {
-      const auto& lanes = logs_[i]->recovered_lanes();
+      const auto& lanes = shelves_[i].log->recovered_lanes();
       if (const auto found = lanes.find(*key); found != lanes.end()) position = found->second;
     }
     if (position && (!least || earlier(*position, *least))) least = position;
@@ -230,7 +270,7 @@ core::Result<std::vector<Reading>> HistorianImpl::raw(core::SensorId sensor, Ran
                                                       std::optional<core::TimeNs>* next) const {
   if (auto good = check(sensor, limit, next); !good) return core::unexpected(good.error());
   if (range.from >= range.to) return std::vector<Reading>{};
-  Query query(logs_, keys_[sensor.value], model_.sensor(sensor).type);
+  Query query(shelves_, keys_[sensor.value], model_.sensor(sensor).type);
   auto part = query.collect(range.from, range.to, limit);
   if (!part) return core::unexpected(part.error());
   if (next != nullptr && part->end < range.to) *next = part->end;
@@ -242,46 +282,19 @@ core::Result<std::vector<Aggregate>> HistorianImpl::aggregates(core::SensorId se
                                                                std::optional<core::TimeNs>* next) const {
   if (auto good = check(sensor, limit, next); !good) return core::unexpected(good.error());
   if (width <= 0) return core::unexpected(ErrorCode::kInvalid, "the width of an interval must be more than nothing");
-  Query query(logs_, keys_[sensor.value], model_.sensor(sensor).type);
+  Query query(shelves_, keys_[sensor.value], model_.sensor(sensor).type);
   return query.aggregates(range, width, limit, next);
 }
 
-// ---- retention ------------------------------------------------------------------------------------------------------
-
-// Drops the oldest closed segment of all shards if `due` says so of when it was closed.
-bool HistorianImpl::drop_where(const std::function<bool(core::DurationNs closed)>& due) {
-  ShardLog* oldest = nullptr;
-  core::DurationNs oldest_age = 0;
-  for (const auto& log : logs_) {
-    const auto closed = log->index().oldest_closed_age();
-    if (!closed || (oldest != nullptr && *closed >= oldest_age)) continue;
-    oldest = log.get();
-    oldest_age = *closed;
-  }
-  if (oldest == nullptr || !due(oldest_age)) return false;
-  if (auto dropped = oldest->journal().drop_oldest(); !dropped) {
-    core::logger("historian")->error("retention could not delete the oldest segment: {}", dropped.error().message);
-    return false;
-  }
-  return true;
-}
-
-void HistorianImpl::enforce_retention() {
-  if (options_.raw_retention > 0) {
-    const core::DurationNs expired = age_->now() - options_.raw_retention;
-    while (drop_where([&](core::DurationNs closed) { return closed <= expired; })) {
-    }
-  }
-  if (options_.disk_quota_bytes > 0) {
-    while (disk_bytes() > options_.disk_quota_bytes && drop_where([](core::DurationNs) { return true; })) {
-    }
-  }
-  disk_bytes_.Set(static_cast<double>(disk_bytes()));
+core::Result<std::optional<Reading>> HistorianImpl::before(core::SensorId sensor, core::TimeNs time) const {
+  if (auto good = check(sensor, 1, nullptr); !good) return core::unexpected(good.error());
+  Query query(shelves_, keys_[sensor.value], model_.sensor(sensor).type);
+  return query.before(time);
 }
 
 std::uint64_t HistorianImpl::disk_bytes() const {
   std::uint64_t sum = catalogue_->bytes();
-  for (const auto& log : logs_) sum += log->journal().bytes();
+  for (const Shelf& shelf : shelves_) sum += shelf.log->journal().bytes() + shelf.store->set()->bytes();
   return sum;
 }
 
@@ -290,7 +303,10 @@ Historian::Stats HistorianImpl::stats() const {
   stats.readings = context_->readings.load(std::memory_order_relaxed);
   stats.bytes = context_->bytes.load(std::memory_order_relaxed);
   stats.disk_bytes = disk_bytes();
-  stats.disk_full = std::any_of(logs_.begin(), logs_.end(), [](const auto& log) { return log->journal().disk_full(); });
+  for (const Shelf& shelf : shelves_) {
+    stats.unsealed_bytes += shelf.log->journal().bytes();
+    stats.disk_full = stats.disk_full || shelf.log->journal().disk_full();
+  }
   return stats;
 }
 
@@ -308,14 +324,33 @@ core::Result<std::unique_ptr<Historian>> Historian::open(const asset::Model& mod
   return std::unique_ptr<Historian>(std::move(historian));
 }
 
+namespace {
+
+Retention read_retention(config::Section& section, const Retention& base) {
+  return {.raw = section.duration("raw_retention", {.fallback = base.raw}),
+          .seconds = section.duration("second_retention", {.fallback = base.seconds}),
+          .minutes = section.duration("minute_retention", {.fallback = base.minutes}),
+          .hours = section.duration("hour_retention", {.fallback = base.hours})};
+}
+
+}  // namespace
+
 HistorianOptions read_options(config::Section section) {
   static constexpr std::array<std::string_view, 2> kWhenFull{"push-back", "drop-oldest"};
   HistorianOptions options;
-  options.raw_retention = section.duration("raw_retention", {.fallback = options.raw_retention});
+  options.retention = read_retention(section, options.retention);
+  for (config::Section& row : section.sections("sensors")) {
+    options.rules.push_back({row.text("match"), read_retention(row, options.retention)});
+    row.finish();
+  }
   options.disk_quota_bytes = section.bytes("disk_quota", {.fallback = options.disk_quota_bytes});
   journal::Options& log = options.journal;
-  log.segment_bytes =
-      section.bytes("segment_size", {.fallback = log.segment_bytes, .low = 64 << 10, .high = 4ULL << 30});
+  // 0: as the number of sensors asks for.
+  const std::uint64_t segment_bytes = section.bytes("segment_size", {.fallback = 0, .high = 4ULL << 30});
+  if (segment_bytes != 0 && segment_bytes < 64 << 10) {
+    section.problem("segment_size", "at least 64KiB, or 0B to let the number of sensors decide");
+  }
+  log.segment_bytes = segment_bytes;
   log.buffer_bytes = section.bytes("buffer_size", {.fallback = log.buffer_bytes, .low = 2 << 20, .high = 4ULL << 30});
   log.reserve_bytes = section.bytes("disk_reserve", {.fallback = log.reserve_bytes});
   log.when_full = static_cast<journal::FullPolicy>(section.choice("when_full", kWhenFull, 0));

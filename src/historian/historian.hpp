@@ -1,6 +1,6 @@
 // Historian: keeps every reading. Shards encode and append to a journal each; history is answered from the journals.
 //
-// Threads: recorder() stages run in their shards; query() and the rest from any thread.
+// Threads: recorder() stages run in their shards; queries and the rest from any thread.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +14,7 @@
 #include "config/document.hpp"
 #include "core/metrics.hpp"
 #include "core/result.hpp"
+#include "historian/aggregate.hpp"
 #include "io/clock.hpp"
 #include "io/file_system.hpp"
 #include "journal/group_commit.hpp"
@@ -24,11 +25,25 @@
 
 namespace millwright::historian {
 
+// How long each tier is kept, by the history's own age (time that it has seen to pass); 0: for ever.
+struct Retention {
+  core::DurationNs raw = 7 * 24 * core::kHour;
+  core::DurationNs seconds = 3 * 365 * 24 * core::kHour;  // roll-ups of 1 s
+  core::DurationNs minutes = 0;
+  core::DurationNs hours = 0;
+};
+// Sensors whose path matches the glob are kept apart, by a retention of their own.
+struct RetentionRule {
+  std::string match;
+  Retention keep;
+};
+
 struct HistorianOptions {
-  std::string directory;                              // <data_dir>/history
-  core::DurationNs raw_retention = 72 * core::kHour;  // age of a journal segment; 0 = for ever
-  std::uint64_t disk_quota_bytes = 20ULL << 30;       // 0 = none
-  journal::Options journal;
+  std::string directory;  // <data_dir>/history
+  Retention retention;
+  std::vector<RetentionRule> rules;              // the last that matches a sensor counts
+  std::uint64_t disk_quota_bytes = 20ULL << 30;  // 0 = none
+  journal::Options journal{.segment_bytes = 0};  // 0: as the number of sensors asks for
 };
 // Reads the `historian` section (directory comes from the node).
 HistorianOptions read_options(config::Section section);
@@ -39,18 +54,6 @@ struct Reading {
   std::uint64_t bits = 0;
   core::Quality quality;
 };
-// An interval's readings down-sampled; statistics over good and uncertain readings, in the sensor's units.
-struct Aggregate {
-  core::TimeNs start = 0;
-  std::uint64_t count = 0;
-  std::uint64_t bad_count = 0;
-  double min = 0;
-  double max = 0;
-  double sum = 0;
-  double first = 0;
-  double last = 0;
-};
-
 struct Range {
   core::TimeNs from = 0;  // inclusive
   core::TimeNs to = 0;    // exclusive
@@ -88,13 +91,20 @@ class Historian {
                                                           std::size_t limit,
                                                           std::optional<core::TimeNs>* next) const = 0;
 
-  // Deletes what retention and quota no longer allow. Called every minute or so by the owner.
-  virtual void enforce_retention() = 0;
+  // The last reading before `time` that is not bad; nothing: there is none.
+  virtual core::Result<std::optional<Reading>> before(core::SensorId sensor, core::TimeNs time) const = 0;
+
+  // Starts the thread that seals closed journal segments into column files, merges those, and deletes what retention
+  // and quota no longer allow. It ends with the historian.
+  virtual void start() = 0;
+  // The same at once and to the end, in the caller's thread: all closed segments are sealed, all is merged.
+  virtual core::Status tidy() = 0;
 
   struct Stats {
-    std::uint64_t readings = 0;    // recorded since the process started
-    std::uint64_t bytes = 0;       // appended for them
-    std::uint64_t disk_bytes = 0;  // all journals
+    std::uint64_t readings = 0;        // recorded since the process started
+    std::uint64_t bytes = 0;           // appended for them
+    std::uint64_t disk_bytes = 0;      // all of the history
+    std::uint64_t unsealed_bytes = 0;  // of those, in journals
     bool disk_full = false;
   };
   [[nodiscard]] virtual Stats stats() const = 0;

@@ -1,95 +1,103 @@
 #include "historian/query.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <set>
-#include <utility>
 
 #include "core/log.hpp"
+#include "historian/reading_order.hpp"
 
 namespace millwright::historian {
 namespace {
 
+using core::ErrorCode;
+using core::Status;
 using core::TimeNs;
 
-constexpr std::size_t kAggregateStep = 256 * 1024;  // readings held at a time
+constexpr std::size_t kReadAtOnce = 1024 * 1024;  // readings held at a time
+constexpr std::size_t kRowsAtOnce = 64 * 1024;    // intervals of a tier
 constexpr std::size_t kTrimMin = 64 * 1024;
+constexpr int kTries = 10;
 
-bool same(const Reading& a, const Reading& b) {
-  return a.time == b.time && a.bits == b.bits && a.quality == b.quality;
+TimeNs round_up(TimeNs time, core::DurationNs width) {
+  const TimeNs down = interval_start(time, width);
+  if (down == time) return time;
+  return down > INT64_MAX - width ? INT64_MAX : down + width;
 }
 
-// In order of time; what came at one time stays in the order in which it was recorded, each different reading once.
-void sort_and_thin(std::vector<Reading>& readings) {
-  constexpr std::ptrdiff_t kFew = 16;
-  const auto earlier = [](const Reading& a, const Reading& b) { return a.time < b.time; };
-  if (!std::is_sorted(readings.begin(), readings.end(), earlier)) {
-    std::stable_sort(readings.begin(), readings.end(), earlier);
-  }
-  auto kept = readings.begin();
-  std::set<std::pair<std::uint64_t, std::uint32_t>> seen;
-  for (auto one = readings.begin(); one != readings.end();) {
-    const auto first = kept;  // kept of this time
-    const TimeNs time = one->time;
-    seen.clear();
-    for (; one != readings.end() && one->time == time; ++one) {
-      // Rarely more than one or two; where somebody's clock stands still, a set of them.
-      if (kept - first == kFew && seen.empty()) {
-        for (auto other = first; other != kept; ++other) seen.emplace(other->bits, other->quality.code);
-      }
-      const bool known = kept - first < kFew
-                             ? std::any_of(first, kept, [&](const Reading& other) { return same(other, *one); })
-                             : !seen.emplace(one->bits, one->quality.code).second;
-      if (!known) *kept++ = *one;
-    }
-  }
-  readings.erase(kept, readings.end());
-}
-
-double as_double(std::uint64_t bits, core::ValueType type) {
-  pipeline::LiveValue value;
-  value.type = type;
-  value.bits = bits;
-  return value.as_double();
-}
-
-// The start of the interval that holds `time`, also at the far end of time.
-TimeNs interval_of(TimeNs time, core::DurationNs width) {
-  return time < INT64_MIN + width ? INT64_MIN : core::floor_to(time, width);
-}
-
-void add(Aggregate& interval, const Reading& reading, core::ValueType type) {
-  const double value = as_double(reading.bits, type);
-  if (reading.quality.is_bad() || std::isnan(value)) {
-    ++interval.bad_count;
-    return;
-  }
-  if (interval.count == 0) {
-    interval.min = interval.max = interval.first = value;
-  }
-  interval.min = std::min(interval.min, value);
-  interval.max = std::max(interval.max, value);
-  interval.sum += value;
-  interval.last = value;
-  ++interval.count;
+TimeNs later(TimeNs time, core::DurationNs by) {
+  return time > INT64_MAX - by ? INT64_MAX : time + by;
 }
 
 }  // namespace
 
-Query::Query(const std::vector<std::unique_ptr<ShardLog>>& logs, SeriesKey key, core::ValueType type)
-    : logs_(logs), key_(key), type_(type) {}
+Query::Query(const std::vector<Shelf>& shelves, SeriesKey key, core::ValueType type)
+    : shelves_(shelves), key_(key), type_(type) {
+  look();
+}
+
+// ---- a steady view -------------------------------------------------------------------------------------------------
+
+void Query::look() {
+  sets_.clear();
+  for (const Shelf& shelf : shelves_) sets_.push_back(shelf.store->set());
+}
+
+bool Query::moved() const {
+  for (std::size_t i = 0; i < shelves_.size(); ++i) {
+    if (shelves_[i].store->set()->sealed != sets_[i]->sealed) return true;
+  }
+  return false;
+}
+
+// What is sealed while a query reads leaves the journal: then the query begins again with the files that have it.
+template <typename Step>
+auto Query::steadily(Step&& step) {
+  for (int left = kTries;; --left) {
+    auto done = step();
+    if (left == 0 || !moved()) return done;
+    look();
+  }
+}
+
+// ---- readings ------------------------------------------------------------------------------------------------------
+
+core::Result<std::vector<Query::Place>> Query::places(From from_where, TimeNs from, TimeNs to) {
+  std::vector<Place> all;
+  for (std::size_t i = 0; i < shelves_.size(); ++i) {
+    std::vector<TimeIndex::Run> runs;
+    ShardLog* log = shelves_[i].log.get();
+    if (auto found = log->index().find(key_, from, to, runs); !found) return core::unexpected(found.error());
+    for (const auto& run : runs) {
+      if (run.last > sets_[i]->sealed) all.push_back({.times = run.times, .log = log, .run = run, .block = {}});
+    }
+    if (from_where == From::kJournal) continue;
+    std::vector<ColumnReader::Place> blocks;
+    for (const ColumnSet::File& file : sets_[i]->of(Tier::kRaw)) {
+      if (auto found = reader_.find(file, key_, from, to, blocks); !found) return core::unexpected(found.error());
+    }
+    for (auto& block : blocks) {
+      const Extent times = block.block.times;
+      all.push_back({.times = times, .log = nullptr, .run = {}, .block = std::move(block)});
+    }
+  }
+  // Column files hold what is older than the journal: of readings of one time theirs come first.
+  std::stable_sort(all.begin(), all.end(), [](const Place& a, const Place& b) {
+    return a.times.low != b.times.low ? a.times.low < b.times.low : (a.log == nullptr) > (b.log == nullptr);
+  });
+  return all;
+}
 
 core::Result<Query::Part> Query::collect(TimeNs from, TimeNs to, std::size_t enough) {
-  std::vector<Place> places;
-  for (const auto& log : logs_) {
-    std::vector<TimeIndex::Run> runs;
-    if (auto found = log->index().find(key_, from, to, runs); !found) return core::unexpected(found.error());
-    for (const auto& run : runs) places.push_back({log.get(), run});
-  }
-  std::stable_sort(places.begin(), places.end(),
-                   [](const Place& a, const Place& b) { return a.run.times.low < b.run.times.low; });
+  return steadily([&] { return read(From::kAll, from, to, enough); });
+}
+
+core::Result<Query::Part> Query::read(From from_where, TimeNs from, TimeNs to, std::size_t enough) {
+  const auto found = places(from_where, from, to);
+  if (!found) return core::unexpected(found.error());
   Part part{.readings = {}, .end = to};
-  // Beyond `enough` readings nothing later than those counts: the end moves down, and runs after it need no reading.
+  std::size_t expected = 0;
+  for (const Place& place : *found) expected += place.block.block.count;
+  part.readings.reserve(std::min(expected, enough + kTrimMin));
+  // Beyond `enough` readings nothing later than those counts: the end moves down, and what is after needs no reading.
   const auto trim = [&] {
     auto& readings = part.readings;
     sort_and_thin(readings);
@@ -100,9 +108,11 @@ core::Result<Query::Part> Query::collect(TimeNs from, TimeNs to, std::size_t eno
   };
   const std::size_t slack = std::max(enough / 4, kTrimMin);
   std::size_t trim_at = enough + slack;
-  for (const Place& place : places) {
-    if (place.run.times.low >= part.end) break;
-    if (auto read = read_run(place, from, part.end, part.readings); !read) return core::unexpected(read.error());
+  for (const Place& place : *found) {
+    if (place.times.low >= part.end) break;
+    const Status read = place.log == nullptr ? reader_.read(place.block, from, part.end, part.readings)
+                                             : read_run(place, from, part.end, part.readings);
+    if (!read) return core::unexpected(read.error());
     if (part.readings.size() < trim_at) continue;
     trim();
     trim_at = std::max(enough, part.readings.size()) + slack;
@@ -111,7 +121,7 @@ core::Result<Query::Part> Query::collect(TimeNs from, TimeNs to, std::size_t eno
   return part;
 }
 
-core::Status Query::read_run(const Place& place, TimeNs from, TimeNs to, std::vector<Reading>& readings) {
+Status Query::read_run(const Place& place, TimeNs from, TimeNs to, std::vector<Reading>& readings) {
   const auto read =
       place.log->journal().read_segment(place.run.segment, place.run.offset, [&](const journal::Record& record) {
         if (record.sequence > place.run.last) return false;
@@ -127,47 +137,198 @@ core::Status Query::read_run(const Place& place, TimeNs from, TimeNs to, std::ve
                         decoded.error().message);
             continue;
           }
-          take(from, to, readings);
+          take_readings(block_, from, to, readings);
         }
         return true;
       });
-  // Dropped by retention meanwhile, or damaged as a whole, which the journal has reported.
-  if (!read && (read.error().code == core::ErrorCode::kNotFound || read.error().code == core::ErrorCode::kCorrupt)) {
-    return {};
-  }
+  // Sealed or dropped by retention meanwhile, or damaged as a whole, which the journal has reported.
+  if (!read && (read.error().code == ErrorCode::kNotFound || read.error().code == ErrorCode::kCorrupt)) return {};
   return read;
 }
 
-void Query::take(TimeNs from, TimeNs to, std::vector<Reading>& readings) const {
-  std::uint32_t i = 0;
-  for (const core::QualityRun& run : block_.quality) {
-    for (const std::uint32_t end = i + run.count; i < end; ++i) {
-      const TimeNs time = block_.time(i);
-      if (time >= from && time < to) readings.push_back({.time = time, .bits = block_.bits(i), .quality = run.quality});
+core::Result<std::optional<Reading>> Query::before(TimeNs time) {
+  const auto have = extent();
+  if (!have) return core::unexpected(have.error());
+  // Back in steps that grow, for the reading is mostly near.
+  TimeNs to = time;
+  for (core::DurationNs step = core::kMinute; to > have->low && !have->empty();) {
+    const TimeNs from = to < have->low + step ? have->low : to - step;
+    const auto part = collect(from, to, SIZE_MAX / 2);
+    if (!part) return core::unexpected(part.error());
+    for (auto one = part->readings.rbegin(); one != part->readings.rend(); ++one) {
+      if (!one->quality.is_bad()) return std::optional(*one);
+    }
+    to = from;
+    step = step > INT64_MAX / 8 ? INT64_MAX : step * 8;
+  }
+  return std::optional<Reading>();
+}
+
+// ---- aggregates ----------------------------------------------------------------------------------------------------
+
+// From the earliest to the latest time that anything may be of.
+core::Result<Extent> Query::extent() {
+  Extent whole;
+  for (std::size_t i = 0; i < shelves_.size(); ++i) {
+    std::vector<TimeIndex::Run> runs;
+    if (auto found = shelves_[i].log->index().find(key_, INT64_MIN, INT64_MAX, runs); !found) {
+      return core::unexpected(found.error());
+    }
+    for (const auto& run : runs) whole.add(run.times);
+    for (const auto& files : sets_[i]->tiers) {
+      for (const ColumnSet::File& file : files) {
+        const auto chunk = file->find(key_);
+        if (!chunk) return core::unexpected(chunk.error());
+        if (*chunk) whole.add((*chunk)->times);
+      }
     }
   }
+  return whole;
+}
+
+// The earliest time in [from, to) from which on the tier, or the journal, may have something; `to`: nowhere.
+core::Result<TimeNs> Query::next_time(Tier tier, TimeNs from, TimeNs to) {
+  TimeNs next = to;
+  const auto note = [&](const Extent& times) { next = std::min(next, std::max(from, times.low)); };
+  for (std::size_t i = 0; i < shelves_.size(); ++i) {
+    std::vector<TimeIndex::Run> runs;
+    if (auto found = shelves_[i].log->index().find(key_, from, to, runs); !found)
+      return core::unexpected(found.error());
+    for (const auto& run : runs) note(run.times);
+    std::vector<ColumnReader::Place> blocks;
+    for (const ColumnSet::File& file : sets_[i]->of(tier)) {
+      if (auto found = reader_.find(file, key_, from, to, blocks); !found) return core::unexpected(found.error());
+    }
+    for (const auto& block : blocks) note(block.block.times);
+  }
+  return next;
 }
 
 core::Result<std::vector<Aggregate>> Query::aggregates(Range range, core::DurationNs width, std::size_t limit,
                                                        std::optional<TimeNs>* next) {
-  std::vector<Aggregate> intervals;
-  for (TimeNs from = range.from; from < range.to;) {
-    auto part = collect(from, range.to, kAggregateStep);
-    if (!part) return core::unexpected(part.error());
-    for (const Reading& reading : part->readings) {
-      const TimeNs start = interval_of(reading.time, width);
-      if (intervals.empty() || intervals.back().start != start) {
-        if (intervals.size() == limit) {
-          if (next != nullptr) *next = start;
-          return intervals;
-        }
-        intervals.push_back({.start = start});
-      }
-      add(intervals.back(), reading, type_);
-    }
-    from = part->end;
+  const auto have = extent();
+  if (!have) return core::unexpected(have.error());
+  range.from = std::max(range.from, have->low);
+  range.to = std::min(range.to, later(have->high, 1));
+  auto tier = Tier::kRaw;
+  for (const Tier coarser : {Tier::kSecond, Tier::kMinute, Tier::kHour}) {
+    if (width % width_of(coarser) == 0) tier = coarser;
   }
-  return intervals;
+  width_ = width;
+  intervals_.clear();
+  // Step by step, so that memory stays small whatever the range.
+  while (range.from < range.to && intervals_.size() <= limit) {
+    const std::vector<Aggregate> before(intervals_.end() - (intervals_.empty() ? 0 : 1), intervals_.end());
+    const std::size_t whole = intervals_.size() - before.size();
+    const auto end = steadily([&]() -> core::Result<TimeNs> {
+      intervals_.resize(whole);
+      intervals_.insert(intervals_.end(), before.begin(), before.end());
+      return add_step(tier, range);
+    });
+    if (!end) return core::unexpected(end.error());
+    range.from = *end;
+  }
+  if (intervals_.size() > limit) {
+    if (next != nullptr) *next = intervals_[limit].start;
+    intervals_.resize(limit);
+  }
+  return std::move(intervals_);
+}
+
+// Adds the next part of the range; gives where it ends.
+core::Result<TimeNs> Query::add_step(Tier tier, Range range) {
+  const auto begin = next_time(tier, range.from, range.to);
+  if (!begin || *begin == range.to) return begin;
+  if (tier == Tier::kRaw) return add_readings(*begin, range.to, kReadAtOnce);
+  // Whole intervals, so that each is made in one step.
+  const TimeNs first = std::max(range.from, interval_start(*begin, width_));
+  const core::DurationNs rows = width_of(tier) * static_cast<core::DurationNs>(kRowsAtOnce);
+  const TimeNs end =
+      std::min(range.to, later(interval_start(first, width_), std::max(rows / width_, core::DurationNs{1}) * width_));
+  if (auto added = add_tier(tier, first, end); !added) return core::unexpected(added.error());
+  return end;
+}
+
+void Query::add(const Aggregate& part) {
+  const TimeNs start = interval_start(part.start, width_);
+  if (intervals_.empty() || intervals_.back().start != start) intervals_.push_back({.start = start});
+  combine(intervals_.back(), part);
+}
+
+// [from, to): whole intervals of the tier from its rows, the ends from the next finer one.
+Status Query::add_tier(Tier tier, TimeNs from, TimeNs to) {
+  if (tier == Tier::kRaw) {
+    const auto added = add_readings(from, to, SIZE_MAX / 2);
+    return added ? Status{} : core::unexpected(added.error());
+  }
+  const auto finer = static_cast<Tier>(static_cast<int>(tier) - 1);
+  const core::DurationNs width = width_of(tier);
+  const TimeNs first = round_up(from, width);
+  const TimeNs last = interval_start(to, width);
+  if (first >= last) return add_tier(finer, from, to);
+  if (from < first) {
+    if (auto added = add_tier(finer, from, first); !added) return added;
+  }
+  if (auto added = add_rows(tier, first, last); !added) return added;
+  return last < to ? add_tier(finer, last, to) : Status{};
+}
+
+Status Query::add_rows(Tier tier, TimeNs from, TimeNs to) {
+  std::vector<RollupRow> rows;
+  for (const auto& set : sets_) {
+    if (auto read = reader_.rows(*set, tier, key_, from, to, rows); !read) return read;
+  }
+  if (auto joined = join_journal(tier, from, to, rows); !joined) return joined;
+  for (const RollupRow& row : rows) add(row.of);
+  return {};
+}
+
+// Adds what is not sealed yet. Where it is not all later than the sealed readings of its interval, the interval is made
+// anew from all readings, unless those are gone.
+Status Query::join_journal(Tier tier, TimeNs from, TimeNs to, std::vector<RollupRow>& rows) {
+  auto fresh = read(From::kJournal, from, to, SIZE_MAX / 2);
+  if (!fresh) return core::unexpected(fresh.error());
+  if (fresh->readings.empty()) return {};
+  run_.clear();
+  run_.append(type_, fresh->readings);
+  std::vector<RollupRow> added;
+  run_.sum_up(0, run_.size(), width_of(tier), added);
+  for (const RollupRow& row : added) {
+    const auto known = std::lower_bound(rows.begin(), rows.end(), row.of.start,
+                                        [](const RollupRow& a, TimeNs start) { return a.of.start < start; });
+    if (known == rows.end() || known->of.start != row.of.start) {
+      rows.insert(known, row);
+      continue;
+    }
+    const bool in_order = known->of.count != 0 && row.of.count != 0 && known->of.last_time < row.of.first_time;
+    if (!in_order) {
+      const auto all = read(From::kAll, row.of.start, later(row.of.start, width_of(tier)), SIZE_MAX / 2);
+      if (!all) return core::unexpected(all.error());
+      if (all->readings.size() >= known->of.count + known->of.bad_count) {
+        run_.clear();
+        run_.append(type_, all->readings);
+        std::vector<RollupRow> anew;
+        run_.sum_up(0, run_.size(), width_of(tier), anew);
+        if (!anew.empty()) *known = anew.front();
+        continue;
+      }
+    }
+    combine(known->of, row.of);
+  }
+  return {};
+}
+
+// Adds at most about `enough` readings; gives the time up to which all are in.
+core::Result<TimeNs> Query::add_readings(TimeNs from, TimeNs to, std::size_t enough) {
+  const auto part = read(From::kAll, from, to, enough);
+  if (!part) return core::unexpected(part.error());
+  if (part->readings.empty()) return part->end;
+  run_.clear();
+  run_.append(type_, part->readings);
+  std::vector<RollupRow> rows;
+  run_.sum_up(0, run_.size(), width_, rows);
+  for (const RollupRow& row : rows) add(row.of);
+  return part->end;
 }
 
 }  // namespace millwright::historian

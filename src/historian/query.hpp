@@ -1,6 +1,8 @@
-// Query: readings of one series from the journals of all shards, in order of time, each once.
+// Query: readings and aggregates of one series, from column files and journals of all shards, in order, each once.
 //
-// Threads: any; each query has its own Query object. Errors: those of reading the journals.
+// Aggregates come from the coarsest roll-up that answers exactly: hours in the middle, minutes, seconds and readings
+// towards the ends; what is not sealed yet is added from the journal.
+// Threads: any; each query has its own Query object. Errors: those of reading. Damage costs what it hit and is logged.
 #pragma once
 
 #include <memory>
@@ -8,14 +10,15 @@
 
 #include "core/result.hpp"
 #include "historian/codec.hpp"
+#include "historian/column_reader.hpp"
 #include "historian/historian.hpp"
-#include "historian/shard_log.hpp"
+#include "historian/shelf.hpp"
 
 namespace millwright::historian {
 
 class Query {
  public:
-  Query(const std::vector<std::unique_ptr<ShardLog>>& logs, SeriesKey key, core::ValueType type);
+  Query(const std::vector<Shelf>& shelves, SeriesKey key, core::ValueType type);
 
   // All readings of [from, end), in order. `end` is `to`, or earlier where there are more than `enough`: then there are
   // at most `enough`, unless all of them are of one time.
@@ -29,19 +32,44 @@ class Query {
   core::Result<std::vector<Aggregate>> aggregates(Range range, core::DurationNs width, std::size_t limit,
                                                   std::optional<core::TimeNs>* next);
 
- private:
-  struct Place {
-    ShardLog* log;
-    TimeIndex::Run run;
-  };
-  core::Status read_run(const Place& place, core::TimeNs from, core::TimeNs to, std::vector<Reading>& readings);
-  void take(core::TimeNs from, core::TimeNs to, std::vector<Reading>& readings) const;
+  // The last reading before `time` that is neither bad nor of a time that is not believed; nothing: there is none.
+  core::Result<std::optional<Reading>> before(core::TimeNs time);
 
-  const std::vector<std::unique_ptr<ShardLog>>& logs_;
-  SeriesKey key_;
-  core::ValueType type_;
+ private:
+  enum class From { kAll, kJournal };
+  struct Place {
+    Extent times;
+    ShardLog* log = nullptr;  // of a run in a journal, else of a block in a column file
+    TimeIndex::Run run;
+    ColumnReader::Place block;
+  };
+  void look();
+  [[nodiscard]] bool moved() const;
+  core::Result<std::vector<Place>> places(From from_where, core::TimeNs from, core::TimeNs to);
+  core::Result<Part> read(From from_where, core::TimeNs from, core::TimeNs to, std::size_t enough);
+  core::Status read_run(const Place& place, core::TimeNs from, core::TimeNs to, std::vector<Reading>& readings);
+  template <typename Step>
+  auto steadily(Step&& step);
+
+  core::Result<Extent> extent();
+  core::Result<core::TimeNs> next_time(Tier tier, core::TimeNs from, core::TimeNs to);
+  core::Result<core::TimeNs> add_step(Tier tier, Range range);
+  core::Status add_rows(Tier tier, core::TimeNs from, core::TimeNs to);
+  core::Status add_tier(Tier tier, core::TimeNs from, core::TimeNs to);
+  core::Result<core::TimeNs> add_readings(core::TimeNs from, core::TimeNs to, std::size_t enough);
+  core::Status join_journal(Tier tier, core::TimeNs from, core::TimeNs to, std::vector<RollupRow>& rows);
+  void add(const Aggregate& part);
+
+  const std::vector<Shelf>& shelves_;
+  const SeriesKey key_;
+  const core::ValueType type_;
+  std::vector<std::shared_ptr<const ColumnSet>> sets_;
+  core::DurationNs width_ = 0;  // of the intervals being made
+  std::vector<Aggregate> intervals_;
   Decoder decoder_;
   DecodedBlock block_;
+  ColumnReader reader_;
+  SeriesRun run_;
 };
 
 }  // namespace millwright::historian

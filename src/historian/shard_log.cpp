@@ -36,6 +36,7 @@ core::Status ShardLog::recover() {
     return true;
   });
   recovered_lanes_ = lanes_;
+  series_.store(last_.size(), std::memory_order_relaxed);
   return read;
 }
 

@@ -4,6 +4,7 @@
 // from any.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <span>
@@ -56,7 +57,13 @@ class ShardLog {
   core::Result<journal::Sequence> append(std::span<const std::byte> payload, std::span<const Lane> lanes,
                                          const Extent& times);
   // A series' last recorded reading, for the recorder to keep up to date; the reference stays good.
-  LastReading& last(SeriesKey key) { return last_[key]; }
+  LastReading& last(SeriesKey key) {
+    LastReading& known = last_[key];
+    series_.store(last_.size(), std::memory_order_relaxed);
+    return known;
+  }
+  // How many series were ever recorded here; from any thread.
+  [[nodiscard]] std::size_t series() const { return series_.load(std::memory_order_relaxed); }
 
   journal::Journal& journal() { return *journal_; }
   Settler& settler() { return settler_; }
@@ -79,6 +86,7 @@ class ShardLog {
   Lanes lanes_;
   Lanes recovered_lanes_;
   std::unordered_map<SeriesKey, LastReading> last_;
+  std::atomic<std::size_t> series_{0};
   Written newest_;
   SegmentStart current_;  // the segment being written: its data records and their times
 

@@ -45,7 +45,11 @@ class MemoryHistorian final : public historian::Historian {
   core::Result<std::vector<historian::Aggregate>> aggregates(core::SensorId sensor, historian::Range range,
                                                              core::DurationNs width, std::size_t limit,
                                                              std::optional<core::TimeNs>* next) const override;
-  void enforce_retention() override {}
+  core::Result<std::optional<historian::Reading>> before(core::SensorId, core::TimeNs) const override {
+    return std::optional<historian::Reading>();
+  }
+  void start() override {}
+  core::Status tidy() override { return {}; }
   void stop_waiting() override {}
   [[nodiscard]] Stats stats() const override;
 

@@ -274,7 +274,7 @@ TEST(HistorianOptions, ReadsItsSection) {
   ASSERT_TRUE(document);
   const HistorianOptions options = read_options(document->root().section("history"));
   EXPECT_TRUE(document->check());
-  EXPECT_EQ(options.raw_retention, 24 * core::kHour);
+  EXPECT_EQ(options.retention.raw, 24 * core::kHour);
   EXPECT_EQ(options.disk_quota_bytes, 1ULL << 30);
   EXPECT_EQ(options.journal.segment_bytes, 16U << 20);
   EXPECT_EQ(options.journal.buffer_bytes, 8U << 20);
@@ -283,7 +283,7 @@ TEST(HistorianOptions, ReadsItsSection) {
 
   auto wrong = config::Document::parse("history: {raw_retention: soon, when_ful: x}", "plant.yaml");
   ASSERT_TRUE(wrong);
-  EXPECT_EQ(read_options(wrong->root().section("history")).raw_retention, 72 * core::kHour);
+  EXPECT_EQ(read_options(wrong->root().section("history")).retention.raw, 7 * 24 * core::kHour);
   EXPECT_EQ(wrong->problems().size(), 2U);
 }
 

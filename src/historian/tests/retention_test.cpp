@@ -18,7 +18,7 @@ class RetentionTest : public HistorianTest {
   RetentionTest() {
     options_.journal.segment_bytes = 16 * 1024;
     options_.journal.reserve_bytes = 0;
-    options_.raw_retention = 10 * kHour;
+    options_.retention.raw = 10 * kHour;
     options_.disk_quota_bytes = 0;
   }
   // Values that do not compress: about 1.2 KB each.
@@ -51,13 +51,13 @@ TEST_F(RetentionTest, DeletesWholeSegmentsByAge) {
   open();
   for (int i = 0; i < 30; ++i) {
     an_hour();
-    history_->enforce_retention();
-    if (i < 10) {
+    ASSERT_TRUE(history_->tidy());
+    if (i < 9) {
       EXPECT_EQ(raw(temperature(0)).size(), 6000U * static_cast<std::size_t>(i + 1)) << "nothing is old yet";
     }
   }
-  EXPECT_GE(hours_kept(), 10U);
-  EXPECT_LE(hours_kept(), 13U);
+  EXPECT_GE(hours_kept(), 9U);
+  EXPECT_LE(hours_kept(), 12U);
   EXPECT_EQ(history_->stats().disk_bytes, static_cast<std::uint64_t>(metric("millwright_history_disk_bytes")));
 }
 
@@ -65,18 +65,18 @@ TEST_F(RetentionTest, AWallClockThatJumpsCostsNothing) {
   open();
   for (int i = 0; i < 5; ++i) an_hour();
   clock_.set_wall(clock_.now() + 20'000 * kHour);
-  history_->enforce_retention();
+  ASSERT_TRUE(history_->tidy());
   an_hour();
-  history_->enforce_retention();
+  ASSERT_TRUE(history_->tidy());
   EXPECT_EQ(hours_kept(), 6U);
   // A start under a wrong clock costs no more than a part of the retention.
   clock_.set_wall(clock_.now() + 20'000 * kHour);
   restart_after_kill();
-  history_->enforce_retention();
+  ASSERT_TRUE(history_->tidy());
   EXPECT_EQ(hours_kept(), 6U);
   clock_.set_wall(kStart);
   for (int i = 0; i < 12; ++i) an_hour();
-  history_->enforce_retention();
+  ASSERT_TRUE(history_->tidy());
   EXPECT_LE(hours_kept(), 13U) << "and time goes on under any clock";
 }
 
@@ -87,13 +87,13 @@ TEST_F(RetentionTest, AgeSurvivesARestart) {
     restart_after_power_cut();
   }
   for (int i = 0; i < 8; ++i) an_hour();
-  history_->enforce_retention();
+  ASSERT_TRUE(history_->tidy());
   EXPECT_GE(hours_kept(), 8U);
   EXPECT_LE(hours_kept(), 12U);
 }
 
 TEST_F(RetentionTest, KeepsTheQuotaOverAllShards) {
-  options_.raw_retention = 0;
+  options_.retention.raw = 0;
   options_.disk_quota_bytes = 200 * 1024;
   open(2);
   for (int i = 0; i < 400; ++i) {
@@ -103,9 +103,10 @@ TEST_F(RetentionTest, KeepsTheQuotaOverAllShards) {
     send(1, std::move(other));
     clock_.advance(kSecond);
     tick_and_commit();
-    if (i % 20 == 0) history_->enforce_retention();
+    if (i % 20 != 0) continue;
+    ASSERT_TRUE(history_->tidy());
   }
-  history_->enforce_retention();
+  ASSERT_TRUE(history_->tidy());
   EXPECT_LE(history_->stats().disk_bytes, 200U * 1024);
   EXPECT_GT(history_->stats().disk_bytes, 150U * 1024);
   // The oldest went first, in both alike.

@@ -1,0 +1,151 @@
+#include "historian/column_reader.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/log.hpp"
+
+namespace millwright::historian {
+namespace {
+
+using core::ErrorCode;
+using core::Status;
+using core::TimeNs;
+
+// Damage has been reported where it was found; what else is there is still answered.
+bool is_damage(const core::Error& error) {
+  return error.code == ErrorCode::kCorrupt;
+}
+
+template <typename T>
+void take_values(const DecodedBlock& block, std::uint32_t from, std::uint32_t to, core::Quality quality,
+                 std::vector<Reading>& readings) {
+  const std::size_t had = readings.size();
+  readings.resize(had + (to - from));
+  Reading* out = readings.data() + had;
+  for (std::uint32_t i = from; i < to; ++i, ++out) {
+    T bits;
+    std::memcpy(&bits, block.values.data() + i * sizeof(T), sizeof(T));
+    *out = {.time = block.time(i), .bits = bits, .quality = quality};
+  }
+}
+
+}  // namespace
+
+void take_readings(const DecodedBlock& block, TimeNs from, TimeNs to, std::vector<Reading>& readings) {
+  std::uint32_t at = 0;
+  for (const core::QualityRun& run : block.quality) {
+    const std::uint32_t end = at + run.count;
+    while (at < end) {
+      // Stretches inside of [from, to); blocks mostly lie inside as a whole.
+      while (at < end && (block.time(at) < from || block.time(at) >= to)) ++at;
+      std::uint32_t stop = at;
+      while (stop < end && block.time(stop) >= from && block.time(stop) < to) ++stop;
+      switch (core::width(block.type)) {
+        case 8:
+          take_values<std::uint64_t>(block, at, stop, run.quality, readings);
+          break;
+        case 4:
+          take_values<std::uint32_t>(block, at, stop, run.quality, readings);
+          break;
+        default:
+          take_values<std::uint8_t>(block, at, stop, run.quality, readings);
+      }
+      at = stop;
+    }
+  }
+}
+
+void fold_rows(std::vector<RollupRow>& rows) {
+  const auto earlier = [](const RollupRow& a, const RollupRow& b) { return a.of.start < b.of.start; };
+  if (!std::is_sorted(rows.begin(), rows.end(), earlier)) std::stable_sort(rows.begin(), rows.end(), earlier);
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (kept == 0 || rows[kept - 1].of.start != rows[i].of.start) {
+      if (kept != i) rows[kept] = rows[i];
+      ++kept;
+    } else if (rows[i].whole) {
+      rows[kept - 1] = rows[i];
+    } else {
+      combine(rows[kept - 1].of, rows[i].of);
+    }
+  }
+  rows.resize(kept);
+}
+
+core::Result<std::vector<BlockEntry>> ColumnReader::blocks(const ColumnSet::File& file, const ChunkEntry& chunk,
+                                                           TimeNs from, TimeNs to) {
+  auto directory = file->directory(chunk);
+  if (!directory) {
+    if (!is_damage(directory.error())) return core::unexpected(directory.error());
+    core::logger("historian")->error("{}; its readings are left out", directory.error().message);
+    return std::vector<BlockEntry>();
+  }
+  std::erase_if(directory->blocks, [&](const BlockEntry& block) { return !block.times.overlaps(from, to); });
+  return std::move(directory->blocks);
+}
+
+Status ColumnReader::find(const ColumnSet::File& file, SeriesKey key, TimeNs from, TimeNs to,
+                          std::vector<Place>& places) {
+  if (!file->summary().times.overlaps(from, to)) return {};
+  const auto chunk = file->find(key);
+  if (!chunk) return core::unexpected(chunk.error());
+  if (!*chunk || !(*chunk)->times.overlaps(from, to)) return {};
+  const auto found = blocks(file, **chunk, from, to);
+  if (!found) return core::unexpected(found.error());
+  for (const BlockEntry& block : *found) places.push_back({file, block});
+  return {};
+}
+
+Status ColumnReader::read(const Place& place, TimeNs from, TimeNs to, std::vector<Reading>& readings) {
+  return place.file->read({&place.block, 1}, buffer_, [&](const BlockEntry& block, std::span<const std::byte> bytes) {
+    if (auto decoded = decoder_.decode(bytes, block.times.low, block_); !decoded) {
+      core::logger("historian")->error("{}: {}; its block is left out", place.file->path(), decoded.error().message);
+      return;
+    }
+    take_readings(block_, from, to, readings);
+  });
+}
+
+Status ColumnReader::read(const ColumnSet::File& file, const ChunkEntry& chunk, SeriesRun& run) {
+  const auto found = blocks(file, chunk, INT64_MIN, INT64_MAX);
+  if (!found) return core::unexpected(found.error());
+  return file->read(*found, buffer_, [&](const BlockEntry& block, std::span<const std::byte> bytes) {
+    if (auto decoded = decoder_.decode(bytes, block.times.low, block_); decoded) run.append(block_);
+  });
+}
+
+Status ColumnReader::rows(const ColumnSet::File& file, const ChunkEntry& chunk, TimeNs from, TimeNs to,
+                          std::vector<RollupRow>& rows) {
+  const core::DurationNs width = width_of(file->header().tier);
+  // A row's readings may lie up to a width after its start.
+  const TimeNs to_end = to > INT64_MAX - width ? INT64_MAX : to + width;
+  const auto found = blocks(file, chunk, from, to_end);
+  if (!found) return core::unexpected(found.error());
+  const std::size_t had = rows.size();
+  const Status read = file->read(*found, buffer_, [&](const BlockEntry&, std::span<const std::byte> bytes) {
+    if (auto decoded = row_codec_.decode(bytes, width, rows); !decoded) {
+      core::logger("historian")->error("{}: {}; its rows are left out", file->path(), decoded.error().message);
+    }
+  });
+  const auto outside = [&](const RollupRow& row) { return row.of.start < from || row.of.start >= to; };
+  rows.erase(std::remove_if(rows.begin() + static_cast<std::ptrdiff_t>(had), rows.end(), outside), rows.end());
+  return read;
+}
+
+Status ColumnReader::rows(const ColumnSet& set, Tier tier, SeriesKey key, TimeNs from, TimeNs to,
+                          std::vector<RollupRow>& rows) {
+  const core::DurationNs width = width_of(tier);
+  const TimeNs to_end = to > INT64_MAX - width ? INT64_MAX : to + width;
+  for (const ColumnSet::File& file : set.of(tier)) {
+    if (!file->summary().times.overlaps(from, to_end)) continue;
+    const auto chunk = file->find(key);
+    if (!chunk) return core::unexpected(chunk.error());
+    if (!*chunk || !(*chunk)->times.overlaps(from, to_end)) continue;
+    if (auto read = this->rows(file, **chunk, from, to, rows); !read) return read;
+  }
+  fold_rows(rows);
+  return {};
+}
+
+}  // namespace millwright::historian

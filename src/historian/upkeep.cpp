@@ -1,0 +1,185 @@
+#include "historian/upkeep.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "core/log.hpp"
+
+namespace millwright::historian {
+namespace {
+
+using core::DurationNs;
+using core::MutexLock;
+using core::Status;
+
+constexpr auto kPause = std::chrono::milliseconds(250);
+// Journal that waits longer than this is sealed though there be little of it.
+constexpr DurationNs kWaitMax = 15 * core::kMinute;
+// A file spans no more than this part of the time that it is kept, since it is deleted as a whole.
+constexpr DurationNs kSpanPart = 8;
+
+const Retention& retention_of(const HistorianOptions& options, std::uint64_t retention_class) {
+  return retention_class == 0 || retention_class > options.rules.size() ? options.retention
+                                                                        : options.rules[retention_class - 1].keep;
+}
+
+std::array<DurationNs, kTiers> by_tier(const Retention& keep) {
+  return {keep.raw, keep.seconds, keep.minutes, keep.hours};
+}
+
+// The readings' way goes first: this thread takes what processor time is left.
+void step_back() {
+  static_cast<void>(setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), 10));
+}
+
+}  // namespace
+
+Upkeep::Upkeep(const std::vector<Shelf>& shelves, const AgeClock& age, const HistorianOptions& options,
+               std::function<std::uint64_t(SeriesKey)> class_of, std::function<std::uint64_t()> disk_bytes)
+    : shelves_(shelves), age_(age), options_(options), disk_bytes_(std::move(disk_bytes)) {
+  Merger::Options merging;
+  auto shortest = by_tier(options.retention);
+  for (const RetentionRule& rule : options.rules) {
+    const auto tiers = by_tier(rule.keep);
+    for (std::size_t tier = 0; tier < kTiers; ++tier) {
+      if (tiers[tier] != 0 && (shortest[tier] == 0 || tiers[tier] < shortest[tier])) shortest[tier] = tiers[tier];
+    }
+  }
+  for (std::size_t tier = 0; tier < kTiers; ++tier) merging.span_max[tier] = shortest[tier] / kSpanPart;
+  for (std::size_t shard = 0; shard < shelves.size(); ++shard) {
+    sealers_.push_back(std::make_unique<Sealer>(shelves, shard, Sealer::Options{.retention_class = class_of}));
+    mergers_.push_back(std::make_unique<Merger>(*shelves[shard].store, merging));
+  }
+}
+
+Upkeep::~Upkeep() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+    wake_.notify_all();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void Upkeep::start() {
+  thread_ = std::thread([this] { loop(); });
+}
+
+bool Upkeep::wait() {
+  MutexLock lock(mutex_);
+  if (!stopping_) wake_.wait_for(mutex_, kPause);
+  return !stopping_;
+}
+
+void Upkeep::loop() {
+  step_back();
+  while (wait()) {
+    const Status done = run(Sealer::Need::kEnough);
+    const std::string error = done ? "" : done.error().message;
+    if (!error.empty() && error != error_) {
+      core::logger("historian")->error("sealing history: {}; it stays in the journal and is tried again", error);
+    }
+    error_ = error;
+  }
+}
+
+Status Upkeep::run(Sealer::Need need) {
+  MutexLock lock(work_);
+  // First of all room is made, for sealing needs some.
+  if (auto done = make_room(); !done) return done;
+  if (auto done = seal(need); !done) return done;
+  if (auto done = make_room(); !done) return done;
+  if (auto done = merge(); !done) return done;
+  return make_room();
+}
+
+Status Upkeep::seal(Sealer::Need need) {
+  for (std::size_t shard = 0; shard < shelves_.size(); ++shard) {
+    const auto closed = shelves_[shard].log->index().oldest_closed_age();
+    const bool waits = closed && age_.now() - *closed > kWaitMax;
+    for (;;) {
+      const auto sealed = sealers_[shard]->seal(waits ? Sealer::Need::kAll : need);
+      if (!sealed) return core::unexpected(sealed.error());
+      if (!*sealed) break;
+    }
+  }
+  return {};
+}
+
+Status Upkeep::merge() {
+  for (const auto& merger : mergers_) {
+    for (;;) {
+      const auto merged = merger->merge();
+      if (!merged) return core::unexpected(merged.error());
+      if (!*merged) break;
+    }
+  }
+  return {};
+}
+
+DurationNs Upkeep::kept(const ColumnFile& file) const {
+  return by_tier(retention_of(options_, file.header().retention))[static_cast<std::size_t>(file.header().tier)];
+}
+
+Status Upkeep::delete_expired() {
+  for (const Shelf& shelf : shelves_) {
+    ColumnStore::Change change;
+    const auto set = shelf.store->set();
+    for (const auto& files : set->tiers) {
+      for (const ColumnSet::File& file : files) {
+        const DurationNs keep = kept(*file);
+        if (keep != 0 && file->summary().written.age <= age_.now() - keep) change.remove.push_back(file);
+      }
+    }
+    if (change.remove.empty()) continue;
+    if (auto applied = shelf.store->apply(std::move(change)); !applied) return applied;
+  }
+  return {};
+}
+
+// Readings first, the oldest first, then the finest roll-ups.
+Status Upkeep::make_room() {
+  if (auto done = delete_expired(); !done) return done;
+  if (options_.disk_quota_bytes == 0) return {};
+  for (std::size_t tier = 0; tier < kTiers && disk_bytes_() > options_.disk_quota_bytes;) {
+    const auto deleted = delete_oldest(static_cast<Tier>(tier));
+    if (!deleted) return core::unexpected(deleted.error());
+    if (!*deleted) ++tier;
+  }
+  return {};
+}
+
+// The oldest file of the tier in all shards; for readings that may be a segment of a journal.
+core::Result<bool> Upkeep::delete_oldest(Tier tier) {
+  const Shelf* from = nullptr;
+  ColumnSet::File oldest;
+  DurationNs oldest_age = INT64_MAX;
+  for (const Shelf& shelf : shelves_) {
+    for (const ColumnSet::File& file : shelf.store->set()->of(tier)) {
+      if (file->summary().written.age >= oldest_age) continue;
+      from = &shelf;
+      oldest = file;
+      oldest_age = file->summary().written.age;
+    }
+    const auto closed = tier == Tier::kRaw ? shelf.log->index().oldest_closed_age() : std::nullopt;
+    if (!closed || *closed >= oldest_age) continue;
+    from = &shelf;
+    oldest = nullptr;
+    oldest_age = *closed;
+  }
+  if (from == nullptr) return false;
+  if (oldest == nullptr) {
+    if (auto dropped = from->log->journal().drop_oldest(); !dropped) return core::unexpected(dropped.error());
+    return true;
+  }
+  ColumnStore::Change change;
+  change.remove.push_back(std::move(oldest));
+  if (auto applied = from->store->apply(std::move(change)); !applied) return core::unexpected(applied.error());
+  return true;
+}
+
+}  // namespace millwright::historian
