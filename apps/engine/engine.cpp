@@ -17,7 +17,8 @@ constexpr auto kHousekeeping = std::chrono::seconds(5);
 
 journal::Options alarm_journal_options() {
   journal::Options options;
-  options.segment_bytes = 4 * 1024 * 1024;
+  // A segment begins with all open alarms: long ones, that a flood is not written over and over.
+  options.segment_bytes = 32 * 1024 * 1024;
   options.may_use_reserve = true;
   return options;
 }

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
-#include <filesystem>
 #include <thread>
 
 #include <fmt/format.h>
@@ -15,6 +14,7 @@
 #include "engine/engine.hpp"
 #include "io/clock.hpp"
 #include "io/file_system.hpp"
+#include "scratch_folder.hpp"
 
 namespace millwright::app {
 namespace {
@@ -34,33 +34,12 @@ double cpu_seconds() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-// Removes the folder whichever way the benchmark ends.
-class ScratchFolder {
- public:
-  explicit ScratchFolder(std::string path) : path_(std::move(path)) {}
-  ~ScratchFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-
- private:
-  std::string path_;
-};
-
-core::Status prepare(IngestOptions& options) {
+void prepare(IngestOptions& options) {
   if (options.sensors == 0) {
     options.sensors = options.target_per_s > 0
                           ? static_cast<std::uint32_t>(std::clamp(options.target_per_s / options.rate_hz, 50.0, 1e6))
                           : 100'000;
   }
-  if (std::filesystem::exists(options.directory)) {
-    return core::unexpected(
-        core::ErrorCode::kConflict,
-        options.directory + " exists; the benchmark removes what it writes, so give it a folder of its own with --dir");
-  }
-  return {};
 }
 
 // Rounds of one block per sensor: first, unmeasured, until the charts have learnt; then for the time asked.
@@ -94,8 +73,9 @@ IngestResult measure(const IngestOptions& options, engine::Engine& engine, Bench
 }  // namespace
 
 core::Result<IngestResult> run_ingest(IngestOptions& options) {
-  if (auto ready = prepare(options); !ready) return core::unexpected(ready.error());
-  const ScratchFolder scratch(options.directory);
+  prepare(options);
+  ScratchFolder scratch(options.directory);
+  if (auto claimed = scratch.claim(); !claimed) return core::unexpected(claimed.error());
   const asset::Model model = bench_model(options.sensors, options.rate_hz);
   io::RealClock clock;
   io::RealFileSystem files;

@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 
 #include "bench_ingest.hpp"
+#include "bench_query.hpp"
 #include "commands.hpp"
 
 namespace millwright::app {
@@ -64,11 +65,68 @@ int bench_ingest(IngestOptions options, bool json) {
   return kDone;
 }
 
+void print_json(const QueryOptions& options, const QueryResult& result) {
+  nlohmann::json queries = nlohmann::json::array();
+  for (const QueryTiming& one : result.timings) {
+    queries.push_back({{"name", one.name},
+                       {"rows", one.rows},
+                       {"p50_ms", one.p50_ms},
+                       {"p99_ms", one.p99_ms},
+                       {"max_ms", one.max_ms}});
+  }
+  const nlohmann::json json = {{"queries", queries},
+                               {"readings", result.readings},
+                               {"bytes_per_reading", result.bytes_per_reading},
+                               {"load_seconds", result.load_seconds},
+                               {"sensors", options.sensors},
+                               {"days", options.days},
+                               {"repeat", options.repeat},
+                               {"cores", std::thread::hardware_concurrency()},
+                               {"processor", processor()}};
+  fmt::print("{}\n", json.dump(2));
+}
+
+void print_text(const QueryOptions& options, const QueryResult& result) {
+  fmt::print("{}, {} cores\n", processor(), std::thread::hardware_concurrency());
+  fmt::print(
+      "{} sensors, {} days at 1 Hz, the last hour at 100 Hz: {:.1f} M readings, {:.2f} bytes each on disk with "
+      "their roll-ups, loaded in {:.1f} s\n",
+      options.sensors, options.days, static_cast<double>(result.readings) / 1e6, result.bytes_per_reading,
+      result.load_seconds);
+  for (const QueryTiming& one : result.timings) {
+    fmt::print("  {:>10.2f} ms p50 {:>9.2f} ms p99 {:>9} rows  {}\n", one.p50_ms, one.p99_ms, one.rows, one.name);
+  }
+}
+
+int bench_query(const QueryOptions& options, bool json) {
+  const auto result = run_query_bench(options);
+  if (!result) return fail(result.error());
+  json ? print_json(options, *result) : print_text(options, *result);
+  return kDone;
+}
+
+void add_query(CLI::App& bench, const SetCommand& set) {
+  auto* sub = bench.add_subcommand("query", "how fast history answers: a month of it, sealed, and the usual questions");
+  auto options = std::make_shared<QueryOptions>();
+  auto json = std::make_shared<bool>(false);
+  sub->add_option("--sensors", options->sensors, "sensors")->check(CLI::Range(10, 100'000))->capture_default_str();
+  sub->add_option("--days", options->days, "days of history at 1 Hz")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  sub->add_option("--repeat", options->repeat, "times that each question is asked")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  sub->add_option("--dir", options->directory, "where to write; removed afterwards")->capture_default_str();
+  sub->add_flag("--json", *json, "answer as JSON");
+  sub->callback([=] { set([=] { return bench_query(*options, *json); }); });
+}
+
 }  // namespace
 
 void add_bench(CLI::App& app, const SetCommand& set) {
   auto* bench = app.add_subcommand("bench", "measure this machine with the product's own code");
   bench->require_subcommand(1);
+  add_query(*bench, set);
   auto* sub = bench->add_subcommand(
       "ingest", "readings/s through calibration, SPC, live table, roll-up, codec and journal, durable");
   auto options = std::make_shared<IngestOptions>();

@@ -17,29 +17,55 @@ bool is_damage(const core::Error& error) {
   return error.code == ErrorCode::kCorrupt;
 }
 
+// Readings of a block as an iterator makes them, so that a vector takes them in without being filled with zeros first.
+template <typename T>
+class ReadingIterator {
+ public:
+  using iterator_category = std::forward_iterator_tag;
+  using value_type = Reading;
+  using difference_type = std::ptrdiff_t;
+  using pointer = const Reading*;
+  using reference = Reading;
+
+  ReadingIterator(const DecodedBlock& block, core::Quality quality, std::uint32_t at)
+      : block_(&block), quality_(quality), at_(at) {}
+  Reading operator*() const {
+    T bits;
+    std::memcpy(&bits, block_->values.data() + at_ * sizeof(T), sizeof(T));
+    return {.time = block_->time(at_), .bits = bits, .quality = quality_};
+  }
+  ReadingIterator& operator++() {
+    ++at_;
+    return *this;
+  }
+  bool operator==(const ReadingIterator& other) const { return at_ == other.at_; }
+  bool operator!=(const ReadingIterator& other) const { return at_ != other.at_; }
+
+ private:
+  const DecodedBlock* block_;
+  core::Quality quality_;
+  std::uint32_t at_;
+};
+
 template <typename T>
 void take_values(const DecodedBlock& block, std::uint32_t from, std::uint32_t to, core::Quality quality,
                  std::vector<Reading>& readings) {
-  const std::size_t had = readings.size();
-  readings.resize(had + (to - from));
-  Reading* out = readings.data() + had;
-  for (std::uint32_t i = from; i < to; ++i, ++out) {
-    T bits;
-    std::memcpy(&bits, block.values.data() + i * sizeof(T), sizeof(T));
-    *out = {.time = block.time(i), .bits = bits, .quality = quality};
-  }
+  readings.insert(readings.end(), ReadingIterator<T>(block, quality, from), ReadingIterator<T>(block, quality, to));
 }
 
 }  // namespace
 
 void take_readings(const DecodedBlock& block, TimeNs from, TimeNs to, std::vector<Reading>& readings) {
+  // Mostly the whole of an even block lies inside.
+  const core::TimeNs first = block.time(0);
+  const core::TimeNs last = block.time(block.count - 1);
+  const bool inside = block.times.empty() && std::min(first, last) >= from && std::max(first, last) < to;
   std::uint32_t at = 0;
   for (const core::QualityRun& run : block.quality) {
     const std::uint32_t end = at + run.count;
     while (at < end) {
-      // Stretches inside of [from, to); blocks mostly lie inside as a whole.
-      while (at < end && (block.time(at) < from || block.time(at) >= to)) ++at;
-      std::uint32_t stop = at;
+      while (!inside && at < end && (block.time(at) < from || block.time(at) >= to)) ++at;
+      std::uint32_t stop = inside ? end : at;
       while (stop < end && block.time(stop) >= from && block.time(stop) < to) ++stop;
       switch (core::width(block.type)) {
         case 8:
@@ -58,6 +84,8 @@ void take_readings(const DecodedBlock& block, TimeNs from, TimeNs to, std::vecto
 
 void fold_rows(std::vector<RollupRow>& rows) {
   const auto earlier = [](const RollupRow& a, const RollupRow& b) { return a.of.start < b.of.start; };
+  const auto not_later = [](const RollupRow& a, const RollupRow& b) { return a.of.start >= b.of.start; };
+  if (std::adjacent_find(rows.begin(), rows.end(), not_later) == rows.end()) return;
   if (!std::is_sorted(rows.begin(), rows.end(), earlier)) std::stable_sort(rows.begin(), rows.end(), earlier);
   std::size_t kept = 0;
   for (std::size_t i = 0; i < rows.size(); ++i) {

@@ -17,7 +17,6 @@ using core::ByteWriter;
 using core::ErrorCode;
 using core::Status;
 
-constexpr std::string_view kManifest = "manifest";
 constexpr std::string_view kMagic = "MWCOLSET";
 constexpr std::uint32_t kVersion = 1;
 constexpr std::array<std::string_view, kTiers> kTierNames{"raw", "1s", "1m", "1h"};
@@ -84,6 +83,9 @@ core::Result<Manifest> decode(std::span<const std::byte> bytes, std::uint64_t st
   return manifest;
 }
 
+std::string name_of(Tier tier, std::uint64_t number) {
+  return fmt::format("{}-{:016x}.mwc", kTierNames[static_cast<std::size_t>(tier)], number);
+}
 std::uint64_t number_of(const std::string& path) {
   const std::size_t dash = path.rfind('-');
   return std::stoull(path.substr(dash + 1), nullptr, 16);
@@ -100,7 +102,19 @@ std::uint64_t ColumnSet::bytes() const {
 }
 
 std::string ColumnStore::path_of(Tier tier, std::uint64_t number) const {
-  return fmt::format("{}/{}-{:016x}.mwc", directory_, kTierNames[static_cast<std::size_t>(tier)], number);
+  return directory_ + "/" + name_of(tier, number);
+}
+
+core::Result<ColumnStore::Listing> ColumnStore::listed(io::FileSystem& files, const std::string& directory) {
+  const std::string path = directory + "/" + std::string(kManifest);
+  if (!files.exists(path)) return Listing{};
+  const auto bytes = io::read_file(files, path);
+  if (!bytes) return core::unexpected(bytes.error());
+  const auto manifest = decode(*bytes, 0);
+  if (!manifest) return core::unexpected(manifest.error().within(path));
+  Listing listing{.sealed = manifest->sealed, .names = {}};
+  for (const Listed& file : manifest->files) listing.names.push_back(name_of(file.header.tier, file.number));
+  return listing;
 }
 
 core::Result<std::unique_ptr<ColumnStore>> ColumnStore::open(io::FileSystem& files, const std::string& directory,

@@ -31,6 +31,14 @@ class ColumnStore {
   static core::Result<std::unique_ptr<ColumnStore>> open(io::FileSystem& files, const std::string& directory,
                                                          std::uint64_t stream);
 
+  // What the manifest in a folder says, for who only looks: how far the journal is sealed, and the files' names.
+  struct Listing {
+    journal::Sequence sealed = 0;
+    std::vector<std::string> names;
+  };
+  static constexpr std::string_view kManifest = "manifest";
+  static core::Result<Listing> listed(io::FileSystem& files, const std::string& directory);
+
   [[nodiscard]] std::shared_ptr<const ColumnSet> set() const;
 
   // A file that is not yet part of the set; it becomes part by change().

@@ -22,7 +22,7 @@ using pipeline::LanePosition;
 
 constexpr std::uint64_t kShardStream = 0x6d77'6869'7374'0001;  // of shard 0; the next ones count on
 constexpr std::uint64_t kBytesPerSensor = 5 * 1024;
-constexpr std::uint64_t kSegmentMin = 4ULL << 20;
+constexpr std::uint64_t kSegmentMin = 2ULL << 20;
 constexpr std::uint64_t kSegmentMax = 64ULL << 20;
 constexpr std::size_t kLimitMax = 10'000'000;
 // Of the time that passed while no process ran, only what the wall clock says up to this part of the retention counts

@@ -63,11 +63,13 @@ auto Query::steadily(Step&& step) {
 core::Result<std::vector<Query::Place>> Query::places(From from_where, TimeNs from, TimeNs to) {
   std::vector<Place> all;
   for (std::size_t i = 0; i < shelves_.size(); ++i) {
-    std::vector<TimeIndex::Run> runs;
-    ShardLog* log = shelves_[i].log.get();
-    if (auto found = log->index().find(key_, from, to, runs); !found) return core::unexpected(found.error());
-    for (const auto& run : runs) {
-      if (run.last > sets_[i]->sealed) all.push_back({.times = run.times, .log = log, .run = run, .block = {}});
+    if (from_where != From::kColumns) {
+      std::vector<TimeIndex::Run> runs;
+      ShardLog* log = shelves_[i].log.get();
+      if (auto found = log->index().find(key_, from, to, runs); !found) return core::unexpected(found.error());
+      for (const auto& run : runs) {
+        if (run.last > sets_[i]->sealed) all.push_back({.times = run.times, .log = log, .run = run, .block = {}});
+      }
     }
     if (from_where == From::kJournal) continue;
     std::vector<ColumnReader::Place> blocks;
@@ -239,27 +241,38 @@ core::Result<std::vector<Aggregate>> Query::aggregates(Range range, core::Durati
 core::Result<TimeNs> Query::add_step(Tier tier, Range range) {
   const auto begin = next_time(tier, range.from, range.to);
   if (!begin || *begin == range.to) return begin;
-  if (tier == Tier::kRaw) return add_readings(*begin, range.to, kReadAtOnce);
+  if (tier == Tier::kRaw) {
+    const auto part = read(From::kAll, *begin, range.to, kReadAtOnce);
+    if (!part) return core::unexpected(part.error());
+    add_readings(part->readings);
+    return part->end;
+  }
   // Whole intervals, so that each is made in one step.
   const TimeNs first = std::max(range.from, interval_start(*begin, width_));
   const core::DurationNs rows = width_of(tier) * static_cast<core::DurationNs>(kRowsAtOnce);
   const TimeNs end =
       std::min(range.to, later(interval_start(first, width_), std::max(rows / width_, core::DurationNs{1}) * width_));
+  auto unsealed = read(From::kJournal, first, end, SIZE_MAX / 2);
+  if (!unsealed) return core::unexpected(unsealed.error());
+  fresh_ = std::move(unsealed->readings);
   if (auto added = add_tier(tier, first, end); !added) return core::unexpected(added.error());
   return end;
 }
 
 void Query::add(const Aggregate& part) {
   const TimeNs start = interval_start(part.start, width_);
-  if (intervals_.empty() || intervals_.back().start != start) intervals_.push_back({.start = start});
-  combine(intervals_.back(), part);
+  if (!intervals_.empty() && intervals_.back().start == start) return combine(intervals_.back(), part);
+  intervals_.push_back(part);
+  intervals_.back().start = start;
 }
 
 // [from, to): whole intervals of the tier from its rows, the ends from the next finer one.
 Status Query::add_tier(Tier tier, TimeNs from, TimeNs to) {
   if (tier == Tier::kRaw) {
-    const auto added = add_readings(from, to, SIZE_MAX / 2);
-    return added ? Status{} : core::unexpected(added.error());
+    const auto readings = sealed_and_fresh(from, to);
+    if (!readings) return core::unexpected(readings.error());
+    add_readings(*readings);
+    return {};
   }
   const auto finer = static_cast<Tier>(static_cast<int>(tier) - 1);
   const core::DurationNs width = width_of(tier);
@@ -278,35 +291,52 @@ Status Query::add_rows(Tier tier, TimeNs from, TimeNs to) {
   for (const auto& set : sets_) {
     if (auto read = reader_.rows(*set, tier, key_, from, to, rows); !read) return read;
   }
-  if (auto joined = join_journal(tier, from, to, rows); !joined) return joined;
+  if (auto joined = join_fresh(tier, from, to, rows); !joined) return joined;
+  intervals_.reserve(intervals_.size() + rows.size());
   for (const RollupRow& row : rows) add(row.of);
   return {};
 }
 
+std::span<const Reading> Query::fresh(TimeNs from, TimeNs to) const {
+  const auto before = [](const Reading& one, TimeNs time) { return one.time < time; };
+  const auto first = std::lower_bound(fresh_.begin(), fresh_.end(), from, before);
+  return {first, std::lower_bound(first, fresh_.end(), to, before)};
+}
+
+core::Result<std::vector<Reading>> Query::sealed_and_fresh(TimeNs from, TimeNs to) {
+  auto part = read(From::kColumns, from, to, SIZE_MAX / 2);
+  if (!part) return core::unexpected(part.error());
+  const auto added = fresh(from, to);
+  part->readings.insert(part->readings.end(), added.begin(), added.end());
+  sort_and_thin(part->readings);
+  return std::move(part->readings);
+}
+
 // Adds what is not sealed yet. Where it is not all later than the sealed readings of its interval, the interval is made
 // anew from all readings, unless those are gone.
-Status Query::join_journal(Tier tier, TimeNs from, TimeNs to, std::vector<RollupRow>& rows) {
-  auto fresh = read(From::kJournal, from, to, SIZE_MAX / 2);
-  if (!fresh) return core::unexpected(fresh.error());
-  if (fresh->readings.empty()) return {};
+Status Query::join_fresh(Tier tier, TimeNs from, TimeNs to, std::vector<RollupRow>& rows) {
+  const auto unsealed = fresh(from, to);
+  if (unsealed.empty()) return {};
   run_.clear();
-  run_.append(type_, fresh->readings);
+  run_.append(type_, unsealed);
   std::vector<RollupRow> added;
   run_.sum_up(0, run_.size(), width_of(tier), added);
+  const std::size_t had = rows.size();
   for (const RollupRow& row : added) {
-    const auto known = std::lower_bound(rows.begin(), rows.end(), row.of.start,
+    const auto end = rows.begin() + static_cast<std::ptrdiff_t>(had);
+    const auto known = std::lower_bound(rows.begin(), end, row.of.start,
                                         [](const RollupRow& a, TimeNs start) { return a.of.start < start; });
-    if (known == rows.end() || known->of.start != row.of.start) {
-      rows.insert(known, row);
+    if (known == end || known->of.start != row.of.start) {
+      rows.push_back(row);
       continue;
     }
     const bool in_order = known->of.count != 0 && row.of.count != 0 && known->of.last_time < row.of.first_time;
     if (!in_order) {
-      const auto all = read(From::kAll, row.of.start, later(row.of.start, width_of(tier)), SIZE_MAX / 2);
+      const auto all = sealed_and_fresh(row.of.start, later(row.of.start, width_of(tier)));
       if (!all) return core::unexpected(all.error());
-      if (all->readings.size() >= known->of.count + known->of.bad_count) {
+      if (all->size() >= known->of.count + known->of.bad_count) {
         run_.clear();
-        run_.append(type_, all->readings);
+        run_.append(type_, *all);
         std::vector<RollupRow> anew;
         run_.sum_up(0, run_.size(), width_of(tier), anew);
         if (!anew.empty()) *known = anew.front();
@@ -315,20 +345,17 @@ Status Query::join_journal(Tier tier, TimeNs from, TimeNs to, std::vector<Rollup
     }
     combine(known->of, row.of);
   }
+  fold_rows(rows);
   return {};
 }
 
-// Adds at most about `enough` readings; gives the time up to which all are in.
-core::Result<TimeNs> Query::add_readings(TimeNs from, TimeNs to, std::size_t enough) {
-  const auto part = read(From::kAll, from, to, enough);
-  if (!part) return core::unexpected(part.error());
-  if (part->readings.empty()) return part->end;
+void Query::add_readings(std::span<const Reading> readings) {
+  if (readings.empty()) return;
   run_.clear();
-  run_.append(type_, part->readings);
+  run_.append(type_, readings);
   std::vector<RollupRow> rows;
   run_.sum_up(0, run_.size(), width_, rows);
   for (const RollupRow& row : rows) add(row.of);
-  return part->end;
 }
 
 }  // namespace millwright::historian

@@ -36,7 +36,7 @@ class Query {
   core::Result<std::optional<Reading>> before(core::TimeNs time);
 
  private:
-  enum class From { kAll, kJournal };
+  enum class From { kAll, kJournal, kColumns };
   struct Place {
     Extent times;
     ShardLog* log = nullptr;  // of a run in a journal, else of a block in a column file
@@ -56,8 +56,10 @@ class Query {
   core::Result<core::TimeNs> add_step(Tier tier, Range range);
   core::Status add_rows(Tier tier, core::TimeNs from, core::TimeNs to);
   core::Status add_tier(Tier tier, core::TimeNs from, core::TimeNs to);
-  core::Result<core::TimeNs> add_readings(core::TimeNs from, core::TimeNs to, std::size_t enough);
-  core::Status join_journal(Tier tier, core::TimeNs from, core::TimeNs to, std::vector<RollupRow>& rows);
+  void add_readings(std::span<const Reading> readings);
+  core::Status join_fresh(Tier tier, core::TimeNs from, core::TimeNs to, std::vector<RollupRow>& rows);
+  core::Result<std::vector<Reading>> sealed_and_fresh(core::TimeNs from, core::TimeNs to);
+  [[nodiscard]] std::span<const Reading> fresh(core::TimeNs from, core::TimeNs to) const;
   void add(const Aggregate& part);
 
   const std::vector<Shelf>& shelves_;
@@ -66,6 +68,7 @@ class Query {
   std::vector<std::shared_ptr<const ColumnSet>> sets_;
   core::DurationNs width_ = 0;  // of the intervals being made
   std::vector<Aggregate> intervals_;
+  std::vector<Reading> fresh_;  // what is not sealed yet, of the step being made
   Decoder decoder_;
   DecodedBlock block_;
   ColumnReader reader_;

@@ -18,8 +18,9 @@ using core::ValueType;
 // The first byte: how the rows are written, then flags.
 constexpr std::uint8_t kColumns = 0x01;      // else one row after the other
 constexpr std::uint8_t kFloat32 = 0x02;      // min, max, first and last are float32
-constexpr std::uint8_t kHeldFollows = 0x04;  // `held` is written; else it follows from the others
-constexpr std::uint8_t kKnownFlags = kColumns | kFloat32 | kHeldFollows;
+constexpr std::uint8_t kHeldFollows = 0x04;  // `held` is not written: it follows from the others
+constexpr std::uint8_t kSingle = 0x08;       // no row has more than one reading: one value says all
+constexpr std::uint8_t kKnownFlags = kColumns | kFloat32 | kHeldFollows | kSingle;
 
 constexpr std::size_t kFewRows = 8;
 constexpr double kSeconds = 1e-9;
@@ -53,6 +54,10 @@ bool held_follows(std::span<const RollupRow> rows) {
     const double even = even_held(row.of);
     return std::abs(even - row.of.held) <= kClose * std::abs(row.of.held);
   });
+}
+
+bool all_single(std::span<const RollupRow> rows) {
+  return std::all_of(rows.begin(), rows.end(), [](const RollupRow& row) { return row.of.count <= 1; });
 }
 
 std::uint64_t count_and_whole(const RollupRow& row) {
@@ -118,7 +123,7 @@ void RowCodec::encode(std::span<const RollupRow> rows, DurationNs width, std::ve
   ByteWriter out(bytes);
   const auto flags =
       static_cast<std::uint8_t>((rows.size() > kFewRows ? kColumns : 0) | (all_float32(rows) ? kFloat32 : 0) |
-                                (held_follows(rows) ? kHeldFollows : 0));
+                                (held_follows(rows) ? kHeldFollows : 0) | (all_single(rows) ? kSingle : 0));
   out.put(flags);
   out.varint(rows.size());
   if ((flags & kColumns) != 0) return encode_columns(rows, width, flags, bytes);
@@ -189,7 +194,8 @@ void RowCodec::encode_columns(std::span<const RollupRow> rows, DurationNs width,
   integers([](const RollupRow& row) { return row.of.count == 0 ? 0 : row.of.first_time - row.of.start; });
   integers([](const RollupRow& row) { return row.of.count == 0 ? 0 : row.of.last_time - row.of.first_time; });
   const bool narrow = (flags & kFloat32) != 0;
-  for (double Aggregate::*const value : kValues) {
+  const bool single = (flags & kSingle) != 0;
+  for (double Aggregate::*const value : std::span(kValues).first(single ? 1 : kValues.size())) {
     doubles_.clear();
     floats_.clear();
     for (const RollupRow& row : rows) {
@@ -198,6 +204,7 @@ void RowCodec::encode_columns(std::span<const RollupRow> rows, DurationNs width,
     narrow ? put_column<float>(floats_, ValueType::kFloat32, out)
            : put_column<double>(doubles_, ValueType::kFloat64, out);
   }
+  if (single) return;
   put_sums(rows, out);
   doubles_.clear();
   for (const RollupRow& row : rows) doubles_.push_back(row.of.squares);
@@ -211,21 +218,21 @@ void RowCodec::encode_columns(std::span<const RollupRow> rows, DurationNs width,
 // Sums of float32 are whole multiples of a power of two, and as integers far shorter than as doubles.
 void RowCodec::put_sums(std::span<const RollupRow> rows, std::vector<std::byte>& bytes) {
   int scale = 0;
+  double unit = 1;
   bool exact = true;
   for (const RollupRow& row : rows) {
-    double scaled = std::ldexp(row.of.sum, scale);
-    while (exact && scaled != std::nearbyint(scaled)) {
+    while (exact && row.of.sum * unit != std::nearbyint(row.of.sum * unit)) {
       ++scale;
-      scaled = std::ldexp(row.of.sum, scale);
-      exact = scale <= kScaleMax && std::abs(scaled) < kExactInteger;
+      unit *= 2;
+      exact = scale <= kScaleMax;
     }
   }
-  for (const RollupRow& row : rows) exact = exact && std::abs(std::ldexp(row.of.sum, scale)) < kExactInteger;
+  for (const RollupRow& row : rows) exact = exact && std::abs(row.of.sum * unit) < kExactInteger;
   ByteWriter out(bytes);
   out.put(static_cast<std::uint8_t>(exact ? static_cast<unsigned>(scale) : kNoScale));
   if (exact) {
     integers_.clear();
-    for (const RollupRow& row : rows) integers_.push_back(static_cast<std::int64_t>(std::ldexp(row.of.sum, scale)));
+    for (const RollupRow& row : rows) integers_.push_back(static_cast<std::int64_t>(row.of.sum * unit));
     put_column<std::int64_t>(integers_, ValueType::kInt64, bytes);
   } else {
     doubles_.clear();
@@ -263,9 +270,14 @@ void RowCodec::decode_columns(ByteReader& in, DurationNs width, std::uint8_t fla
   column(integers_, [&](RollupRow& row, std::int64_t v) {
     if (row.of.count != 0 && __builtin_add_overflow(row.of.first_time, v, &row.of.last_time)) in.fail();
   });
-  for (double Aggregate::*const value : kValues) {
+  const bool single = (flags & kSingle) != 0;
+  for (double Aggregate::*const value : std::span(kValues).first(single ? 1 : kValues.size())) {
     const auto set = [&](RollupRow& row, auto v) { row.of.*value = static_cast<double>(v); };
     (flags & kFloat32) != 0 ? column(floats_, set) : column(doubles_, set);
+  }
+  if (single) {
+    for (RollupRow& row : rows) row.of.sum = row.of.max = row.of.first = row.of.last = row.of.min;
+    return;
   }
   get_sums(in, rows.size());
   for (std::size_t i = 0; in.ok() && i < rows.size(); ++i) rows[i].of.sum = doubles_[i];

@@ -33,7 +33,9 @@ std::array<DurationNs, kTiers> by_tier(const Retention& keep) {
 
 // The readings' way goes first: this thread takes what processor time is left.
 void step_back() {
-  static_cast<void>(setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), 10));
+  constexpr int kBehind = 5;
+  const auto thread = static_cast<id_t>(syscall(SYS_gettid));
+  static_cast<void>(setpriority(PRIO_PROCESS, thread, getpriority(PRIO_PROCESS, thread) + kBehind));
 }
 
 }  // namespace
