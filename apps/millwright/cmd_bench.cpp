@@ -1,4 +1,5 @@
 // bench ingest: the whole way, calibrate to fdatasync, from a source that costs next to nothing.
+// bench codec: the historian's codec alone, on the columns of a CSV or on the same signal.
 
 #include <atomic>
 #include <cstdlib>
@@ -11,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <sys/resource.h>
 
+#include "bench_codec.hpp"
 #include "bench_ingest.hpp"
 #include "bench_query.hpp"
 #include "commands.hpp"
@@ -121,12 +123,69 @@ void add_query(CLI::App& bench, const SetCommand& set) {
   sub->callback([=] { set([=] { return bench_query(*options, *json); }); });
 }
 
+int bench_codec(const CodecOptions& options, bool json) {
+  const auto result = run_codec(options);
+  if (!result) return fail(result.error());
+  const std::string name = options.file.empty() ? "signal ar1" : options.file;
+  const auto type = core::to_string(options.type);
+  if (json) {
+    const nlohmann::json answer = {
+        {"file", name},
+        {"type", type},
+        {"columns", result->columns},
+        {"values", result->values},
+        {"readings_per_block", options.block},
+        {"bits_per_value", result->bits_per_value},
+        {"encode_values_per_s", result->encode_values_per_s},
+        {"decode_values_per_s", result->decode_values_per_s},
+        {"lossless", result->lossless},
+        {"processor", processor()},
+    };
+    fmt::print("{}\n", answer.dump(2));
+  } else {
+    fmt::print("{}, one core\n{}: {} values in {} columns as {}, {} readings a block\n", processor(), name,
+               result->values, result->columns, type, options.block);
+    fmt::print("  {:>12.3f} bits a value, {}\n", result->bits_per_value,
+               result->lossless ? "lossless to the bit" : "NOT LOSSLESS");
+    fmt::print("  {:>12.3f} G values/s encoded\n", result->encode_values_per_s / 1e9);
+    fmt::print("  {:>12.3f} G values/s decoded\n", result->decode_values_per_s / 1e9);
+  }
+  return result->lossless ? kDone : kFailed;
+}
+
+void add_codec(CLI::App& bench, const SetCommand& set) {
+  auto* sub = bench.add_subcommand("codec", "bits a value and values/s of the codec, lossless to the bit");
+  auto options = std::make_shared<CodecOptions>();
+  auto type = std::make_shared<std::string>("f64");
+  auto signal = std::make_shared<std::string>("ar1");
+  auto json = std::make_shared<bool>(false);
+  auto* file = sub->add_option("--file", options->file,
+                               "CSV with , or ; between; every column that is all numbers is encoded by itself")
+                   ->check(CLI::ExistingFile);
+  sub->add_option("--signal", *signal, "without --file: ar1, the two-decimal noise on a load cycle of bench ingest")
+      ->check(CLI::IsMember({"ar1"}))
+      ->excludes(file)
+      ->capture_default_str();
+  sub->add_option("--type", *type, "f32 or f64: what the values are stored as")
+      ->check(CLI::IsMember({"f32", "f64"}))
+      ->capture_default_str();
+  sub->add_option("--block", options->block, "readings a block")
+      ->check(CLI::Range(1U, core::kMaxBlockReadings))
+      ->capture_default_str();
+  sub->add_flag("--json", *json, "answer as JSON");
+  sub->callback([=] {
+    options->type = *type == "f32" ? core::ValueType::kFloat32 : core::ValueType::kFloat64;
+    set([=] { return bench_codec(*options, *json); });
+  });
+}
+
 }  // namespace
 
 void add_bench(CLI::App& app, const SetCommand& set) {
   auto* bench = app.add_subcommand("bench", "measure this machine with the product's own code");
   bench->require_subcommand(1);
   add_query(*bench, set);
+  add_codec(*bench, set);
   auto* sub = bench->add_subcommand(
       "ingest", "readings/s through calibration, SPC, live table, roll-up, codec and journal, durable");
   auto options = std::make_shared<IngestOptions>();
