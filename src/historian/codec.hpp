@@ -1,6 +1,7 @@
 // Codec: one block's content (type, count, times, values, quality) as bytes and back, lossless to the bit.
 // Format: docs/format/codec.md. After A. Afroozeh, L. Kuffo, P. Boncz, "ALP: Adaptive Lossless floating-Point
 // Compression", SIGMOD 2024: floats that are decimals become integers, integers are bit-packed in one width a block.
+// Vectors where the processor has them, chosen at run time.
 //
 // Threads: one Encoder or Decoder by one thread at a time; neither allocates once warm.
 // Shapes: an encoded block does not know its own length or sensor; whoever stores it keeps both. `base` is a time near
@@ -20,9 +21,13 @@
 
 namespace millwright::historian {
 
+struct Kernels;
+
 class Encoder {
  public:
   Encoder();
+  // With these inner loops instead of the fastest (kernels.hpp). The bytes are the same.
+  explicit Encoder(const Kernels& kernels);
   ~Encoder();
   // Appends `block` to `out`. Neighbouring quality runs of one code become one run; regular times in a list become
   // start and period.
@@ -54,6 +59,7 @@ struct DecodedBlock {
 class Decoder {
  public:
   Decoder();
+  explicit Decoder(const Kernels& kernels);
   ~Decoder();
   // `bytes` is one whole encoded block. On failure `block` holds nothing of use.
   core::Status decode(std::span<const std::byte> bytes, core::TimeNs base, DecodedBlock& block);

@@ -5,28 +5,13 @@
 #include <bit>
 #include <type_traits>
 
+#include "historian/kernels.hpp"
+
 namespace millwright::historian {
 namespace {
 
-// Adding 1.5 * 2^52 leaves a double no bits for a fraction: it rounds to an integer, which then stands in its low bits.
-// Works up to 2^51 on both sides, and in two instructions that every processor has for vectors.
-constexpr double kRounder = 0x1.8p52;
 constexpr auto kRounderBits = std::bit_cast<std::uint64_t>(kRounder);
 constexpr std::uint64_t kHalfRange = std::uint64_t{1} << 51;
-
-constexpr std::array<double, kMaxExponent + 1> kPowers{1,   1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                                       1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
-
-// Divided by in one step, which rounds right, so that any double of up to 15 digits comes back. A float32 has bits to
-// spare in a double: there the product with the inverse comes back as well, and is much cheaper.
-constexpr std::array<double, kMaxExponent + 1> kInverses{1,    1e-1, 1e-2,  1e-3,  1e-4,  1e-5,  1e-6,  1e-7,
-                                                         1e-8, 1e-9, 1e-10, 1e-11, 1e-12, 1e-13, 1e-14, 1e-15};
-
-template <typename T>
-double from_integer(double integer, unsigned exponent) {
-  if constexpr (sizeof(T) == 4) return integer * kInverses[exponent];
-  return integer / kPowers[exponent];
-}
 
 template <typename T>
 using BitsOf = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
@@ -98,21 +83,46 @@ std::optional<unsigned> weigh(const std::array<T, kSamples>& samples, std::size_
   return best;
 }
 
+// An exponent this much above the first sample's may be worth an exception instead.
+constexpr unsigned kAlike = 2;
+constexpr unsigned kUsualExponents = 8;
+
+// The usual case: the least exponent that gives all samples back, from integers of 32 bits. Nothing where the samples
+// are not alike.
+template <typename T>
+std::optional<unsigned> usual_exponent(const Kernels& kernels, const std::array<T, kSamples>& samples, std::size_t n) {
+  std::array<std::int32_t, kSamples> integers;
+  std::array<std::uint16_t, kSamples + 1> wrong;
+  unsigned last = kUsualExponents;
+  for (unsigned exponent = 0; exponent <= last; ++exponent) {
+    Extents extents;
+    std::size_t found = 0;
+    if constexpr (sizeof(T) == 4) {
+      found = kernels.scale32(samples.data(), n, exponent, integers.data(), wrong.data(), extents);
+    } else {
+      found = kernels.scale64(samples.data(), n, exponent, integers.data(), wrong.data(), extents);
+    }
+    if (found == 0) return exponent;
+    if (last == kUsualExponents && wrong[0] != 0) last = std::min(exponent + kAlike, kUsualExponents - 1);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 template <typename T>
-std::optional<unsigned> choose_exponent(const T* values, std::size_t count) {
+std::optional<unsigned> choose_exponent(const Kernels& kernels, const T* values, std::size_t count) {
   const std::size_t n = std::min(count, kSamples);
   std::array<T, kSamples> samples{};
-  // The usual case: all values have about as many digits, and one pass upwards finds how many.
+  for (std::size_t i = 0; i < n; ++i) samples[i] = values[i * count / n];
+  if (const auto usual = usual_exponent(kernels, samples, n)) return usual;
   unsigned exponent = 0;
   unsigned first = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    samples[i] = values[i * count / n];
-    if (exponent <= kMaxExponent) exponent = exponent_of(samples[i], exponent);
+  for (std::size_t i = 0; i < n && exponent <= kMaxExponent; ++i) {
+    exponent = exponent_of(samples[i], exponent);
     if (i == 0) first = exponent;
   }
-  const bool alike = exponent <= kMaxExponent && exponent <= first + 2;
+  const bool alike = exponent <= kMaxExponent && exponent <= first + kAlike;
   return alike ? std::optional(exponent) : weigh(samples, n);
 }
 
@@ -162,8 +172,8 @@ bool unscale(const std::int64_t* integers, std::size_t count, unsigned exponent,
   return outside == 0;
 }
 
-template std::optional<unsigned> choose_exponent(const float*, std::size_t);
-template std::optional<unsigned> choose_exponent(const double*, std::size_t);
+template std::optional<unsigned> choose_exponent(const Kernels&, const float*, std::size_t);
+template std::optional<unsigned> choose_exponent(const Kernels&, const double*, std::size_t);
 template std::size_t scale(const float*, std::size_t, unsigned, std::int64_t*, std::uint16_t*);
 template std::size_t scale(const double*, std::size_t, unsigned, std::int64_t*, std::uint16_t*);
 template bool unscale(const std::int64_t*, std::size_t, unsigned, float*);

@@ -8,6 +8,7 @@
 #include "historian/codec_format.hpp"
 #include "historian/decimal.hpp"
 #include "historian/integer_stream.hpp"
+#include "historian/kernels.hpp"
 
 namespace millwright::historian {
 
@@ -18,7 +19,11 @@ using format::Times;
 using format::Values;
 
 struct Decoder::Scratch {
-  std::array<std::int64_t, core::kMaxBlockReadings + kPackGroup> integers;
+  explicit Scratch(const Kernels& use) : kernels(use), reader(use) {}
+
+  const Kernels& kernels;
+  IntegerReader reader;
+  std::array<TimeNs, core::kMaxBlockReadings> varints;
 
   void read_times(ByteReader& in, Times way, TimeNs base, DecodedBlock& block);
   void read_steps(ByteReader& in, Times way, TimeNs first, DecodedBlock& block);
@@ -96,7 +101,8 @@ std::uint64_t DecodedBlock::bits(std::uint32_t i) const {
   return bits;
 }
 
-Decoder::Decoder() : scratch_(std::make_unique_for_overwrite<Scratch>()) {}
+Decoder::Decoder() : Decoder(best_kernels()) {}
+Decoder::Decoder(const Kernels& kernels) : scratch_(new Scratch(kernels)) {}
 Decoder::~Decoder() = default;
 
 core::Status Decoder::decode(std::span<const std::byte> bytes, TimeNs base, DecodedBlock& block) {
@@ -148,15 +154,16 @@ void Decoder::Scratch::read_steps(ByteReader& in, Times way, TimeNs first, Decod
   const auto scale = static_cast<std::uint64_t>(format::kTimeUnits[unit]);
   const std::size_t steps = block.count - 1;
   if (way == Times::kPacked) {
-    read_integers(in, steps, integers.data());
+    reader.read(in, steps);
   } else {
     TimeNs step = 0;
     for (std::size_t i = 0; i < steps && in.ok(); ++i) {
       step = wrapping_add(step, in.zigzag());
-      integers[i] = step;
+      varints[i] = step;
     }
   }
   if (!in.ok()) return;
+  const std::int64_t* integers = way == Times::kPacked ? reader.integers() : varints.data();
   block.times.resize(block.count);
   auto time = static_cast<std::uint64_t>(first);
   block.times[0] = first;
@@ -202,8 +209,9 @@ void Decoder::Scratch::read_bools(ByteReader& in, DecodedBlock& block) {
 
 template <typename T>
 void Decoder::Scratch::read_integer_values(ByteReader& in, DecodedBlock& block) {
-  read_integers(in, block.count, integers.data());
+  reader.read(in, block.count);
   if (!in.ok()) return;
+  const std::int64_t* integers = reader.integers();
   auto* values = reinterpret_cast<T*>(block.values.data());
   for (std::size_t i = 0; i < block.count; ++i) values[i] = static_cast<T>(integers[i]);
 }
@@ -212,10 +220,16 @@ template <typename T>
 void Decoder::Scratch::read_decimals(ByteReader& in, DecodedBlock& block) {
   const auto exponent = in.get<std::uint8_t>();
   if (exponent > kMaxExponent) return in.fail();
-  read_integers(in, block.count, integers.data());
+  reader.read(in, block.count);
   if (!in.ok()) return;
   auto* values = reinterpret_cast<T*>(block.values.data());
-  if (!unscale(integers.data(), block.count, exponent, values)) return in.fail();
+  if (!reader.narrow()) {
+    if (!unscale(reader.integers(), block.count, exponent, values)) return in.fail();
+  } else if constexpr (sizeof(T) == sizeof(float)) {
+    kernels.unscale32(reader.offsets(), block.count, reader.frame(), exponent, values);
+  } else {
+    kernels.unscale64(reader.offsets(), block.count, reader.frame(), exponent, values);
+  }
   const std::uint64_t found = in.varint();
   if (found > block.count) return in.fail();
   const auto positions = in.take_span(found * sizeof(std::uint16_t));

@@ -10,6 +10,7 @@
 #include "historian/codec_format.hpp"
 #include "historian/decimal.hpp"
 #include "historian/integer_stream.hpp"
+#include "historian/kernels.hpp"
 
 namespace millwright::historian {
 
@@ -29,12 +30,28 @@ static_assert(kMaxCount <= UINT16_MAX, "positions of exceptions are 16 bits");
 
 // Above this share of exceptions another look for the exponent pays.
 constexpr std::size_t kManyExceptions = 16;
+// Integers of 32 bits that are further apart go through as 64 bits: their steps must fit as well.
+constexpr std::uint32_t kNarrowSpread = 1U << 30;
+
+// Floats as integers of one exponent: these stand in `narrow` or `integers`, the exceptions in `exceptions`.
+struct Decimal {
+  unsigned exponent = 0;
+  bool narrow = false;
+  std::size_t exceptions = 0;
+  IntegerPlan plan = {};
+  std::size_t bytes = SIZE_MAX;
+};
 
 }  // namespace
 
 struct Encoder::Scratch {
+  explicit Scratch(const Kernels& use) : kernels(use), writer(use) {}
+
+  const Kernels& kernels;
+  IntegerWriter writer;
   std::array<std::byte, kMaxEncoded> room;
   std::array<std::int64_t, kRoom> integers;
+  std::array<std::int32_t, kRoom> narrow;
   std::array<std::uint64_t, kRoom> offsets;
   std::array<TimeNs, kRoom> times;
   std::array<std::uint16_t, kRoom> exceptions;
@@ -54,7 +71,10 @@ struct Encoder::Scratch {
   template <typename T>
   void write_floats(std::span<const T> values, Cursor& out);
   template <typename T>
-  std::size_t plan_decimal(std::span<const T> values, unsigned exponent, IntegerPlan& plan, std::size_t& bytes);
+  Decimal plan_decimal(std::span<const T> values, unsigned exponent);
+  Extents bridge_exceptions(std::size_t count, std::size_t found);
+  template <typename T>
+  void write_decimal(const Decimal& decimal, std::span<const T> values, Cursor& out);
 };
 
 namespace {
@@ -121,7 +141,8 @@ bool plainly_good(const Block& block) {
 
 }  // namespace
 
-Encoder::Encoder() : scratch_(std::make_unique_for_overwrite<Scratch>()) {}
+Encoder::Encoder() : Encoder(best_kernels()) {}
+Encoder::Encoder(const Kernels& kernels) : scratch_(new Scratch(kernels)) {}
 Encoder::~Encoder() = default;
 
 void Encoder::encode(const Block& block, TimeNs base, std::vector<std::byte>& out) {
@@ -163,7 +184,7 @@ Times Encoder::Scratch::choose_times(const Block& block) {
     varints += varint_bytes(zigzag(wrapping_sub(integers[i], before)));
     before = integers[i];
   }
-  steps_plan = plan_integers(integers.data(), steps);
+  steps_plan = writer.plan({integers.data(), steps});
   return steps_plan.bytes <= varints ? Times::kPacked : Times::kVarint;
 }
 
@@ -177,7 +198,7 @@ void Encoder::Scratch::write_times(const Block& block, Times way, TimeNs base, C
     if (steps > 0) out.varint(zigzag(period));
   } else if (way == Times::kPacked) {
     out.put(unit);
-    write_integers(steps_plan, integers.data(), steps, offsets.data(), out);
+    writer.write<std::int64_t>(steps_plan, {integers.data(), steps}, out);
   } else {
     out.put(unit);
     TimeNs before = 0;
@@ -229,60 +250,96 @@ void Encoder::Scratch::write_bools(const Block& block, Cursor& out) {
 template <typename T>
 void Encoder::Scratch::write_integer_values(std::span<const T> values, Values way, Cursor& out) {
   std::copy(values.begin(), values.end(), integers.begin());
-  const IntegerPlan plan = plan_integers(integers.data(), values.size());
+  const std::span<const std::int64_t> wide(integers.data(), values.size());
+  const IntegerPlan plan = writer.plan(wide);
   if (plan.bytes >= values.size_bytes()) {
     out.put(Values::kPlain);
     out.raw(values.data(), values.size_bytes());
     return;
   }
   out.put(way);
-  write_integers(plan, integers.data(), values.size(), offsets.data(), out);
+  writer.write(plan, wide, out);
 }
 
-// Leaves integers and exceptions in the scratch; gives the number of exceptions.
+// Gives exceptions a neighbour's integer, so that they cost no width.
+Extents Encoder::Scratch::bridge_exceptions(std::size_t count, std::size_t found) {
+  std::size_t next = 0;
+  while (next < found && exceptions[next] == next) ++next;
+  std::int32_t filler = next < count ? narrow[next] : 0;
+  next = 0;
+  Extents extents;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (next < found && exceptions[next] == i) {
+      narrow[i] = filler;
+      ++next;
+    }
+    filler = narrow[i];
+    extents.add(filler);
+    if (i > 0) extents.add_step(wrapping_step(narrow[i - 1], filler));
+  }
+  return extents;
+}
+
 template <typename T>
-std::size_t Encoder::Scratch::plan_decimal(std::span<const T> values, unsigned exponent, IntegerPlan& plan,
-                                           std::size_t& bytes) {
-  const std::size_t found = scale(values.data(), values.size(), exponent, integers.data(), exceptions.data());
-  plan = plan_integers(integers.data(), values.size());
-  bytes = 1 + plan.bytes + varint_bytes(found) + found * (sizeof(std::uint16_t) + sizeof(T));
-  return found;
+Decimal Encoder::Scratch::plan_decimal(std::span<const T> values, unsigned exponent) {
+  const std::size_t n = values.size();
+  Decimal decimal{.exponent = exponent, .narrow = true};
+  Extents extents;
+  if constexpr (sizeof(T) == sizeof(float)) {
+    decimal.exceptions = kernels.scale32(values.data(), n, exponent, narrow.data(), exceptions.data(), extents);
+  } else {
+    decimal.exceptions = kernels.scale64(values.data(), n, exponent, narrow.data(), exceptions.data(), extents);
+  }
+  if (decimal.exceptions > 0) extents = bridge_exceptions(n, decimal.exceptions);
+  const std::uint32_t spread = static_cast<std::uint32_t>(extents.high) - static_cast<std::uint32_t>(extents.low);
+  if (spread >= kNarrowSpread || decimal.exceptions * kManyExceptions > n) {
+    decimal.narrow = false;
+    decimal.exceptions = scale(values.data(), n, exponent, integers.data(), exceptions.data());
+    decimal.plan = writer.plan({integers.data(), n});
+  } else {
+    decimal.plan = writer.plan({narrow.data(), n}, extents);
+  }
+  decimal.bytes = 1 + decimal.plan.bytes + varint_bytes(decimal.exceptions) +
+                  decimal.exceptions * (sizeof(std::uint16_t) + sizeof(T));
+  return decimal;
 }
 
 template <typename T>
 void Encoder::Scratch::write_floats(std::span<const T> values, Cursor& out) {
-  IntegerPlan plan;
-  std::size_t bytes = SIZE_MAX;
-  std::size_t found = 0;
-  auto exponent = choose_exponent(values.data(), values.size());
-  if (exponent) found = plan_decimal(values, *exponent, plan, bytes);
-  if (exponent && found * kManyExceptions > values.size()) {
+  Decimal decimal;
+  const auto exponent = choose_exponent(kernels, values.data(), values.size());
+  if (exponent) decimal = plan_decimal(values, *exponent);
+  if (exponent && decimal.exceptions * kManyExceptions > values.size()) {
     // The sample missed something: what the exceptions themselves ask for may do better for all.
     std::array<T, 8> missed;
-    const std::size_t n = std::min(found, missed.size());
-    for (std::size_t i = 0; i < n; ++i) missed[i] = values[exceptions[i * found / n]];
-    const auto other = choose_exponent(missed.data(), n);
+    const std::size_t n = std::min(decimal.exceptions, missed.size());
+    for (std::size_t i = 0; i < n; ++i) missed[i] = values[exceptions[i * decimal.exceptions / n]];
+    const auto other = choose_exponent(kernels, missed.data(), n);
     if (other && *other > *exponent) {
-      const std::size_t before = bytes;
-      found = plan_decimal(values, *other, plan, bytes);
-      if (bytes < before)
-        exponent = other;
-      else
-        found = plan_decimal(values, *exponent, plan, bytes);
+      const std::size_t before = decimal.bytes;
+      decimal = plan_decimal(values, *other);
+      if (decimal.bytes >= before) decimal = plan_decimal(values, *exponent);
     }
   }
-  if (bytes >= values.size_bytes()) {
-    // No decimals. Neighbours still share sign, exponent and the first digits of the fraction.
-    using Pattern = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
-    return write_integer_values<Pattern>({reinterpret_cast<const Pattern*>(values.data()), values.size()},
-                                         Values::kPattern, out);
-  }
+  if (decimal.bytes < values.size_bytes()) return write_decimal(decimal, values, out);
+  // No decimals. Neighbours still share sign, exponent and the first digits of the fraction.
+  using Pattern = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+  write_integer_values<Pattern>({reinterpret_cast<const Pattern*>(values.data()), values.size()}, Values::kPattern,
+                                out);
+}
+
+template <typename T>
+void Encoder::Scratch::write_decimal(const Decimal& decimal, std::span<const T> values, Cursor& out) {
   out.put(Values::kDecimal);
-  out.put(static_cast<std::uint8_t>(*exponent));
-  write_integers(plan, integers.data(), values.size(), offsets.data(), out);
-  out.varint(found);
-  out.raw(exceptions.data(), found * sizeof(std::uint16_t));
-  for (std::size_t i = 0; i < found; ++i) out.put(values[exceptions[i]]);
+  out.put(static_cast<std::uint8_t>(decimal.exponent));
+  if (decimal.narrow) {
+    writer.write<std::int32_t>(decimal.plan, {narrow.data(), values.size()}, out);
+  } else {
+    writer.write<std::int64_t>(decimal.plan, {integers.data(), values.size()}, out);
+  }
+  out.varint(decimal.exceptions);
+  out.raw(exceptions.data(), decimal.exceptions * sizeof(std::uint16_t));
+  for (std::size_t i = 0; i < decimal.exceptions; ++i) out.put(values[exceptions[i]]);
 }
 
 }  // namespace millwright::historian

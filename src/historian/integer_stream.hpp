@@ -1,15 +1,24 @@
 // Integer stream: a run of 64-bit integers, bit-packed in one width, either as distances from the least (frame of
-// reference) or as differences between neighbours, whichever is shorter. A part of the block format (codec.md).
+// reference) or as differences between neighbours, with the few that are far off apart (patches); or as a dictionary,
+// or as runs: whatever a sample suggests and then turns out shorter. A part of the block format (codec.md). Patches are
+// after M. Zukowski et al., "Super-Scalar RAM-CPU Cache Compression", ICDE 2006.
 //
-// Threads: pure functions. All arithmetic wraps, so that any integers go through.
+// Threads: one writer or reader by one thread at a time; neither allocates. All arithmetic wraps, so that any integers
+// go through. Limits: core::kMaxBlockReadings integers.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 
+#include "core/block.hpp"
 #include "core/bytes.hpp"
+#include "historian/bit_packing.hpp"
+#include "historian/integer_format.hpp"
+#include "historian/kernels.hpp"
 
 namespace millwright::historian {
 
@@ -55,19 +64,92 @@ class Cursor {
 
 // How a run is best written.
 struct IntegerPlan {
+  enum class Kind : std::uint8_t { kPacked, kDictionary, kRuns };
+  Kind kind = Kind::kPacked;
   bool delta = false;
+  bool patched = false;
   unsigned width = 0;
   std::int64_t first = 0;  // of the values, where delta
-  std::int64_t low = 0;    // the least value, or the least difference
-  std::size_t bytes = 0;   // that it will take
+  std::int64_t low = 0;    // the least value, or the least difference; where patched, some value near
+  std::size_t bytes = 0;   // that it will take; about, where patched
 };
 
-IntegerPlan plan_integers(const std::int64_t* values, std::size_t count);
-// Writes plan.bytes bytes, and scribbles over up to kPackSlack behind them. `offsets` has room for
-// whole_groups(count) values.
-void write_integers(const IntegerPlan& plan, const std::int64_t* values, std::size_t count, std::uint64_t* offsets,
-                    Cursor& out);
-// Gives `count` integers; `values` has room for whole_groups(count) + 1. A reader that fails leaves rubbish there.
-void read_integers(core::ByteReader& in, std::size_t count, std::int64_t* values);
+// Plans, then writes. A plan of a dictionary or of runs is kept here: write() must follow before the next plan().
+class IntegerWriter {
+ public:
+  explicit IntegerWriter(const Kernels& kernels) : kernels_(kernels) {}
+
+  IntegerPlan plan(std::span<const std::int64_t> values);
+  // `extents` are those of the values, which lie less than 2^30 apart.
+  IntegerPlan plan(std::span<const std::int32_t> values, const Extents& extents);
+  // Scribbles over up to kPackSlack bytes behind what it writes.
+  template <typename Int>
+  void write(const IntegerPlan& plan, std::span<const Int> values, Cursor& out);
+
+ private:
+  static constexpr std::size_t kRoom = core::kMaxBlockReadings + kPackGroup;
+  template <typename Int>
+  void improve(std::span<const Int> values, IntegerPlan& plan);
+  template <typename Int>
+  void try_patches(std::span<const Int> values, bool delta, IntegerPlan& plan) const;
+  template <typename Int>
+  void try_dictionary(std::span<const Int> values, IntegerPlan& plan);
+  template <typename Int>
+  void try_runs(std::span<const Int> values, IntegerPlan& plan);
+  template <typename Int>
+  void write_packed(const IntegerPlan& plan, std::span<const Int> values, Cursor& out);
+  void write_patched(const IntegerPlan& plan, std::size_t packed, Cursor& out);
+  void write_plain(std::span<const std::int64_t> values, Cursor& out);
+  void write_part(std::span<const std::int64_t> values, Cursor& out);
+
+  const Kernels& kernels_;
+  // The dictionary or the runs of the plan in hand.
+  std::size_t entries_count_ = 0;
+  std::size_t runs_ = 0;
+  std::array<std::int64_t, format::kMaxDictionary> entries_;
+  std::array<std::uint16_t, kRoom> indices_;
+  std::array<std::int64_t, kRoom> lengths_;
+  std::array<std::int64_t, kRoom> levels_;
+  std::array<std::int64_t, kRoom> patch_at_;
+  std::array<std::int64_t, kRoom> patches_;
+  std::array<std::uint64_t, kRoom> offsets_;
+};
+
+// Reads a stream into one of two forms: 32-bit offsets with their frame, which kernels take on, or 64-bit integers.
+class IntegerReader {
+ public:
+  explicit IntegerReader(const Kernels& kernels) : kernels_(kernels) {}
+
+  // On failure `in` fails, and what is held is rubbish.
+  void read(core::ByteReader& in, std::size_t count);
+  [[nodiscard]] bool narrow() const { return narrow_; }
+  [[nodiscard]] const Frame& frame() const { return frame_; }
+  [[nodiscard]] const std::uint32_t* offsets() const { return offsets_.data(); }
+  // The integers themselves, whatever the form.
+  const std::int64_t* integers();
+
+ private:
+  static constexpr std::size_t kRoom = core::kMaxBlockReadings + kPackGroup + 1;
+  struct Head;
+  bool read_head(core::ByteReader& in, std::uint8_t tag, std::size_t count, Head& head);
+  [[nodiscard]] bool fits_narrow(const Head& head) const;
+  void unpack_narrow(const Head& head);
+  void unpack_wide(const Head& head, std::int64_t* out) const;
+  void read_part(core::ByteReader& in, std::size_t count, std::int64_t* out);
+  void read_dictionary(core::ByteReader& in);
+  void read_runs(core::ByteReader& in);
+  void take_parts(const std::int64_t* parts, std::size_t n);
+
+  const Kernels& kernels_;
+  std::size_t count_ = 0;
+  bool narrow_ = false;
+  Frame frame_;
+  std::array<std::uint32_t, kRoom> offsets_;
+  std::array<std::int64_t, kRoom> integers_;
+  std::array<std::int64_t, kRoom> parts_a_;
+  std::array<std::int64_t, kRoom> parts_b_;
+  std::array<std::int64_t, kRoom> patch_at_;
+  std::array<std::int64_t, kRoom> patches_;
+};
 
 }  // namespace millwright::historian

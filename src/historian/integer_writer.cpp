@@ -1,0 +1,291 @@
+#include <algorithm>
+#include <limits>
+
+#include "historian/integer_format.hpp"
+#include "historian/integer_stream.hpp"
+
+namespace millwright::historian {
+namespace {
+
+using Kind = IntegerPlan::Kind;
+
+// A first look at a block takes this many values; it decides what is worth a real try.
+constexpr std::size_t kGlance = 16;
+constexpr std::size_t kGlanceRepeats = 5;    // so many neighbours alike: runs
+constexpr std::size_t kGlanceDistinct = 12;  // so few values: a dictionary
+constexpr unsigned kDictionaryWidth = 6;     // narrower streams gain little from one
+constexpr unsigned kPatchGain = 2;           // bits that patches should save to be tried
+// What a dictionary is searched by: open addressing, at most half full.
+constexpr std::size_t kSlots = 2 * format::kMaxDictionary;
+
+template <typename Int>
+struct Range {
+  Int low = std::numeric_limits<Int>::max();
+  Int high = std::numeric_limits<Int>::min();
+  void add(Int value) {
+    low = std::min(low, value);
+    high = std::max(high, value);
+  }
+  // Bits that the distance of any from the least takes.
+  [[nodiscard]] unsigned width() const {
+    return static_cast<unsigned>(std::bit_width(static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low)));
+  }
+};
+using Range64 = Range<std::int64_t>;
+
+IntegerPlan packed_plan(std::int64_t first, const Range64& whole, const Range64& steps, std::size_t count) {
+  IntegerPlan plan{.width = whole.width(), .first = first, .low = whole.low};
+  plan.bytes = 1 + varint_bytes(zigzag(whole.low)) + packed_bytes(count, whole.width());
+  if (count < 2) return plan;
+  const std::size_t bytes =
+      1 + varint_bytes(zigzag(first)) + varint_bytes(zigzag(steps.low)) + packed_bytes(count - 1, steps.width());
+  if (bytes < plan.bytes) {
+    plan = {.delta = true, .width = steps.width(), .first = first, .low = steps.low, .bytes = bytes};
+  }
+  return plan;
+}
+
+IntegerPlan packed_plan(std::span<const std::int64_t> values) {
+  Range64 whole;
+  whole.add(values[0]);
+  Range64 steps;
+  for (std::size_t i = 1; i < values.size(); ++i) {
+    whole.add(values[i]);
+    steps.add(wrapping_sub(values[i], values[i - 1]));
+  }
+  return packed_plan(values[0], whole, steps, values.size());
+}
+
+template <typename Int>
+std::int64_t item(std::span<const Int> values, bool delta, std::size_t i) {
+  return delta ? wrapping_sub(values[i + 1], values[i]) : std::int64_t{values[i]};
+}
+
+template <std::size_t kSample, typename Int>
+std::array<std::int64_t, kSample> sample(std::span<const Int> values, bool delta) {
+  std::array<std::int64_t, kSample> picked;
+  // Steps of the golden ratio: spread evenly, and in step with nothing that comes at even intervals.
+  std::uint32_t at = 0;
+  for (std::int64_t& value : picked) {
+    value = item(values, delta, static_cast<std::size_t>((std::uint64_t{at} * (values.size() - 1)) >> 32));
+    at += 0x9E3779B9U;
+  }
+  return picked;
+}
+
+unsigned width_of(std::span<const std::int64_t> values) {
+  Range64 range;
+  for (const std::int64_t value : values) range.add(value);
+  return range.width();
+}
+
+std::size_t distinct(std::span<const std::int64_t> values) {
+  std::size_t n = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    n += std::find(values.begin(), values.begin() + i, values[i]) == values.begin() + i ? 1 : 0;
+  }
+  return n;
+}
+
+std::uint64_t mask_of(unsigned width) {
+  return width >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << width) - 1;
+}
+
+}  // namespace
+
+IntegerPlan IntegerWriter::plan(std::span<const std::int64_t> values) {
+  if (values.empty()) return {};
+  IntegerPlan plan = packed_plan(values);
+  improve(values, plan);
+  return plan;
+}
+
+IntegerPlan IntegerWriter::plan(std::span<const std::int32_t> values, const Extents& extents) {
+  IntegerPlan plan =
+      packed_plan(values[0], {extents.low, extents.high}, {extents.step_low, extents.step_high}, values.size());
+  improve(values, plan);
+  return plan;
+}
+
+template <typename Int>
+void IntegerWriter::improve(std::span<const Int> values, IntegerPlan& plan) {
+  if (values.size() < 2 * kGlance || plan.width < kPatchGain) return;
+  const auto whole = sample<kGlance>(values, false);
+  const auto steps = sample<kGlance>(values, true);
+  const auto repeats = static_cast<std::size_t>(std::count(steps.begin(), steps.end(), 0));
+  const unsigned packed_width = plan.width;
+  if (packed_width >= kDictionaryWidth && distinct(whole) <= kGlanceDistinct) try_dictionary(values, plan);
+  if (width_of(whole) + kPatchGain <= packed_width) try_patches(values, false, plan);
+  if (width_of(steps) + kPatchGain <= packed_width) try_patches(values, true, plan);
+  if (repeats >= kGlanceRepeats) try_runs(values, plan);
+}
+
+// Windows of several widths around the middle of a larger sample; whatever lies outside is a patch.
+template <typename Int>
+void IntegerWriter::try_patches(std::span<const Int> values, bool delta, IntegerPlan& plan) const {
+  constexpr std::size_t kSample = 64;
+  const std::size_t packed = delta ? values.size() - 1 : values.size();
+  auto sorted = sample<kSample>(values, delta);
+  std::sort(sorted.begin(), sorted.end());
+  const std::size_t patch_bits = 1 + std::min(plan.width + 1, 64U);
+  for (const std::size_t trim : {1U, 4U, 9U}) {
+    const Range64 middle{sorted[trim], sorted[kSample - 1 - trim]};
+    for (unsigned width = middle.width(); width <= middle.width() + 1; ++width) {
+      if (width >= plan.width || width > format::kMaxPatchedWidth) break;
+      const std::uint64_t mask = mask_of(width);
+      const std::uint64_t slack =
+          mask - (static_cast<std::uint64_t>(middle.high) - static_cast<std::uint64_t>(middle.low));
+      const std::int64_t low = wrapping_sub(middle.low, static_cast<std::int64_t>(slack / 2));
+      std::size_t outside = 0;
+      for (std::size_t i = 0; i < packed; ++i) {
+        outside += static_cast<std::uint64_t>(wrapping_sub(item(values, delta, i), low)) > mask ? 1 : 0;
+      }
+      if (outside == 0) continue;
+      const std::size_t gap_bits = static_cast<std::size_t>(std::bit_width(packed / outside)) + 2;
+      const std::size_t bytes =
+          8 + 2 * varint_bytes(zigzag(low)) + (outside * (gap_bits + patch_bits) + 7) / 8 + packed_bytes(packed, width);
+      if (bytes >= plan.bytes) continue;
+      plan = {.delta = delta, .patched = true, .width = width, .first = values[0], .low = low, .bytes = bytes};
+    }
+  }
+}
+
+// Up to kMaxDictionary distinct values, sorted, and an index for each value.
+template <typename Int>
+void IntegerWriter::try_dictionary(std::span<const Int> values, IntegerPlan& plan) {
+  std::array<std::uint16_t, kSlots> slots{};  // entry + 1
+  std::array<std::uint16_t, format::kMaxDictionary> rank;
+  std::array<std::int64_t, format::kMaxDictionary> seen;
+  std::size_t n = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::int64_t value = values[i];
+    std::size_t at = (static_cast<std::uint64_t>(value) * 0x9E3779B97F4A7C15ULL) >> 55;
+    while (slots[at] != 0 && seen[slots[at] - 1U] != value) at = (at + 1) % kSlots;
+    if (slots[at] == 0) {
+      if (n == format::kMaxDictionary) return;
+      seen[n++] = value;
+      slots[at] = static_cast<std::uint16_t>(n);
+    }
+    indices_[i] = static_cast<std::uint16_t>(slots[at] - 1);
+  }
+  const auto width = static_cast<unsigned>(std::bit_width(n - 1));
+  std::copy_n(seen.begin(), n, entries_.begin());
+  std::sort(entries_.begin(), entries_.begin() + n);
+  const std::size_t bytes =
+      1 + varint_bytes(n) + packed_plan({entries_.data(), n}).bytes + packed_bytes(values.size(), width);
+  if (bytes >= plan.bytes) return;
+  for (std::size_t i = 0; i < n; ++i) {
+    rank[i] = static_cast<std::uint16_t>(std::lower_bound(entries_.begin(), entries_.begin() + n, seen[i]) -
+                                         entries_.begin());
+  }
+  for (std::size_t i = 0; i < values.size(); ++i) indices_[i] = rank[indices_[i]];
+  entries_count_ = n;
+  plan = {.kind = Kind::kDictionary, .width = width, .bytes = bytes};
+}
+
+// A length and a level for each run.
+template <typename Int>
+void IntegerWriter::try_runs(std::span<const Int> values, IntegerPlan& plan) {
+  runs_ = 0;
+  for (std::size_t i = 0; i < values.size(); ++runs_) {
+    const std::size_t begin = i;
+    while (i < values.size() && values[i] == values[begin]) ++i;
+    lengths_[runs_] = static_cast<std::int64_t>(i - begin);
+    levels_[runs_] = values[begin];
+  }
+  const std::size_t bytes = 1 + varint_bytes(runs_) + packed_plan({lengths_.data(), runs_}).bytes +
+                            packed_plan({levels_.data(), runs_}).bytes;
+  if (bytes < plan.bytes) plan = {.kind = Kind::kRuns, .bytes = bytes};
+}
+
+template <typename Int>
+void IntegerWriter::write(const IntegerPlan& plan, std::span<const Int> values, Cursor& out) {
+  if (values.empty()) return;
+  switch (plan.kind) {
+    case Kind::kPacked:
+      return write_packed(plan, values, out);
+    case Kind::kDictionary:
+      out.put(format::kDictionary);
+      out.varint(entries_count_);
+      write_part({entries_.data(), entries_count_}, out);
+      std::copy_n(indices_.begin(), values.size(), offsets_.begin());
+      std::fill_n(offsets_.begin() + values.size(), whole_groups(values.size()) - values.size(), 0);
+      pack_bits(offsets_.data(), values.size(), plan.width, out.at());
+      return out.skip(packed_bytes(values.size(), plan.width));
+    case Kind::kRuns:
+      out.put(format::kRuns);
+      out.varint(runs_);
+      write_part({lengths_.data(), runs_}, out);
+      return write_part({levels_.data(), runs_}, out);
+  }
+}
+
+template <typename Int>
+void IntegerWriter::write_packed(const IntegerPlan& plan, std::span<const Int> values, Cursor& out) {
+  const std::size_t packed = plan.delta ? values.size() - 1 : values.size();
+  out.put(static_cast<std::uint8_t>((plan.patched ? plan.width + format::kPatched : plan.width) |
+                                    (plan.delta ? format::kDeltaFlag : 0U)));
+  if (plan.delta) out.varint(zigzag(plan.first));
+  out.varint(zigzag(plan.low));
+  if (sizeof(Int) == sizeof(std::int32_t) && !plan.patched) {
+    const Frame frame{plan.delta, static_cast<std::int32_t>(plan.first), static_cast<std::int32_t>(plan.low)};
+    if constexpr (sizeof(Int) == sizeof(std::int32_t)) {
+      kernels_.pack(values.data(), values.size(), frame, plan.width, out.at());
+    }
+  } else {
+    for (std::size_t i = 0; i < packed; ++i) {
+      offsets_[i] = static_cast<std::uint64_t>(wrapping_sub(item(values, plan.delta, i), plan.low));
+    }
+    std::fill_n(offsets_.begin() + packed, whole_groups(packed) - packed, 0);
+    if (plan.patched) write_patched(plan, packed, out);
+    pack_bits(offsets_.data(), packed, plan.width, out.at());
+  }
+  out.skip(packed_bytes(packed, plan.width));
+}
+
+// Takes out of the offsets those that are too wide.
+void IntegerWriter::write_patched(const IntegerPlan& plan, std::size_t packed, Cursor& out) {
+  std::size_t n = 0;
+  for (std::size_t i = 0; i < packed; ++i) {
+    if (offsets_[i] <= mask_of(plan.width)) continue;
+    patch_at_[n] = static_cast<std::int64_t>(i);
+    patches_[n++] = static_cast<std::int64_t>(offsets_[i]);
+    offsets_[i] = 0;
+  }
+  out.varint(n);
+  // The offsets are in use: these two are written before them, through memory of their own.
+  write_plain({patch_at_.data(), n}, out);
+  write_plain({patches_.data(), n}, out);
+}
+
+// A stream without patches, packed in small pieces.
+void IntegerWriter::write_plain(std::span<const std::int64_t> values, Cursor& out) {
+  const IntegerPlan plan = packed_plan(values);
+  const std::size_t packed = plan.delta ? values.size() - 1 : values.size();
+  out.put(static_cast<std::uint8_t>(plan.width | (plan.delta ? format::kDeltaFlag : 0U)));
+  if (plan.delta) out.varint(zigzag(plan.first));
+  out.varint(zigzag(plan.low));
+  std::array<std::uint64_t, 8 * kPackGroup> chunk;
+  std::byte* to = out.at();
+  for (std::size_t at = 0; at < packed; at += chunk.size(), to += chunk.size() / 8 * plan.width) {
+    chunk.fill(0);
+    const std::size_t n = std::min(chunk.size(), packed - at);
+    for (std::size_t i = 0; i < n; ++i) {
+      chunk[i] = static_cast<std::uint64_t>(wrapping_sub(item(values, plan.delta, at + i), plan.low));
+    }
+    pack_bits(chunk.data(), n, plan.width, to);
+  }
+  out.skip(packed_bytes(packed, plan.width));
+}
+
+// A part of a dictionary or of runs: packed, patched where that pays.
+void IntegerWriter::write_part(std::span<const std::int64_t> values, Cursor& out) {
+  IntegerPlan plan = packed_plan(values);
+  if (values.size() >= 2 * kGlance && plan.width >= kPatchGain) try_patches(values, plan.delta, plan);
+  write_packed(plan, values, out);
+}
+
+template void IntegerWriter::write(const IntegerPlan&, std::span<const std::int64_t>, Cursor&);
+template void IntegerWriter::write(const IntegerPlan&, std::span<const std::int32_t>, Cursor&);
+
+}  // namespace millwright::historian

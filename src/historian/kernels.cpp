@@ -1,0 +1,60 @@
+#include "historian/kernels.hpp"
+
+#include <array>
+#include <vector>
+
+#include "historian/kernels_portable.hpp"
+
+namespace millwright::historian {
+
+#ifdef __x86_64__
+extern const Kernels kAvx2Kernels;
+#endif
+
+namespace {
+
+template <typename T>
+std::size_t scale(const T* values, std::size_t n, unsigned exponent, std::int32_t* integers, std::uint16_t* exceptions,
+                  Extents& extents) {
+  return portable::scale(values, 0, n, exponent, integers, exceptions, 0, extents);
+}
+
+template <typename T>
+void unscale(const std::uint32_t* offsets, std::size_t n, const Frame& frame, unsigned exponent, T* values) {
+  portable::unscale(offsets, 0, n, frame, portable::first_carry(frame), exponent, values);
+}
+
+void pack(const std::int32_t* values, std::size_t n, const Frame& frame, unsigned width, std::byte* out) {
+  portable::pack(values, 0, n, frame, width, out);
+}
+
+constexpr Kernels kPortableKernels{
+    .name = "portable",
+    .scale32 = scale<float>,
+    .scale64 = scale<double>,
+    .unscale32 = unscale<float>,
+    .unscale64 = unscale<double>,
+    .pack = pack,
+    .unpack = portable::unpack,
+};
+
+std::vector<const Kernels*> find_usable() {
+  std::vector<const Kernels*> usable{&kPortableKernels};
+#ifdef __x86_64__
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) usable.push_back(&kAvx2Kernels);
+#endif
+  return usable;
+}
+
+}  // namespace
+
+std::span<const Kernels* const> usable_kernels() {
+  static const std::vector<const Kernels*> usable = find_usable();
+  return usable;
+}
+
+const Kernels& best_kernels() {
+  return *usable_kernels().back();
+}
+
+}  // namespace millwright::historian

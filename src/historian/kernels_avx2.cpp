@@ -1,0 +1,264 @@
+// The kernels for x86-64 processors with AVX2 and FMA: eight 32-bit integers at a time. The last few values, and widths
+// that are rare, go the portable way.
+#ifdef __x86_64__
+
+#include <array>
+#include <bit>
+#include <cstring>
+
+#include <immintrin.h>
+
+#include "historian/kernels_portable.hpp"
+
+#define MILLWRIGHT_AVX2 [[gnu::target("avx2,fma")]]
+#define MILLWRIGHT_AVX2_INLINE [[gnu::target("avx2,fma"), gnu::always_inline]] inline
+
+namespace millwright::historian {
+namespace {
+
+constexpr std::size_t kLanes = 8;
+// Beyond, a value and the bits before it in its byte may not fit 32 bits; and four values may not fit 64.
+constexpr unsigned kUnpackWidth = 25;
+constexpr unsigned kPackWidth = 16;
+
+MILLWRIGHT_AVX2_INLINE __m256i load(const void* from) {
+  return _mm256_loadu_si256(static_cast<const __m256i*>(from));
+}
+MILLWRIGHT_AVX2_INLINE void store(void* to, __m256i value) {
+  _mm256_storeu_si256(static_cast<__m256i*>(to), value);
+}
+
+// integer / power, rounded right, by two corrections of the product with the inverse (P. Markstein, "Computation of
+// elementary functions on the IBM RISC System/6000", 1990): a third of the time of the division itself.
+MILLWRIGHT_AVX2_INLINE __m256d divide(__m256d integer, __m256d power, __m256d inverse) {
+  __m256d quotient = _mm256_mul_pd(integer, inverse);
+  quotient = _mm256_fmadd_pd(_mm256_fnmadd_pd(quotient, power, integer), inverse, quotient);
+  return _mm256_fmadd_pd(_mm256_fnmadd_pd(quotient, power, integer), inverse, quotient);
+}
+
+// ---- scale --------------------------------------------------------------------------------------------------------
+
+struct Factors {
+  __m256d power;
+  __m256d inverse;
+};
+MILLWRIGHT_AVX2_INLINE Factors factors(unsigned exponent) {
+  return {_mm256_set1_pd(kPowers[exponent]), _mm256_set1_pd(kInverses[exponent])};
+}
+
+MILLWRIGHT_AVX2_INLINE __m256i join(__m128i low, __m128i high) {
+  return _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
+}
+
+MILLWRIGHT_AVX2_INLINE __m256 back32(__m128i low, __m128i high, const Factors& f) {
+  const __m128 first = _mm256_cvtpd_ps(_mm256_mul_pd(_mm256_cvtepi32_pd(low), f.inverse));
+  const __m128 second = _mm256_cvtpd_ps(_mm256_mul_pd(_mm256_cvtepi32_pd(high), f.inverse));
+  return _mm256_insertf128_ps(_mm256_castps128_ps256(first), second, 1);
+}
+
+// Eight integers, and a bit for each that does not come back.
+MILLWRIGHT_AVX2_INLINE __m256i scale_group(const float* values, const Factors& f, unsigned& wrong) {
+  const __m256 all = _mm256_loadu_ps(values);
+  const __m128i low = _mm256_cvtpd_epi32(_mm256_mul_pd(_mm256_cvtps_pd(_mm256_castps256_ps128(all)), f.power));
+  const __m128i high = _mm256_cvtpd_epi32(_mm256_mul_pd(_mm256_cvtps_pd(_mm256_extractf128_ps(all, 1)), f.power));
+  const __m256i same = _mm256_cmpeq_epi32(_mm256_castps_si256(back32(low, high, f)), _mm256_castps_si256(all));
+  wrong = static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(same))) ^ 0xFFU;
+  return join(low, high);
+}
+
+MILLWRIGHT_AVX2_INLINE __m256i scale_group(const double* values, const Factors& f, unsigned& wrong) {
+  const __m256d first = _mm256_loadu_pd(values);
+  const __m256d second = _mm256_loadu_pd(values + 4);
+  const __m128i low = _mm256_cvtpd_epi32(_mm256_mul_pd(first, f.power));
+  const __m128i high = _mm256_cvtpd_epi32(_mm256_mul_pd(second, f.power));
+  const __m256i same_low = _mm256_cmpeq_epi64(_mm256_castpd_si256(divide(_mm256_cvtepi32_pd(low), f.power, f.inverse)),
+                                              _mm256_castpd_si256(first));
+  const __m256i same_high = _mm256_cmpeq_epi64(
+      _mm256_castpd_si256(divide(_mm256_cvtepi32_pd(high), f.power, f.inverse)), _mm256_castpd_si256(second));
+  wrong = (static_cast<unsigned>(_mm256_movemask_pd(_mm256_castsi256_pd(same_low))) |
+           static_cast<unsigned>(_mm256_movemask_pd(_mm256_castsi256_pd(same_high))) << 4) ^
+          0xFFU;
+  return join(low, high);
+}
+
+// Least and greatest so far, of each lane.
+struct LaneExtents {
+  __m256i low;
+  __m256i high;
+};
+MILLWRIGHT_AVX2_INLINE void add(LaneExtents& extents, __m256i values) {
+  extents.low = _mm256_min_epi32(extents.low, values);
+  extents.high = _mm256_max_epi32(extents.high, values);
+}
+MILLWRIGHT_AVX2_INLINE std::int32_t least(__m256i values) {
+  __m128i v = _mm_min_epi32(_mm256_castsi256_si128(values), _mm256_extracti128_si256(values, 1));
+  v = _mm_min_epi32(v, _mm_shuffle_epi32(v, 0x4E));
+  return _mm_cvtsi128_si32(_mm_min_epi32(v, _mm_shuffle_epi32(v, 0xB1)));
+}
+MILLWRIGHT_AVX2_INLINE std::int32_t greatest(__m256i values) {
+  __m128i v = _mm_max_epi32(_mm256_castsi256_si128(values), _mm256_extracti128_si256(values, 1));
+  v = _mm_max_epi32(v, _mm_shuffle_epi32(v, 0x4E));
+  return _mm_cvtsi128_si32(_mm_max_epi32(v, _mm_shuffle_epi32(v, 0xB1)));
+}
+
+template <typename T>
+MILLWRIGHT_AVX2 std::size_t scale(const T* values, std::size_t n, unsigned exponent, std::int32_t* integers,
+                                  std::uint16_t* exceptions, Extents& extents) {
+  const Factors f = factors(exponent);
+  std::size_t found = 0;
+  std::size_t i = 0;
+  if (n >= kLanes) {
+    LaneExtents whole{_mm256_set1_epi32(extents.low), _mm256_set1_epi32(extents.high)};
+    LaneExtents steps = {_mm256_set1_epi32(extents.step_low), _mm256_set1_epi32(extents.step_high)};
+    __m256i last = _mm256_setzero_si256();
+    for (; i + kLanes <= n; i += kLanes) {
+      unsigned wrong = 0;
+      const __m256i now = scale_group(values + i, f, wrong);
+      store(integers + i, now);
+      for (; wrong != 0; wrong &= wrong - 1) {
+        exceptions[found++] = static_cast<std::uint16_t>(i + static_cast<unsigned>(std::countr_zero(wrong)));
+      }
+      const __m256i before = _mm256_alignr_epi8(now, _mm256_permute2x128_si256(last, now, 0x21), 12);
+      __m256i step = _mm256_sub_epi32(now, before);
+      // The very first has no step before it: its neighbour's stands in.
+      if (i == 0) step = _mm256_blend_epi32(step, _mm256_shuffle_epi32(step, 0xE5), 1);
+      add(whole, now);
+      add(steps, step);
+      last = now;
+    }
+    extents = {least(whole.low), greatest(whole.high), least(steps.low), greatest(steps.high)};
+  }
+  return portable::scale(values, i, n, exponent, integers, exceptions, found, extents);
+}
+
+// ---- unscale ------------------------------------------------------------------------------------------------------
+
+MILLWRIGHT_AVX2_INLINE void unscale_group(__m256i integers, const Factors& f, float* values) {
+  _mm256_storeu_ps(values, back32(_mm256_castsi256_si128(integers), _mm256_extracti128_si256(integers, 1), f));
+}
+MILLWRIGHT_AVX2_INLINE void unscale_group(__m256i integers, const Factors& f, double* values) {
+  const __m256d low = _mm256_cvtepi32_pd(_mm256_castsi256_si128(integers));
+  const __m256d high = _mm256_cvtepi32_pd(_mm256_extracti128_si256(integers, 1));
+  _mm256_storeu_pd(values, divide(low, f.power, f.inverse));
+  _mm256_storeu_pd(values + 4, divide(high, f.power, f.inverse));
+}
+
+// Each lane plus all lanes before it.
+MILLWRIGHT_AVX2_INLINE __m256i running_sum(__m256i v) {
+  v = _mm256_add_epi32(v, _mm256_slli_si256(v, 4));
+  v = _mm256_add_epi32(v, _mm256_slli_si256(v, 8));
+  const __m256i low_half = _mm256_permute2x128_si256(v, v, 0x08);
+  return _mm256_add_epi32(v, _mm256_shuffle_epi32(low_half, 0xFF));
+}
+
+template <typename T>
+MILLWRIGHT_AVX2 void unscale(const std::uint32_t* offsets, std::size_t n, const Frame& frame, unsigned exponent,
+                             T* values) {
+  const Factors f = factors(exponent);
+  const __m256i low = _mm256_set1_epi32(frame.low);
+  std::uint32_t carry = portable::first_carry(frame);
+  std::size_t i = 0;
+  if (frame.delta) {
+    __m256i sum = _mm256_set1_epi32(static_cast<int>(carry));
+    for (; i + kLanes <= n; i += kLanes) {
+      const __m256i steps = running_sum(_mm256_add_epi32(load(offsets + i), low));
+      unscale_group(_mm256_add_epi32(steps, sum), f, values + i);
+      sum = _mm256_add_epi32(sum, _mm256_permutevar8x32_epi32(steps, _mm256_set1_epi32(7)));
+    }
+    carry = static_cast<std::uint32_t>(_mm256_cvtsi256_si32(sum));
+  } else {
+    for (; i + kLanes <= n; i += kLanes) unscale_group(_mm256_add_epi32(load(offsets + i), low), f, values + i);
+  }
+  portable::unscale(offsets, i, n, frame, carry, exponent, values);
+}
+
+// ---- bit packing --------------------------------------------------------------------------------------------------
+
+// Eight offsets as 8 * width bits: in pairs within 64 bits, then four within 64, then all.
+MILLWRIGHT_AVX2_INLINE void pack_group(__m256i offsets, unsigned width, std::byte* out) {
+  const __m256i evens = _mm256_and_si256(offsets, _mm256_set1_epi64x(0xFFFFFFFF));
+  const __m256i odds = _mm256_srl_epi64(offsets, _mm_cvtsi32_si128(static_cast<int>(32 - width)));
+  const __m256i pairs = _mm256_or_si256(evens, odds);
+  const __m256i upper = _mm256_sll_epi64(_mm256_bsrli_epi128(pairs, 8), _mm_cvtsi32_si128(static_cast<int>(2 * width)));
+  const __m256i fours = _mm256_or_si256(pairs, upper);
+  const auto first = static_cast<std::uint64_t>(_mm_cvtsi128_si64(_mm256_castsi256_si128(fours)));
+  const auto second = static_cast<std::uint64_t>(_mm_cvtsi128_si64(_mm256_extracti128_si256(fours, 1)));
+  std::array<std::uint64_t, 2> words{first, second};
+  if (width < kPackWidth) words = {first | second << (4 * width), second >> (64 - 4 * width)};
+  std::memcpy(out, words.data(), sizeof(words));
+}
+
+MILLWRIGHT_AVX2 void pack(const std::int32_t* values, std::size_t n, const Frame& frame, unsigned width,
+                          std::byte* out) {
+  if (width == 0) return;
+  std::size_t i = 0;
+  if (width <= kPackWidth) {
+    const __m256i low = _mm256_set1_epi32(frame.low);
+    if (frame.delta) {
+      for (; i + kLanes < n; i += kLanes, out += width) {
+        pack_group(_mm256_sub_epi32(_mm256_sub_epi32(load(values + i + 1), load(values + i)), low), width, out);
+      }
+    } else {
+      for (; i + kLanes <= n; i += kLanes, out += width) {
+        pack_group(_mm256_sub_epi32(load(values + i), low), width, out);
+      }
+    }
+  }
+  portable::pack(values, i, n, frame, width, out);
+}
+
+// Where the eight values of a group lie: each half of a vector holds 16 bytes, the second from the byte where value 4
+// begins. Four bytes a value, then a shift.
+struct Layout {
+  std::array<std::uint8_t, 32> bytes;
+  std::array<std::uint32_t, 8> shifts;
+};
+constexpr std::array<Layout, kUnpackWidth + 1> layouts() {
+  std::array<Layout, kUnpackWidth + 1> all{};
+  for (unsigned width = 1; width <= kUnpackWidth; ++width) {
+    for (unsigned i = 0; i < kLanes; ++i) {
+      const unsigned bit = i * width - (i < 4 ? 0 : 4 * width / 8 * 8);
+      for (unsigned b = 0; b < 4; ++b) all[width].bytes[i * 4 + b] = static_cast<std::uint8_t>(bit / 8 + b);
+      all[width].shifts[i] = bit % 8;
+    }
+  }
+  return all;
+}
+alignas(32) constexpr std::array<Layout, kUnpackWidth + 1> kLayouts = layouts();
+
+MILLWRIGHT_AVX2 void unpack(std::span<const std::byte> packed, std::size_t n, unsigned width, std::uint32_t* out) {
+  std::size_t i = 0;
+  std::size_t at = 0;
+  if (width >= 1 && width <= kUnpackWidth) {
+    const __m256i bytes = load(kLayouts[width].bytes.data());
+    const __m256i shifts = load(kLayouts[width].shifts.data());
+    const __m256i mask = _mm256_set1_epi32(static_cast<int>((1U << width) - 1));
+    const std::size_t half = 4 * width / 8;
+    // Reads 16 bytes from `half` on; what would pass the end is left to the portable way.
+    const std::size_t need = half + 16;
+    for (; i + kLanes <= n && at + need <= packed.size(); i += kLanes, at += width) {
+      const auto* low = reinterpret_cast<const __m128i*>(packed.data() + at);
+      const auto* high = reinterpret_cast<const __m128i*>(packed.data() + at + half);
+      const __m256i both = join(_mm_loadu_si128(low), _mm_loadu_si128(high));
+      store(out + i, _mm256_and_si256(_mm256_srlv_epi32(_mm256_shuffle_epi8(both, bytes), shifts), mask));
+    }
+  }
+  portable::unpack(packed.subspan(at), n - i, width, out + i);
+}
+
+}  // namespace
+
+extern const Kernels kAvx2Kernels;
+constinit const Kernels kAvx2Kernels{
+    .name = "avx2",
+    .scale32 = scale<float>,
+    .scale64 = scale<double>,
+    .unscale32 = unscale<float>,
+    .unscale64 = unscale<double>,
+    .pack = pack,
+    .unpack = unpack,
+};
+
+}  // namespace millwright::historian
+
+#endif
