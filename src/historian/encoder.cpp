@@ -321,11 +321,17 @@ void Encoder::Scratch::write_floats(std::span<const T> values, Cursor& out) {
       if (decimal.bytes >= before) decimal = plan_decimal(values, *exponent);
     }
   }
-  if (decimal.bytes < values.size_bytes()) return write_decimal(decimal, values, out);
-  // No decimals. Neighbours still share sign, exponent and the first digits of the fraction.
+  if (decimal.exceptions * kManyExceptions <= values.size() && decimal.bytes < values.size_bytes()) {
+    return write_decimal(decimal, values, out);
+  }
+  // Few decimals or none. Neighbours still share sign, exponent and the first digits of the fraction, or are alike.
   using Pattern = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
-  write_integer_values<Pattern>({reinterpret_cast<const Pattern*>(values.data()), values.size()}, Values::kPattern,
-                                out);
+  const std::span<const Pattern> patterns(reinterpret_cast<const Pattern*>(values.data()), values.size());
+  std::copy(patterns.begin(), patterns.end(), integers.begin());
+  if (decimal.bytes <= writer.plan({integers.data(), values.size()}).bytes && decimal.bytes < values.size_bytes()) {
+    return write_decimal(plan_decimal(values, decimal.exponent), values, out);
+  }
+  write_integer_values(patterns, Values::kPattern, out);
 }
 
 template <typename T>
