@@ -1,4 +1,5 @@
-// Decodes any bytes as a block; what decodes is encoded again and must say the same.
+// Decodes any bytes as a block; what decodes is encoded again and must say the same, and every set of kernels must
+// agree on it.
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -7,10 +8,12 @@
 
 #include "core/assert.hpp"
 #include "historian/codec.hpp"
+#include "historian/kernels.hpp"
 
 using millwright::historian::DecodedBlock;
 using millwright::historian::Decoder;
 using millwright::historian::Encoder;
+using millwright::historian::usable_kernels;
 
 namespace {
 
@@ -36,15 +39,24 @@ void check_same(const DecodedBlock& a, const DecodedBlock& b) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static Encoder encoder;
   static Decoder decoder;
+  static Encoder plain_encoder(*usable_kernels().front());
+  static Decoder plain_decoder(*usable_kernels().front());
   static DecodedBlock first;
   static DecodedBlock second;
   static std::vector<std::byte> again;
   // On the heap and just as long, so that a read past the end is seen.
   const std::vector<std::byte> bytes(reinterpret_cast<const std::byte*>(data),
                                      reinterpret_cast<const std::byte*>(data) + size);
-  if (!decoder.decode(bytes, 0, first)) return 0;
+  const bool decodes = decoder.decode(bytes, 0, first).has_value();
+  ASSERT(plain_decoder.decode(bytes, 0, second).has_value() == decodes, "kernels do not agree whether this is a block");
+  if (!decodes) return 0;
+  check_same(first, second);
+  again.clear();
+  plain_encoder.encode(first.view(), 0, again);
+  const std::vector<std::byte> plain = again;
   again.clear();
   encoder.encode(first.view(), 0, again);
+  ASSERT(again == plain, "kernels give other bytes");
   ASSERT(decoder.decode(again, 0, second).has_value(), "what was just encoded does not decode");
   check_same(first, second);
   return 0;

@@ -1,9 +1,9 @@
 // The codec benchmark: how many bits a value takes and how fast blocks go in and out, on one core, of the columns of a
 // CSV or of the signal that `bench ingest` plays.
 //
-// Units: bits_per_value counts whole encoded blocks, head and (regular) times included. Speeds are those of the fastest
-// of several rounds over all blocks, so that a neighbour's load does not count; a round repeats small data, the size
-// never does.
+// Units: bits_per_value counts whole encoded blocks, head and (regular) times included. Speeds are values
+// per second of processor time of the one thread, the best of several rounds, so that a neighbour's load counts little;
+// a round repeats small data, the size never does.
 // Errors: a file that cannot be read, or has no numeric column.
 #pragma once
 

@@ -81,19 +81,19 @@ namespace {
 
 // Whether start and period say it all: as given, or because a list turns out to be even.
 bool is_regular(const Block& block, TimeNs& period) {
-  if (block.times == nullptr) {
-    period = block.period;
-    TimeNs span = 0;
-    TimeNs last = 0;
-    return !__builtin_mul_overflow(block.period, TimeNs{block.count - 1}, &span) &&
-           !__builtin_add_overflow(block.start, span, &last);
+  const TimeNs* times = block.times;
+  const TimeNs first = times != nullptr ? times[0] : block.start;
+  period = block.period;
+  if (times != nullptr) {
+    period = block.count > 1 ? wrapping_sub(times[1], times[0]) : 0;
+    for (std::uint32_t i = 2; i < block.count; ++i) {
+      if (wrapping_sub(times[i], times[i - 1]) != period) return false;
+    }
   }
-  period = block.count > 1 ? wrapping_sub(block.times[1], block.times[0]) : 0;
-  for (std::uint32_t i = 2; i < block.count; ++i) {
-    if (wrapping_sub(block.times[i], block.times[i - 1]) != period) return false;
-  }
-  // A step that wraps is no period.
-  return block.count < 2 || (block.times[block.count - 1] > block.times[0]) == (period > 0);
+  // Steps that wrap are no period.
+  TimeNs span = 0;
+  TimeNs last = 0;
+  return !__builtin_mul_overflow(period, TimeNs{block.count - 1}, &span) && !__builtin_add_overflow(first, span, &last);
 }
 
 TimeNs last_time(const Block& block) {

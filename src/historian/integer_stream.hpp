@@ -91,14 +91,17 @@ class IntegerWriter {
   template <typename Int>
   void improve(std::span<const Int> values, IntegerPlan& plan);
   template <typename Int>
-  void try_patches(std::span<const Int> values, bool delta, IntegerPlan& plan) const;
+  void try_patches(std::span<const Int> values, bool delta, IntegerPlan& plan);
   template <typename Int>
   void try_dictionary(std::span<const Int> values, IntegerPlan& plan);
   template <typename Int>
   void try_runs(std::span<const Int> values, IntegerPlan& plan);
   template <typename Int>
   void write_packed(const IntegerPlan& plan, std::span<const Int> values, Cursor& out);
-  void write_patched(const IntegerPlan& plan, std::size_t packed, Cursor& out);
+  template <typename Int>
+  void write_patches(const IntegerPlan& plan, std::span<const Int> values, Cursor& out);
+  template <typename Int>
+  std::size_t find_outside(std::span<const Int> values, const IntegerPlan& plan);
   void write_plain(std::span<const std::int64_t> values, Cursor& out);
   void write_part(std::span<const std::int64_t> values, Cursor& out);
 
@@ -110,7 +113,7 @@ class IntegerWriter {
   std::array<std::uint16_t, kRoom> indices_;
   std::array<std::int64_t, kRoom> lengths_;
   std::array<std::int64_t, kRoom> levels_;
-  std::array<std::int64_t, kRoom> patch_at_;
+  std::array<std::uint16_t, kRoom> patch_at_;
   std::array<std::int64_t, kRoom> patches_;
   std::array<std::uint64_t, kRoom> offsets_;
 };

@@ -14,6 +14,7 @@ constexpr std::size_t kGlance = 16;
 constexpr std::size_t kGlanceRepeats = 5;    // so many neighbours alike: runs
 constexpr std::size_t kGlanceDistinct = 12;  // so few values: a dictionary
 constexpr unsigned kDictionaryWidth = 6;     // narrower streams gain little from one
+constexpr std::size_t kWorthBits = 512;      // shorter streams have little to lose
 constexpr unsigned kPatchGain = 2;           // bits that patches should save to be tried
 // What a dictionary is searched by: open addressing, at most half full.
 constexpr std::size_t kSlots = 2 * format::kMaxDictionary;
@@ -87,6 +88,11 @@ std::size_t distinct(std::span<const std::int64_t> values) {
   return n;
 }
 
+template <typename Int>
+std::uint64_t offset(std::span<const Int> values, const IntegerPlan& plan, std::size_t i) {
+  return static_cast<std::uint64_t>(wrapping_sub(item(values, plan.delta, i), plan.low));
+}
+
 std::uint64_t mask_of(unsigned width) {
   return width >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << width) - 1;
 }
@@ -109,7 +115,7 @@ IntegerPlan IntegerWriter::plan(std::span<const std::int32_t> values, const Exte
 
 template <typename Int>
 void IntegerWriter::improve(std::span<const Int> values, IntegerPlan& plan) {
-  if (values.size() < 2 * kGlance || plan.width < kPatchGain) return;
+  if (values.size() < 2 * kGlance || values.size() * plan.width < kWorthBits) return;
   const auto whole = sample<kGlance>(values, false);
   const auto steps = sample<kGlance>(values, true);
   const auto repeats = static_cast<std::size_t>(std::count(steps.begin(), steps.end(), 0));
@@ -120,15 +126,32 @@ void IntegerWriter::improve(std::span<const Int> values, IntegerPlan& plan) {
   if (repeats >= kGlanceRepeats) try_runs(values, plan);
 }
 
+// Lists the offsets that are too wide for the plan.
+template <typename Int>
+std::size_t IntegerWriter::find_outside(std::span<const Int> values, const IntegerPlan& plan) {
+  if constexpr (sizeof(Int) == sizeof(std::int32_t)) {
+    const Frame frame{plan.delta, 0, static_cast<std::int32_t>(plan.low)};
+    return kernels_.outside(values.data(), values.size(), frame, plan.width, patch_at_.data());
+  } else {
+    const std::size_t packed = plan.delta ? values.size() - 1 : values.size();
+    std::size_t found = 0;
+    for (std::size_t i = 0; i < packed; ++i) {
+      patch_at_[found] = static_cast<std::uint16_t>(i);
+      found += offset(values, plan, i) > mask_of(plan.width) ? 1 : 0;
+    }
+    return found;
+  }
+}
+
 // Windows of several widths around the middle of a larger sample; whatever lies outside is a patch.
 template <typename Int>
-void IntegerWriter::try_patches(std::span<const Int> values, bool delta, IntegerPlan& plan) const {
-  constexpr std::size_t kSample = 64;
+void IntegerWriter::try_patches(std::span<const Int> values, bool delta, IntegerPlan& plan) {
+  constexpr std::size_t kSample = 32;
   const std::size_t packed = delta ? values.size() - 1 : values.size();
   auto sorted = sample<kSample>(values, delta);
   std::sort(sorted.begin(), sorted.end());
   const std::size_t patch_bits = 1 + std::min(plan.width + 1, 64U);
-  for (const std::size_t trim : {1U, 4U, 9U}) {
+  for (const std::size_t trim : {1U, 2U, 5U}) {
     const Range64 middle{sorted[trim], sorted[kSample - 1 - trim]};
     for (unsigned width = middle.width(); width <= middle.width() + 1; ++width) {
       if (width >= plan.width || width > format::kMaxPatchedWidth) break;
@@ -136,10 +159,7 @@ void IntegerWriter::try_patches(std::span<const Int> values, bool delta, Integer
       const std::uint64_t slack =
           mask - (static_cast<std::uint64_t>(middle.high) - static_cast<std::uint64_t>(middle.low));
       const std::int64_t low = wrapping_sub(middle.low, static_cast<std::int64_t>(slack / 2));
-      std::size_t outside = 0;
-      for (std::size_t i = 0; i < packed; ++i) {
-        outside += static_cast<std::uint64_t>(wrapping_sub(item(values, delta, i), low)) > mask ? 1 : 0;
-      }
+      const std::size_t outside = find_outside(values, {.delta = delta, .width = width, .low = low});
       if (outside == 0) continue;
       const std::size_t gap_bits = static_cast<std::size_t>(std::bit_width(packed / outside)) + 2;
       const std::size_t bytes =
@@ -227,34 +247,27 @@ void IntegerWriter::write_packed(const IntegerPlan& plan, std::span<const Int> v
                                     (plan.delta ? format::kDeltaFlag : 0U)));
   if (plan.delta) out.varint(zigzag(plan.first));
   out.varint(zigzag(plan.low));
-  if (sizeof(Int) == sizeof(std::int32_t) && !plan.patched) {
+  if (plan.patched) write_patches(plan, values, out);
+  if constexpr (sizeof(Int) == sizeof(std::int32_t)) {
     const Frame frame{plan.delta, static_cast<std::int32_t>(plan.first), static_cast<std::int32_t>(plan.low)};
-    if constexpr (sizeof(Int) == sizeof(std::int32_t)) {
-      kernels_.pack(values.data(), values.size(), frame, plan.width, out.at());
-    }
+    kernels_.pack(values.data(), values.size(), frame, plan.width, out.at());
   } else {
-    for (std::size_t i = 0; i < packed; ++i) {
-      offsets_[i] = static_cast<std::uint64_t>(wrapping_sub(item(values, plan.delta, i), plan.low));
-    }
+    const std::uint64_t mask = mask_of(plan.width);
+    for (std::size_t i = 0; i < packed; ++i) offsets_[i] = offset(values, plan, i) & mask;
     std::fill_n(offsets_.begin() + packed, whole_groups(packed) - packed, 0);
-    if (plan.patched) write_patched(plan, packed, out);
     pack_bits(offsets_.data(), packed, plan.width, out.at());
   }
   out.skip(packed_bytes(packed, plan.width));
 }
 
-// Takes out of the offsets those that are too wide.
-void IntegerWriter::write_patched(const IntegerPlan& plan, std::size_t packed, Cursor& out) {
-  std::size_t n = 0;
-  for (std::size_t i = 0; i < packed; ++i) {
-    if (offsets_[i] <= mask_of(plan.width)) continue;
-    patch_at_[n] = static_cast<std::int64_t>(i);
-    patches_[n++] = static_cast<std::int64_t>(offsets_[i]);
-    offsets_[i] = 0;
-  }
+// The offsets that are too wide: where and what.
+template <typename Int>
+void IntegerWriter::write_patches(const IntegerPlan& plan, std::span<const Int> values, Cursor& out) {
+  const std::size_t n = find_outside(values, plan);
   out.varint(n);
-  // The offsets are in use: these two are written before them, through memory of their own.
-  write_plain({patch_at_.data(), n}, out);
+  std::copy_n(patch_at_.begin(), n, patches_.begin());
+  write_plain({patches_.data(), n}, out);
+  for (std::size_t i = 0; i < n; ++i) patches_[i] = static_cast<std::int64_t>(offset(values, plan, patch_at_[i]));
   write_plain({patches_.data(), n}, out);
 }
 

@@ -24,6 +24,11 @@ void unscale(const std::uint32_t* offsets, std::size_t n, const Frame& frame, un
   portable::unscale(offsets, 0, n, frame, portable::first_carry(frame), exponent, values);
 }
 
+std::size_t outside(const std::int32_t* values, std::size_t n, const Frame& frame, unsigned width,
+                    std::uint16_t* positions) {
+  return portable::outside(values, 0, n, frame, width, positions, 0);
+}
+
 void pack(const std::int32_t* values, std::size_t n, const Frame& frame, unsigned width, std::byte* out) {
   portable::pack(values, 0, n, frame, width, out);
 }
@@ -34,6 +39,7 @@ constexpr Kernels kPortableKernels{
     .scale64 = scale<double>,
     .unscale32 = unscale<float>,
     .unscale64 = unscale<double>,
+    .outside = outside,
     .pack = pack,
     .unpack = portable::unpack,
 };

@@ -53,8 +53,11 @@ struct Kernels {
   // The reverse, from offsets: one for each value; where differences are kept, the first must be 0.
   void (*unscale32)(const std::uint32_t* offsets, std::size_t n, const Frame& frame, unsigned exponent, float* values);
   void (*unscale64)(const std::uint32_t* offsets, std::size_t n, const Frame& frame, unsigned exponent, double* values);
-  // Offsets of n values (n - 1 where differences are kept) as in bit_packing.hpp. Scribbles over up to kPackSlack bytes
-  // behind what counts.
+  // The positions of offsets that are too wide, in order; gives their number. n - 1 offsets where differences are kept.
+  std::size_t (*outside)(const std::int32_t* values, std::size_t n, const Frame& frame, unsigned width,
+                         std::uint16_t* positions);
+  // The low `width` bits of the offsets of n values (n - 1 where differences are kept), as in bit_packing.hpp.
+  // Scribbles over up to kPackSlack bytes behind what counts.
   void (*pack)(const std::int32_t* values, std::size_t n, const Frame& frame, unsigned width, std::byte* out);
   // n values, and up to kPackGroup - 1 more. Does not read past `packed`, which is long enough.
   void (*unpack)(std::span<const std::byte> packed, std::size_t n, unsigned width, std::uint32_t* out);

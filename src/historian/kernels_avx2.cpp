@@ -188,23 +188,44 @@ MILLWRIGHT_AVX2_INLINE void pack_group(__m256i offsets, unsigned width, std::byt
   std::memcpy(out, words.data(), sizeof(words));
 }
 
+MILLWRIGHT_AVX2_INLINE __m256i load_offsets(const std::int32_t* values, bool delta, __m256i low) {
+  const __m256i now = load(values + (delta ? 1 : 0));
+  return _mm256_sub_epi32(delta ? _mm256_sub_epi32(now, load(values)) : now, low);
+}
+
+MILLWRIGHT_AVX2 std::size_t outside(const std::int32_t* values, std::size_t n, const Frame& frame, unsigned width,
+                                    std::uint16_t* positions) {
+  const std::size_t packed = frame.delta ? n - 1 : n;
+  const __m256i low = _mm256_set1_epi32(frame.low);
+  const __m256i mask = _mm256_set1_epi32(static_cast<int>(portable::mask_of(width)));
+  std::size_t found = 0;
+  std::size_t i = 0;
+  for (; i + kLanes <= packed; i += kLanes) {
+    const __m256i offsets = load_offsets(values + i, frame.delta, low);
+    const __m256i fits = _mm256_cmpeq_epi32(_mm256_and_si256(offsets, mask), offsets);
+    unsigned wide = static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(fits))) ^ 0xFFU;
+    for (; wide != 0; wide &= wide - 1) {
+      positions[found++] = static_cast<std::uint16_t>(i + static_cast<unsigned>(std::countr_zero(wide)));
+    }
+  }
+  return portable::outside(values, i, n, frame, width, positions, found);
+}
+
 MILLWRIGHT_AVX2 void pack(const std::int32_t* values, std::size_t n, const Frame& frame, unsigned width,
                           std::byte* out) {
   if (width == 0) return;
+  if (width > kPackWidth) return portable::pack(values, 0, n, frame, width, out);
+  const std::size_t packed = frame.delta ? n - 1 : n;
+  const __m256i low = _mm256_set1_epi32(frame.low);
+  const __m256i mask = _mm256_set1_epi32(static_cast<int>(portable::mask_of(width)));
   std::size_t i = 0;
-  if (width <= kPackWidth) {
-    const __m256i low = _mm256_set1_epi32(frame.low);
-    if (frame.delta) {
-      for (; i + kLanes < n; i += kLanes, out += width) {
-        pack_group(_mm256_sub_epi32(_mm256_sub_epi32(load(values + i + 1), load(values + i)), low), width, out);
-      }
-    } else {
-      for (; i + kLanes <= n; i += kLanes, out += width) {
-        pack_group(_mm256_sub_epi32(load(values + i), low), width, out);
-      }
-    }
+  for (; i + kLanes <= packed; i += kLanes, out += width) {
+    pack_group(_mm256_and_si256(load_offsets(values + i, frame.delta, low), mask), width, out);
   }
-  portable::pack(values, i, n, frame, width, out);
+  if (i == packed) return;
+  std::array<std::uint32_t, kLanes> last{};
+  for (std::size_t k = 0; i + k < packed; ++k) last[k] = portable::offset(values, i + k, frame);
+  pack_group(_mm256_and_si256(load(last.data()), mask), width, out);
 }
 
 // Where the eight values of a group lie: each half of a vector holds 16 bytes, the second from the byte where value 4
@@ -226,24 +247,36 @@ constexpr std::array<Layout, kUnpackWidth + 1> layouts() {
 }
 alignas(32) constexpr std::array<Layout, kUnpackWidth + 1> kLayouts = layouts();
 
+// Reads 16 bytes from `half` on: the second half of the group.
+MILLWRIGHT_AVX2_INLINE __m256i unpack_group(const std::byte* packed, std::size_t half, __m256i bytes, __m256i shifts,
+                                            __m256i mask) {
+  const auto* low = reinterpret_cast<const __m128i*>(packed);
+  const auto* high = reinterpret_cast<const __m128i*>(packed + half);
+  const __m256i both = join(_mm_loadu_si128(low), _mm_loadu_si128(high));
+  return _mm256_and_si256(_mm256_srlv_epi32(_mm256_shuffle_epi8(both, bytes), shifts), mask);
+}
+
 MILLWRIGHT_AVX2 void unpack(std::span<const std::byte> packed, std::size_t n, unsigned width, std::uint32_t* out) {
+  if (width == 0 || width > kUnpackWidth) return portable::unpack(packed, n, width, out);
+  const __m256i bytes = load(kLayouts[width].bytes.data());
+  const __m256i shifts = load(kLayouts[width].shifts.data());
+  const __m256i mask = _mm256_set1_epi32(static_cast<int>(portable::mask_of(width)));
+  const std::size_t half = 4 * width / 8;
+  const std::size_t reads = half + 16;
   std::size_t i = 0;
   std::size_t at = 0;
-  if (width >= 1 && width <= kUnpackWidth) {
-    const __m256i bytes = load(kLayouts[width].bytes.data());
-    const __m256i shifts = load(kLayouts[width].shifts.data());
-    const __m256i mask = _mm256_set1_epi32(static_cast<int>((1U << width) - 1));
-    const std::size_t half = 4 * width / 8;
-    // Reads 16 bytes from `half` on; what would pass the end is left to the portable way.
-    const std::size_t need = half + 16;
-    for (; i + kLanes <= n && at + need <= packed.size(); i += kLanes, at += width) {
-      const auto* low = reinterpret_cast<const __m128i*>(packed.data() + at);
-      const auto* high = reinterpret_cast<const __m128i*>(packed.data() + at + half);
-      const __m256i both = join(_mm_loadu_si128(low), _mm_loadu_si128(high));
-      store(out + i, _mm256_and_si256(_mm256_srlv_epi32(_mm256_shuffle_epi8(both, bytes), shifts), mask));
-    }
+  for (; i < n && at + reads <= packed.size(); i += kLanes, at += width) {
+    store(out + i, unpack_group(packed.data() + at, half, bytes, shifts, mask));
   }
-  portable::unpack(packed.subspan(at), n - i, width, out + i);
+  if (i >= n) return;
+  // The last groups from a copy with room behind.
+  constexpr std::size_t kReadsMax = kUnpackWidth / 2 + 16;
+  std::array<std::byte, 2 * kReadsMax + kUnpackWidth> last{};
+  const auto rest = packed.subspan(at);
+  std::memcpy(last.data(), rest.data(), std::min(rest.size(), kReadsMax));
+  for (at = 0; i < n; i += kLanes, at += width) {
+    store(out + i, unpack_group(last.data() + at, half, bytes, shifts, mask));
+  }
 }
 
 }  // namespace
@@ -255,6 +288,7 @@ constinit const Kernels kAvx2Kernels{
     .scale64 = scale<double>,
     .unscale32 = unscale<float>,
     .unscale64 = unscale<double>,
+    .outside = outside,
     .pack = pack,
     .unpack = unpack,
 };

@@ -57,20 +57,33 @@ inline std::uint32_t first_carry(const Frame& frame) {
   return static_cast<std::uint32_t>(frame.first) - static_cast<std::uint32_t>(frame.low);
 }
 
+inline std::uint32_t mask_of(unsigned width) {
+  return width >= 32 ? ~std::uint32_t{0} : (std::uint32_t{1} << width) - 1;
+}
+inline std::uint32_t offset(const std::int32_t* values, std::size_t i, const Frame& frame) {
+  const std::int32_t value = frame.delta ? wrapping_step(values[i], values[i + 1]) : values[i];
+  return static_cast<std::uint32_t>(value) - static_cast<std::uint32_t>(frame.low);
+}
+
+inline std::size_t outside(const std::int32_t* values, std::size_t from, std::size_t n, const Frame& frame,
+                           unsigned width, std::uint16_t* positions, std::size_t found) {
+  const std::size_t packed = frame.delta ? n - 1 : n;
+  for (std::size_t i = from; i < packed; ++i) {
+    if (offset(values, i, frame) > mask_of(width)) positions[found++] = static_cast<std::uint16_t>(i);
+  }
+  return found;
+}
+
 inline constexpr std::size_t kChunk = 8 * kPackGroup;
 
 // `from` is a whole number of groups; `out` is where its group goes.
 inline void pack(const std::int32_t* values, std::size_t from, std::size_t n, const Frame& frame, unsigned width,
                  std::byte* out) {
   const std::size_t packed = frame.delta ? n - 1 : n;
-  const auto low = static_cast<std::uint32_t>(frame.low);
   std::array<std::uint64_t, kChunk> offsets;
   for (std::size_t at = from; at < packed; at += kChunk, out += kChunk / 8 * width) {
     const std::size_t count = std::min(kChunk, packed - at);
-    for (std::size_t i = 0; i < count; ++i) {
-      const auto value = static_cast<std::uint32_t>(values[at + i]);
-      offsets[i] = (frame.delta ? static_cast<std::uint32_t>(values[at + i + 1]) - value : value) - low;
-    }
+    for (std::size_t i = 0; i < count; ++i) offsets[i] = offset(values, at + i, frame) & mask_of(width);
     std::fill(offsets.begin() + count, offsets.begin() + whole_groups(count), 0);
     pack_bits(offsets.data(), count, width, out);
   }

@@ -203,6 +203,9 @@ TEST_F(CodecTest, TimesInAList) {
   with_times([&](std::size_t i) { return at(i / 2); });
   with_times([&](std::size_t) { return static_cast<TimeNs>(random_.next()); });
   with_times([&](std::size_t i) { return i % 2 == 0 ? INT64_MIN : INT64_MAX; });
+  with_times([&](std::size_t i) {  // even steps that wrap
+    return static_cast<TimeNs>(i * 0x7000'0000'0000'0000ULL);
+  });
   with_times(at, INT64_MIN);
   with_times(at, INT64_MAX);
 }
