@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <exception>
 #include <optional>
 #include <utility>
@@ -12,38 +11,12 @@
 #include "api/problem.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
+#include "http/guard.hpp"
 
 namespace millwright::api {
 namespace {
 
 constexpr std::string_view kNoRoute = "none";
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
-
-// "localhost:8080" → "localhost", "[::1]:8080" → "[::1]". What follows the name must be a port.
-std::string host_name(std::string_view host) {
-  const auto bracket = host.starts_with('[') ? host.find(']') : 0;
-  const auto colon = bracket == std::string_view::npos ? std::string_view::npos : host.find(':', bracket);
-  if (colon == std::string_view::npos) return lower(host);
-  const std::string_view port = host.substr(colon + 1);
-  const bool digits = std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; });
-  return digits && port.size() <= 5 ? lower(host.substr(0, colon)) : std::string();
-}
-
-bool names_this_machine(std::string_view host) {
-  static constexpr std::array<std::string_view, 3> kNames = {"localhost", "127.0.0.1", "[::1]"};
-  return std::find(kNames.begin(), kNames.end(), host_name(host)) != kNames.end();
-}
-
-bool from_elsewhere(const Request& request) {
-  if (!request.origin.empty() && lower(request.origin) != "http://" + lower(request.host)) return true;
-  return request.fetch_site == "cross-site" || request.fetch_site == "same-site";
-}
 
 void secure(HeaderFields& fields) {
   fields.emplace_back("X-Content-Type-Options", "nosniff");
@@ -110,7 +83,7 @@ bool Dispatcher::refuse(Call& call) const {
     return refused(problem(414, fmt::format("the URL is longer than {} bytes", kUrlBytesMax), ""));
   }
   if (request.host.empty()) return refused(problem(400, "the Host field is missing", request.path));
-  if (!names_this_machine(request.host)) {
+  if (!http::names_this_machine(request.host)) {
     return refused(problem(421,
                            fmt::format("Host '{}' is not this machine; use localhost, 127.0.0.1 or [::1] (there are no "
                                        "accounts yet, so the server answers to this machine alone)",
@@ -130,7 +103,7 @@ bool Dispatcher::refuse(Call& call) const {
     response.fields.emplace_back("Allow", allowed_methods(*call.route));
     return refused(std::move(response));
   }
-  if (post && from_elsewhere(request)) {
+  if (post && http::from_elsewhere(request)) {
     return refused(problem(403, "requests from another site's pages are refused", request.path));
   }
   if (request.body.size() > options_.body_bytes_max) {
@@ -138,7 +111,7 @@ bool Dispatcher::refuse(Call& call) const {
         413, fmt::format("the body has {} bytes; at most {} are taken", request.body.size(), options_.body_bytes_max),
         request.path));
   }
-  if (post && core::trim(core::split(lower(request.content_type), ';').front()) != "application/json") {
+  if (post && core::trim(core::split(core::lower(request.content_type), ';').front()) != "application/json") {
     return refused(problem(415, "the body must be JSON: set Content-Type: application/json", request.path));
   }
   if (call.route->id == RouteId::kFiles) return false;  // a query there is a browser's cache-buster

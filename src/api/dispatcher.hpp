@@ -16,7 +16,6 @@
 #include "api/routes.hpp"
 #include "api/static_files.hpp"
 #include "api/streamer.hpp"
-#include "api/worker_pool.hpp"
 #include "core/metrics.hpp"
 
 namespace millwright::api {

@@ -1,4 +1,4 @@
-// What a request's path and query say: percent-decoding, and parameters under a closed list.
+// What a request's query says: parameters under a closed list.
 //
 // Errors: kInvalid with the parameter, what is wrong with it, and what would be right.
 #pragma once
@@ -10,15 +10,11 @@
 #include <string>
 #include <string_view>
 
+#include "api/http.hpp"
 #include "core/result.hpp"
 #include "core/time.hpp"
 
 namespace millwright::api {
-
-// "%2F" → "/"; '+' stays what it is, so that "2026-11-21T09:15:30+01:00" needs no escape.
-core::Result<std::string> percent_decode(std::string_view text);
-// Everything but letters, digits and "-._~" as %XX.
-std::string percent_encode(std::string_view text);
 
 class Parameters {
  public:

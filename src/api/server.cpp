@@ -6,10 +6,9 @@
 #include <fmt/format.h>
 
 #include "api/dispatcher.hpp"
-#include "api/http_transport.hpp"
 #include "api/streamer.hpp"
-#include "api/worker_pool.hpp"
 #include "core/log.hpp"
+#include "http/transport.hpp"
 
 namespace millwright::api {
 namespace {
@@ -30,10 +29,11 @@ std::string refuse_host(const std::string& host) {
 }
 
 // Bodies over the limit are read this far, so that they get an answer that says so.
-TransportOptions transport_options(const Options& options) {
-  TransportOptions transport;
+http::TransportOptions transport_options(const Options& options) {
+  http::TransportOptions transport;
   transport.host = options.host;
   transport.port = options.port;
+  transport.port_setting = "api.port";
   transport.body_bytes_max = std::max(transport.body_bytes_max, 2 * options.body_bytes_max);
   return transport;
 }
@@ -69,7 +69,7 @@ struct Server::Impl {
         dispatcher(options, services, workers, streamer) {}
 
   const Options options;
-  HttpTransport transport;
+  http::Transport transport;
   WorkerPool workers;
   Streamer streamer;
   Dispatcher dispatcher;

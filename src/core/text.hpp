@@ -11,6 +11,7 @@
 namespace millwright::core {
 
 std::string_view trim(std::string_view text);
+std::string lower(std::string_view text);  // of ASCII letters
 std::vector<std::string_view> split(std::string_view text, char separator);
 
 // The whole text as a number, or nothing: no spaces, no rest. Accepts nan and inf for doubles.

@@ -14,9 +14,16 @@
 #include <gtest/gtest.h>
 
 #include "api/server.hpp"
-#include "api/tests/test_client.hpp"
+#include "http/tests/test_client.hpp"
 
 namespace millwright::api::testing {
+
+using http::testing::ask;
+using http::testing::Connection;
+using http::testing::Event;
+using http::testing::Fields;
+using http::testing::Reply;
+using http::testing::request_text;
 
 inline constexpr core::TimeNs kNow = 1'795'248'000 * core::kSecond;  // 2026-11-21T08:00:00Z
 

@@ -1,4 +1,4 @@
-#include "api/http_transport.hpp"
+#include "http/transport.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -11,7 +11,7 @@
 
 #include "core/log.hpp"
 
-namespace millwright::api {
+namespace millwright::http {
 namespace {
 
 // RESTinio reports through this: a connection that broke is nothing to bother anybody with.
@@ -32,7 +32,7 @@ class Logger {
   }
 
  private:
-  std::shared_ptr<spdlog::logger> log_ = core::logger("api");
+  std::shared_ptr<spdlog::logger> log_ = core::logger("http");
 };
 
 struct Traits : restinio::traits_t<restinio::asio_timer_manager_t, Logger> {
@@ -134,6 +134,7 @@ Request to_request(const restinio::request_t& from) {
   request.fetch_site = field("Sec-Fetch-Site");
   request.accept = field("Accept");
   request.content_type = field("Content-Type");
+  request.content_encoding = field("Content-Encoding");
   request.if_none_match = field("If-None-Match");
   request.last_event_id = field("Last-Event-ID");
   return request;
@@ -145,7 +146,7 @@ std::chrono::milliseconds to_ms(core::DurationNs duration) {
 
 }  // namespace
 
-struct HttpTransport::Impl {
+struct Transport::Impl {
   explicit Impl(TransportOptions given) : options(std::move(given)) {}
 
   restinio::server_settings_t<Traits> settings(Handler handler) {
@@ -156,6 +157,7 @@ struct HttpTransport::Impl {
         .concurrent_accepts_count(2)
         // At 1 the library reads on twice after an answer given inside of the handler, and loses pipelined requests.
         .max_pipelined_requests(4)
+        .buffer_size(options.buffer_bytes)
         .read_next_http_message_timelimit(to_ms(options.request_read_max))
         .write_http_response_timelimit(to_ms(options.response_write_max))
         .handle_request_timeout(to_ms(options.handling_max))
@@ -181,13 +183,13 @@ struct HttpTransport::Impl {
   restinio::running_server_handle_t<Traits> server;
 };
 
-HttpTransport::HttpTransport(TransportOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+Transport::Transport(TransportOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
 
-HttpTransport::~HttpTransport() {
+Transport::~Transport() {
   close();
 }
 
-core::Status HttpTransport::start(Handler handler) {
+core::Status Transport::start(Handler handler) {
   const auto& options = impl_->options;
   const auto where = fmt::format("{}:{}", options.host, options.port);
   try {
@@ -199,8 +201,8 @@ core::Status HttpTransport::start(Handler handler) {
     if (error.code().value() == EADDRINUSE) {
       return core::unexpected(core::ErrorCode::kConflict,
                               fmt::format("{}: the port is in use; end the program that listens there (`ss -ltnp` "
-                                          "shows it), or set another api.port",
-                                          where));
+                                          "shows it), or set another {}",
+                                          where, options.port_setting));
     }
     return core::unexpected(core::ErrorCode::kIo, fmt::format("{}: cannot listen: {}", where, error.what()));
   } catch (const std::exception& error) {
@@ -208,19 +210,19 @@ core::Status HttpTransport::start(Handler handler) {
   }
 }
 
-void HttpTransport::stop() {
+void Transport::stop() {
   if (!impl_->server) return;
   impl_->server->stop();
   impl_->server->wait();
 }
 
-void HttpTransport::close() {
+void Transport::close() {
   stop();
   impl_->server.reset();
 }
 
-std::uint16_t HttpTransport::port() const {
+std::uint16_t Transport::port() const {
   return impl_->port;
 }
 
-}  // namespace millwright::api
+}  // namespace millwright::http

@@ -1,11 +1,13 @@
-#include "api/http.hpp"
+#include "http/message.hpp"
 
-namespace millwright::api {
+namespace millwright::http {
 
 std::string_view reason_phrase(int status) {
   switch (status) {
     case 200:
       return "OK";
+    case 204:
+      return "No Content";
     case 304:
       return "Not Modified";
     case 400:
@@ -26,6 +28,8 @@ std::string_view reason_phrase(int status) {
       return "Unsupported Media Type";
     case 421:
       return "Misdirected Request";
+    case 429:
+      return "Too Many Requests";
     case 500:
       return "Internal Server Error";
     case 501:
@@ -41,4 +45,4 @@ std::string_view reason_phrase(int status) {
   }
 }
 
-}  // namespace millwright::api
+}  // namespace millwright::http

@@ -1,4 +1,4 @@
-// HttpTransport: HTTP/1.1 over TCP by RESTinio, which stays inside http_transport.cpp.
+// Transport: HTTP/1.1 over TCP by RESTinio, which stays inside transport.cpp.
 //
 // Threads: `handler` is called on the transport's own threads and must not wait; an Exchange may be answered from any
 // thread. stop(), then close(), from one thread.
@@ -12,19 +12,21 @@
 #include <memory>
 #include <string>
 
-#include "api/http.hpp"
 #include "core/result.hpp"
 #include "core/time.hpp"
+#include "http/message.hpp"
 
-namespace millwright::api {
+namespace millwright::http {
 
 struct TransportOptions {
   std::string host = "127.0.0.1";
   std::uint16_t port = 0;
+  std::string port_setting = "port";  // what a message calls it
   std::size_t threads = 2;
   std::size_t connections_max = 512;
   std::size_t url_bytes_max = 16 * 1024;
   std::size_t body_bytes_max = 1024 * 1024;
+  std::size_t buffer_bytes = 4 * 1024;  // what a connection reads at a time
   std::size_t field_count_max = 100;
   std::size_t field_bytes_max = 8 * 1024;
   core::DurationNs request_read_max = 30 * core::kSecond;  // also how long an idle connection is kept
@@ -32,12 +34,12 @@ struct TransportOptions {
   core::DurationNs handling_max = 5 * core::kMinute;
 };
 
-class HttpTransport {
+class Transport {
  public:
   using Handler = std::function<void(Request, std::shared_ptr<Exchange>)>;
 
-  explicit HttpTransport(TransportOptions options);
-  ~HttpTransport();  // closes
+  explicit Transport(TransportOptions options);
+  ~Transport();  // closes
 
   core::Status start(Handler handler);
   // Takes nothing more in and ends the threads; connections stay as they are.
@@ -51,4 +53,4 @@ class HttpTransport {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace millwright::api
+}  // namespace millwright::http

@@ -1,8 +1,8 @@
-#include "api/worker_pool.hpp"
+#include "http/worker_pool.hpp"
 
 #include <chrono>
 
-namespace millwright::api {
+namespace millwright::http {
 
 WorkerPool::WorkerPool(std::size_t threads, std::size_t queue_len_max)
     : thread_count_(threads), queue_(queue_len_max) {}
@@ -33,4 +33,4 @@ void WorkerPool::run() {
   }
 }
 
-}  // namespace millwright::api
+}  // namespace millwright::http

@@ -12,7 +12,7 @@
 
 #include "core/bounded_queue.hpp"
 
-namespace millwright::api {
+namespace millwright::http {
 
 class WorkerPool {
  public:
@@ -37,4 +37,4 @@ class WorkerPool {
   std::vector<std::thread> threads_;
 };
 
-}  // namespace millwright::api
+}  // namespace millwright::http
