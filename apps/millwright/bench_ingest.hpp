@@ -8,7 +8,7 @@
 
 namespace millwright::app {
 
-enum class IngestSource { kMemory, kTcp };
+enum class IngestSource { kMemory, kTcp, kLine };
 
 struct IngestOptions {
   IngestSource source = IngestSource::kMemory;

@@ -53,7 +53,7 @@ asset::Model bench_model(std::uint32_t sensors, double rate_hz) {
     sensor.type = core::ValueType::kFloat32;
     sensor.range = {0, 1000};
     sensor.rate_hz = rate_hz;
-    sensor.source = {"bench", sensor.name};
+    sensor.source = {"bench", fmt::format("bench,machine={} {}", machine.name, sensor.name)};
     machine.sensors.push_back(sensor.id);
     all.push_back(std::move(sensor));
   }

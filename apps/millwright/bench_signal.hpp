@@ -22,7 +22,7 @@ class BenchSignal {
   std::vector<float> table_;
 };
 
-// 50 float32 sensors a machine, ten machines a cell, fed by connector "bench" at channel addresses "s0", "s1", ….
+// 50 float32 sensors a machine, ten machines a cell, fed by connector "bench" at addresses "bench,machine=m0 s0", ….
 asset::Model bench_model(std::uint32_t sensors, double rate_hz);
 
 }  // namespace millwright::app

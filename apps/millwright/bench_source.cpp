@@ -4,6 +4,7 @@
 #include <thread>
 #include <vector>
 
+#include "bench_line_source.hpp"
 #include "connectors/burst_client.hpp"
 #include "connectors/burst_server.hpp"
 #include "core/mutex.hpp"
@@ -59,28 +60,21 @@ class TcpSource final : public BenchSource {
  public:
   TcpSource(const IngestOptions& options, engine::Engine& engine, io::Clock& clock)
       : BenchSource(options, clock),
-        context_{.model = engine.model(),
-                 .pipeline = engine.pipeline(),
-                 .sources = engine.sources(),
-                 .live = engine.live(),
-                 .clock = clock,
-                 .network = network_,
-                 .metrics = engine.metrics(),
-                 .durable = [&engine](core::SourceId source) { return engine.history().durable(source); }},
-        server_("bench", {.port = 0}, context_) {}
+        model_(engine.model()),
+        server_("bench", {.port = 0}, bench_context(engine, network_, clock)) {}
   ~TcpSource() override {
     client_->stop();
     server_.stop();
   }
 
-  core::Status start(const IngestOptions& options) {
+  core::Status start() {
     if (auto up = server_.start(); !up) return up;
     client_ = std::make_unique<connectors::BurstClient>(
         connectors::BurstClientOptions{.address = {"127.0.0.1", server_.port()}, .source = "bench", .client = "bench"},
         network_, clock_);
     std::vector<connectors::BurstClient::Channel> channels;
-    for (std::uint32_t i = 0; i < options.sensors; ++i) {
-      channels.push_back({i, core::ValueType::kFloat32, "s" + std::to_string(i)});
+    for (const asset::Sensor& sensor : model_.sensors()) {
+      channels.push_back({sensor.id.value, sensor.type, sensor.source.address});
     }
     client_->declare(std::move(channels));
     client_->start();
@@ -115,7 +109,7 @@ class TcpSource final : public BenchSource {
   }
 
   io::RealNetwork network_;
-  connectors::ConnectorContext context_;
+  const asset::Model& model_;
   connectors::BurstServer server_;
   std::unique_ptr<connectors::BurstClient> client_;
   std::deque<std::vector<float>> shifted_;
@@ -123,6 +117,17 @@ class TcpSource final : public BenchSource {
 };
 
 }  // namespace
+
+connectors::ConnectorContext bench_context(engine::Engine& engine, io::Network& network, io::Clock& clock) {
+  return {.model = engine.model(),
+          .pipeline = engine.pipeline(),
+          .sources = engine.sources(),
+          .live = engine.live(),
+          .clock = clock,
+          .network = network,
+          .metrics = engine.metrics(),
+          .durable = [&engine](core::SourceId source) { return engine.history().durable(source); }};
+}
 
 BenchSource::BenchSource(const IngestOptions& options, io::Clock& clock)
     : clock_(clock),
@@ -173,8 +178,9 @@ core::Result<std::unique_ptr<BenchSource>> make_bench_source(const IngestOptions
   if (options.source == IngestSource::kMemory) {
     return std::unique_ptr<BenchSource>(std::make_unique<MemorySource>(options, engine, clock));
   }
+  if (options.source == IngestSource::kLine) return make_line_source(options, engine, clock);
   auto source = std::make_unique<TcpSource>(options, engine, clock);
-  if (auto up = source->start(options); !up) return core::unexpected(up.error());
+  if (auto up = source->start(); !up) return core::unexpected(up.error());
   return std::unique_ptr<BenchSource>(std::move(source));
 }
 

@@ -1,6 +1,7 @@
 // Where the ingest benchmark's readings come from: a thread's memory straight into the pipeline, or the same as a burst
-// stream through loopback TCP and the burst connector. Both stamp readings with the time of their block's arrival, and
-// shift one sensor in kFaultEvery for a few blocks, so that alarms are raised all the time.
+// stream, or as line protocol over HTTP, through loopback TCP and the connector for it. All stamp readings with the
+// time of their block's arrival, and shift one sensor in kFaultEvery for a few blocks, so that alarms are raised all
+// the time.
 #pragma once
 
 #include <chrono>
@@ -10,6 +11,7 @@
 
 #include "bench_ingest.hpp"
 #include "bench_signal.hpp"
+#include "connectors/connector.hpp"
 #include "engine/engine.hpp"
 #include "io/clock.hpp"
 
@@ -61,6 +63,9 @@ class BenchSource {
   std::uint64_t paced_ = 0;
   std::chrono::steady_clock::time_point pacing_start_;
 };
+
+// What the connectors under test work with.
+connectors::ConnectorContext bench_context(engine::Engine& engine, io::Network& network, io::Clock& clock);
 
 core::Result<std::unique_ptr<BenchSource>> make_bench_source(const IngestOptions& options, engine::Engine& engine,
                                                              io::Clock& clock);

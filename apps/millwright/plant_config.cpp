@@ -48,6 +48,8 @@ core::Result<std::vector<config::Problem>> read_plant_config(const std::string& 
   for (const auto& connector : config.connectors) {
     const auto* burst = std::get_if<connectors::BurstServerOptions>(&connector.source);
     if (burst != nullptr) require_loopback(root, "connectors", burst->host);
+    const auto* influx = std::get_if<connectors::InfluxServerOptions>(&connector.source);
+    if (influx != nullptr) require_loopback(root, "connectors", influx->host);
   }
   config.api = api::read_options(root.section("api"));
   if (config.api.web_directory.empty()) config.api.web_directory = shipped_directory("web");

@@ -1,5 +1,7 @@
 #include "connectors/connector.hpp"
 
+#include <algorithm>
+
 namespace millwright::connectors {
 
 std::string_view to_string(ConnectorState state) {
@@ -16,6 +18,11 @@ std::string_view to_string(ConnectorState state) {
       return "stopped";
   }
   return "unknown";
+}
+
+std::uint64_t new_epoch(const ConnectorContext& context, core::SourceId source) {
+  const auto now = static_cast<std::uint64_t>(std::max<core::TimeNs>(context.clock.now(), 1));
+  return context.durable ? std::max(now, context.durable(source).epoch + 1) : now;
 }
 
 }  // namespace millwright::connectors

@@ -25,7 +25,7 @@ std::string_view to_string(ConnectorState state);  // "connecting", …
 
 struct ConnectorStatus {
   std::string name;
-  std::string kind;  // "opcua", "burst", "replay"
+  std::string kind;  // "opcua", "burst", "influx", "replay"
   ConnectorState state = ConnectorState::kStopped;
   std::string detail;          // for a person: whom it talks to, or why not
   core::TimeNs since = 0;      // of this state
@@ -46,6 +46,10 @@ struct ConnectorContext {
   // Where a source stands durably: what a sender that reconnects need not send again.
   std::function<pipeline::LanePosition(core::SourceId)> durable;
 };
+
+// An epoch for a source that begins again at sequence 1: the time of the start, so that it rises from run to run; also
+// where the clock was set back in between.
+std::uint64_t new_epoch(const ConnectorContext& context, core::SourceId source);
 
 class Connector {
  public:

@@ -12,7 +12,7 @@
 namespace millwright::connectors {
 namespace {
 
-constexpr std::array<std::string_view, 3> kTypes{"opcua", "burst", "replay"};
+constexpr std::array<std::string_view, 4> kTypes{"opcua", "burst", "influx", "replay"};
 constexpr std::size_t kNameLongest = 63;
 
 void check_name(config::Section& section, const std::string& name, std::map<std::string, std::string>& seen) {
@@ -29,12 +29,12 @@ void check_name(config::Section& section, const std::string& name, std::map<std:
   }
 }
 
-void check_port(config::Section& section, const BurstServerOptions& options,
-                std::map<std::uint16_t, std::string>& ports, const std::string& name) {
-  const auto [first, added] = ports.try_emplace(options.port, name);
+void check_port(config::Section& section, std::uint16_t port, std::map<std::uint16_t, std::string>& ports,
+                const std::string& name) {
+  const auto [first, added] = ports.try_emplace(port, name);
   if (!added) {
     section.problem("port", fmt::format("the connector '{}' listens on port {} already; give this one another",
-                                        first->second, options.port));
+                                        first->second, port));
   }
 }
 
@@ -53,8 +53,11 @@ std::vector<ConnectorOptions> read_options(config::Document& document, config::S
       options.source = read_opcua_client_options(section);
     } else if (type == kTypes[1]) {
       options.source = read_burst_server_options(section);
-      check_port(section, std::get<BurstServerOptions>(options.source), ports, options.name);
+      check_port(section, std::get<BurstServerOptions>(options.source).port, ports, options.name);
     } else if (type == kTypes[2]) {
+      options.source = read_influx_server_options(section);
+      check_port(section, std::get<InfluxServerOptions>(options.source).port, ports, options.name);
+    } else if (type == kTypes[3]) {
       options.source = read_replay_options(section, document.directory());
     } else {
       if (!type.empty()) {
@@ -77,6 +80,8 @@ std::unique_ptr<Connector> make_connector(const ConnectorOptions& options, const
           return make_opcua_client(options.name, source, context);
         } else if constexpr (std::is_same_v<Options, BurstServerOptions>) {
           return make_burst_server(options.name, source, context);
+        } else if constexpr (std::is_same_v<Options, InfluxServerOptions>) {
+          return make_influx_server(options.name, source, context);
         } else {
           return make_replay(options.name, source, context);
         }

@@ -3,6 +3,7 @@
 //   connectors:
 //     - {name: line-1-plc, type: opcua, endpoint: "opc.tcp://10.0.0.5:4840"}
 //     - {name: vibration, type: burst, port: 4850}
+//     - {name: gateway, type: influx, port: 8086}
 //     - {name: recorded, type: replay, file: pump.csv, speed: 10}
 #pragma once
 
@@ -14,6 +15,7 @@
 #include "config/document.hpp"
 #include "connectors/burst_server.hpp"
 #include "connectors/connector.hpp"
+#include "connectors/influx_server.hpp"
 #include "connectors/opcua_client.hpp"
 #include "connectors/replay.hpp"
 
@@ -21,7 +23,7 @@ namespace millwright::connectors {
 
 struct ConnectorOptions {
   std::string name;
-  std::variant<OpcUaClientOptions, BurstServerOptions, ReplayOptions> source;
+  std::variant<OpcUaClientOptions, BurstServerOptions, InfluxServerOptions, ReplayOptions> source;
 };
 
 // Problems go to the document.

@@ -18,13 +18,6 @@ core::Counter& counter(const ConnectorContext& context, const std::string& conne
   return context.metrics.counter("millwright_opcua_client_" + what + "_total", help, {{"connector", connector}});
 }
 
-// The time of the start, so that it rises from run to run; also where the clock was set back in between.
-std::uint64_t new_epoch(const ConnectorContext& context, core::SourceId source) {
-  const auto now = static_cast<std::uint64_t>(context.clock.now());
-  if (!context.durable) return now;
-  return std::max(now, context.durable(source).epoch + 1);
-}
-
 }  // namespace
 
 Items::Items(const std::string& name, const ConnectorContext& context)

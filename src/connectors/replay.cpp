@@ -167,8 +167,7 @@ core::Status Replay::start() {
   file_ = std::move(*file);
   map_columns(file_->columns());
   const core::SourceId source = context_.sources.add(name_ + "/replay");
-  const auto durable = context_.durable ? context_.durable(source) : pipeline::LanePosition{};
-  epoch_ = std::max(static_cast<std::uint64_t>(std::max<TimeNs>(context_.clock.now(), 1)), durable.epoch + 1);
+  epoch_ = new_epoch(context_, source);
   inlet_ = std::make_unique<pipeline::Inlet>(context_.pipeline, source);
   set_state(ConnectorState::kConnected, "playing " + options_.file);
   thread_ = std::thread([this] { run(); });

@@ -28,7 +28,7 @@ namespace millwright::protocol {
 
 inline constexpr std::size_t kSeriesBytesMax = 4096;          // measurement and tags of a line
 inline constexpr std::size_t kFieldTextBytesMax = 64 * 1024;  // a text value
-inline constexpr std::size_t kFieldsMax = 16 * 1024;          // of a line
+inline constexpr std::size_t kFieldsMax = 4096;               // of a line
 
 struct LineField {
   enum class Kind : std::uint8_t { kReal, kInteger, kUnsigned, kBool, kText };

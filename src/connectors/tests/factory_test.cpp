@@ -31,10 +31,11 @@ TEST(Factory, ReadsEveryKind) {
   const Read got = read(R"(connectors:
   - {name: plc, type: opcua, endpoint: "opc.tcp://10.0.0.5:4840"}
   - {name: vibration, type: burst, port: 4851, clients_max: 7, idle_timeout: 5s, frame_bytes_max: 1MiB, future_limit: 2s}
+  - {name: gateway, type: influx, port: 8087, workers: 3, body_bytes_max: 1MiB, answer_timeout: 2s, ignore_tags: [host]}
   - {name: recorded, type: replay, file: pump.csv, speed: 10, loop: true, times: shift-to-now}
 )");
   EXPECT_THAT(got.problems, ElementsAre());
-  ASSERT_EQ(got.options.size(), 3U);
+  ASSERT_EQ(got.options.size(), 4U);
   EXPECT_EQ(got.options[0].name, "plc");
   EXPECT_EQ(std::get<OpcUaClientOptions>(got.options[0].source).endpoint, "opc.tcp://10.0.0.5:4840");
   const auto& burst = std::get<BurstServerOptions>(got.options[1].source);
@@ -44,7 +45,13 @@ TEST(Factory, ReadsEveryKind) {
   EXPECT_EQ(burst.idle_timeout, 5 * core::kSecond);
   EXPECT_EQ(burst.frame_bytes_max, 1024U * 1024);
   EXPECT_EQ(burst.future_limit, 2 * core::kSecond);
-  const auto& replay = std::get<ReplayOptions>(got.options[2].source);
+  const auto& influx = std::get<InfluxServerOptions>(got.options[2].source);
+  EXPECT_EQ(influx.port, 8087);
+  EXPECT_EQ(influx.workers, 3U);
+  EXPECT_EQ(influx.body_bytes_max, 1024U * 1024);
+  EXPECT_EQ(influx.answer_timeout, 2 * core::kSecond);
+  EXPECT_THAT(influx.ignore_tags, ElementsAre("host"));
+  const auto& replay = std::get<ReplayOptions>(got.options[3].source);
   EXPECT_EQ(replay.file, "plants/pump.csv");
   EXPECT_EQ(replay.speed, 10);
   EXPECT_TRUE(replay.loop);
@@ -67,7 +74,7 @@ TEST(Factory, TellsEveryMistakeAtOnce) {
                   HasSubstr("connectors[2].port: the connector 'a' listens on port 4850 already"),
                   HasSubstr("connectors[2].prot: unknown key (did you mean 'port'?)"),
                   HasSubstr("connectors[3].type: there is no connector type 'brust' (did you mean 'burst'?); there are "
-                            "opcua, burst, replay"),
+                            "opcua, burst, influx, replay"),
                   HasSubstr("connectors[4].name: 'Not A Name' is not a name"), HasSubstr("connectors[5].file"),
                   HasSubstr("connectors[6].name"), HasSubstr("connectors[6].loop: a loop needs a speed above 0")));
 }
@@ -79,6 +86,7 @@ TEST(Factory, MakesThemAll) {
   test::Disk disk;
   test::Node node(model, network, clock, disk);
   EXPECT_EQ(make_connector({"a", BurstServerOptions{}}, node.context())->status().kind, "burst");
+  EXPECT_EQ(make_connector({"i", InfluxServerOptions{}}, node.context())->status().kind, "influx");
   EXPECT_EQ(make_connector({"b", ReplayOptions{}}, node.context())->status().kind, "replay");
   const auto opcua = make_connector({"c", OpcUaClientOptions{}}, node.context());
   EXPECT_EQ(opcua->status().kind, "opcua");

@@ -1,0 +1,20 @@
+// What a line's field is as a reading of a sensor.
+//
+// Decimal text has no width of its own: a float32 is the one nearest to the text. Everything else only where it stays
+// what it is: whole numbers as int64 or state, 0 and 1 as bool, true and false as numbers, a text as the state of that
+// name.
+//
+// Threads: pure.
+#pragma once
+
+#include <cstdint>
+
+#include "asset/model.hpp"
+#include "protocol/line_protocol.hpp"
+
+namespace millwright::connectors {
+
+// Writes the value's width(sensor.type) bytes to `bits`, from its first byte on. False where it does not fit.
+bool to_reading(const protocol::LineField& field, const asset::Sensor& sensor, std::uint64_t& bits);
+
+}  // namespace millwright::connectors
