@@ -22,7 +22,7 @@ FOREIGN_CLIENTS = {
     "node-opcua": ["node", CLIENTS / "node_client.mjs"],
     "asyncua": [ROOT / "build/venv/bin/python", CLIENTS / "python_client.py"],
 }
-if os.environ.get("E2E_WITHOUT_ASYNCUA"):  # tools/run-tests.sh says and counts what is left out
+if os.environ.get("E2E_WITHOUT_PYPI"):  # tools/run-tests.sh says and counts what is left out
     del FOREIGN_CLIENTS["asyncua"]
 
 _no_proxy = urllib.request.build_opener(urllib.request.ProxyHandler({}))
