@@ -59,8 +59,9 @@ struct LineLane::Field {
 struct LineLane::Known {
   std::string text;
   core::Result<protocol::Series> series;
-  std::vector<std::unique_ptr<Field>> fields;
-  Known* next = nullptr;  // that came after it the last time
+  std::vector<Field> fields;
+  std::size_t cursor = 0;  // the field after the one that was looked up last
+  Known* next = nullptr;   // that came after it the last time
 };
 
 LineLane::LineLane(const LineTargets& targets, const ConnectorContext& context, Intake& intake,
@@ -70,7 +71,9 @@ LineLane::LineLane(const LineTargets& targets, const ConnectorContext& context, 
       inlet_(context.pipeline, context.sources.add(source)),
       epoch_(new_epoch(context, context.sources.add(source))),
       spare_field_(std::make_unique<Field>()),
-      columns_(targets.size()) {}
+      columns_(targets.size()) {
+  for (std::uint32_t i = 0; i < columns_.size(); ++i) columns_[i].type = targets.sensor(i).type;
+}
 
 LineLane::~LineLane() = default;
 
@@ -114,9 +117,8 @@ void LineLane::take_line(const Line& line, core::DurationNs unit, TimeNs receive
                             line.time));
   }
   bool whole = true;
-  for (std::size_t i = 0; i < line.fields.size(); ++i) {
-    Field& field = field_of(series, i, line.fields[i].key);
-    whole &= take_field(line.fields[i], field, time, outcome, line);
+  for (const LineField& value : line.fields) {
+    whole &= take_field(value, field_of(series, value.key), time, outcome, line);
   }
   if (!whole) ++outcome.lines_dropped;
 }
@@ -138,8 +140,9 @@ bool LineLane::take_field(const LineField& value, Field& field, TimeNs time, Out
   }
   bool fits = true;
   for (const std::uint32_t target : field.targets) {
+    Column& column = columns_[target];
     std::uint64_t bits = 0;
-    if (!to_reading(value, targets_.sensor(target), bits)) {
+    if (!to_reading(value, column.type, targets_.sensor(target), bits)) {
       const asset::Sensor& sensor = targets_.sensor(target);
       intake_.refuse(Refusal::kWrongType);
       say(fmt::format("{0} does not fit into the {1} of {2} unchanged; send {1}, or give the sensor another type",
@@ -147,7 +150,7 @@ bool LineLane::take_field(const LineField& value, Field& field, TimeNs time, Out
       fits = false;
       continue;
     }
-    if (columns_[target].count++ == 0) touched_.push_back(target);
+    if (column.count++ == 0) touched_.push_back(target);
     entries_.push_back({time, bits, target});
     ++outcome.readings;
   }
@@ -169,8 +172,8 @@ LineLane::Known& LineLane::known(const Line& line) {
   auto found = known_.find(line.series);
   if (found == known_.end()) {
     make_room(2 * line.series.size() + kKnownBytes);
-    auto added =
-        std::make_unique<Known>(Known{std::string(line.series), protocol::split_series(line.series), {}, nullptr});
+    auto added = std::make_unique<Known>(
+        Known{.text = std::string(line.series), .series = protocol::split_series(line.series), .fields = {}});
     const std::string_view text = added->text;
     found = known_.emplace(text, std::move(added)).first;
   }
@@ -180,11 +183,14 @@ LineLane::Known& LineLane::known(const Line& line) {
   return *now;
 }
 
-// Fields mostly come in the same order.
-LineLane::Field& LineLane::field_of(Known& series, std::size_t position, std::string_view key) {
-  if (position < series.fields.size() && series.fields[position]->key == key) return *series.fields[position];
-  for (const auto& field : series.fields) {
-    if (field->key == key) return *field;
+// Fields mostly come in the same order, be it in a line or from line to line.
+LineLane::Field& LineLane::field_of(Known& series, std::string_view key) {
+  const std::size_t size = series.fields.size();
+  for (std::size_t i = 0, at = series.cursor; i < size; ++i, ++at) {
+    if (at >= size) at = 0;
+    if (series.fields[at].key != key) continue;
+    series.cursor = at + 1;
+    return series.fields[at];
   }
   return add_field(series, key);
 }
@@ -195,8 +201,7 @@ LineLane::Field& LineLane::add_field(Known& series, std::string_view key) {
   if (field.targets.empty()) field.problem = targets_.problem(*series.series, name);
   if (series.fields.size() >= kFieldsKnownMax) return *spare_field_ = std::move(field);
   cache_bytes_ += field.key.size() + field.problem.size() + kKnownBytes;
-  series.fields.push_back(std::make_unique<Field>(std::move(field)));
-  return *series.fields.back();
+  return series.fields.emplace_back(std::move(field));
 }
 
 // Forgets all where there is too much: a sender that makes up ever new series must not fill the memory.
@@ -232,7 +237,7 @@ void LineLane::scatter() {
   }
   for (const Entry& entry : entries_) {
     Column& column = columns_[entry.target];
-    const std::size_t width = core::width(targets_.sensor(entry.target).type);
+    const std::size_t width = core::width(column.type);
     column.times[column.filled] = entry.time;
     std::memcpy(column.values + column.filled * width, &entry.bits, width);
     ++column.filled;
@@ -258,7 +263,7 @@ void LineLane::put_blocks(std::uint32_t target, TimeNs received) {
     block.quality_runs = 1;
     intake_.inspect(batch, batch.blocks.emplace_back(block));
   }
-  column = {};
+  column.count = 0;
 }
 
 void LineLane::sort_by_time(Column& column, std::size_t width) {

@@ -52,8 +52,10 @@ class LineLane {
     std::uint64_t bits;
     std::uint32_t target;
   };
-  // A sensor's readings of the batch in the making.
+  // A sensor's readings of the batch in the making. The type is here as well as in the model, for the model's entry is
+  // far away.
   struct Column {
+    core::ValueType type = core::ValueType::kFloat64;
     std::uint32_t count = 0;
     std::uint32_t filled = 0;
     core::TimeNs* times = nullptr;
@@ -64,7 +66,7 @@ class LineLane {
   bool take_field(const protocol::LineField& value, Field& field, core::TimeNs time, Outcome& outcome,
                   const protocol::Line& line);
   Known& known(const protocol::Line& line);
-  Field& field_of(Known& series, std::size_t position, std::string_view key);
+  Field& field_of(Known& series, std::string_view key);
   Field& add_field(Known& series, std::string_view key);
   void make_room(std::size_t bytes);
   void tell(Outcome& outcome, std::uint64_t line, const std::string& what);

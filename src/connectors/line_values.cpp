@@ -72,18 +72,18 @@ bool put_state(const LineField& field, const asset::Sensor& sensor, std::uint64_
 
 }  // namespace
 
-bool to_reading(const LineField& field, const asset::Sensor& sensor, std::uint64_t& bits) {
+bool to_reading(const LineField& field, ValueType type, const asset::Sensor& sensor, std::uint64_t& bits) {
   switch (field.kind) {
     case LineField::Kind::kReal:
-      if (sensor.type == ValueType::kFloat32) return put_float32(field, bits);
-      if (sensor.type == ValueType::kFloat64) return put(field.real(), bits);
-      return put_exactly(field.real(), sensor.type, bits);
+      if (type == ValueType::kFloat32) return put_float32(field, bits);
+      if (type == ValueType::kFloat64) return put(field.real(), bits);
+      return put_exactly(field.real(), type, bits);
     case LineField::Kind::kInteger:
-      return put_exactly(field.integer(), sensor.type, bits);
+      return put_exactly(field.integer(), type, bits);
     case LineField::Kind::kUnsigned:
-      return put_unsigned(field.unsigned_integer(), sensor.type, bits);
+      return put_unsigned(field.unsigned_integer(), type, bits);
     case LineField::Kind::kBool:
-      return put_exactly(std::int32_t{field.boolean()}, sensor.type, bits);
+      return put_exactly(std::int32_t{field.boolean()}, type, bits);
     case LineField::Kind::kText:
       return put_state(field, sensor, bits);
   }

@@ -14,7 +14,9 @@
 
 namespace millwright::connectors {
 
-// Writes the value's width(sensor.type) bytes to `bits`, from its first byte on. False where it does not fit.
-bool to_reading(const protocol::LineField& field, const asset::Sensor& sensor, std::uint64_t& bits);
+// Writes the value's width(type) bytes to `bits`, from its first byte on. False where it does not fit. `sensor` has
+// this type; it is looked at only for the names of its states.
+bool to_reading(const protocol::LineField& field, core::ValueType type, const asset::Sensor& sensor,
+                std::uint64_t& bits);
 
 }  // namespace millwright::connectors

@@ -20,6 +20,22 @@ constexpr std::uint64_t kExactIntegers = std::uint64_t{1} << 53;
 constexpr std::array<double, 19> kPowersOfTen{1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8, 1e9,
                                               1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18};
 
+// Which bytes may end a name: looked up instead of compared, for a name's bytes are most of a line's.
+using ByteSet = std::array<bool, 256>;
+constexpr ByteSet make_set(std::string_view bytes) {
+  ByteSet set{};
+  for (const char c : bytes) set[static_cast<unsigned char>(c)] = true;
+  return set;
+}
+constexpr ByteSet kSeriesEnds = make_set(" \r\n");
+constexpr ByteSet kKeyEnds = make_set("=, \r\n");
+
+// The first byte of the set from `at` on, or the text's end.
+std::size_t find_any(std::string_view text, const ByteSet& set, std::size_t at) {
+  while (at < text.size() && !set[static_cast<unsigned char>(text[at])]) ++at;
+  return at;
+}
+
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
@@ -125,7 +141,8 @@ bool LineReader::read_series(Line& line) {
     at_ += size;
   } else {
     const std::size_t begin = at_;
-    while (!at_line_end(at_) && (text_[at_] != ' ' || escaped(text_, at_))) ++at_;
+    at_ = find_any(text_, kSeriesEnds, at_);
+    while (!at_line_end(at_) && (text_[at_] != ' ' || escaped(text_, at_))) at_ = find_any(text_, kSeriesEnds, at_ + 1);
     line.series = text_.substr(begin, at_ - begin);
     if (line.series.size() > kSeriesBytesMax) {
       return complain(begin, fmt::format("measurement and tags have {} bytes; at most {} are taken", line.series.size(),
@@ -154,13 +171,8 @@ bool LineReader::read_fields(Line& line) {
 
 bool LineReader::read_key(LineField& field) {
   const std::size_t begin = at_;
-  while (at_ < text_.size()) {
-    const char c = text_[at_];
-    if ((c == '=' || c == ',' || c == ' ') ? !escaped(text_, at_) : (c == '\n' || (c == '\r' && at_line_end(at_)))) {
-      break;
-    }
-    ++at_;
-  }
+  at_ = find_any(text_, kKeyEnds, at_);
+  while (!at_line_end(at_) && (text_[at_] == '\r' || escaped(text_, at_))) at_ = find_any(text_, kKeyEnds, at_ + 1);
   field.key = text_.substr(begin, at_ - begin);
   if (at_ == text_.size() || text_[at_] != '=') {
     return complain(begin, fmt::format("'{}' is no field; a field is key=value", shown(field.key)));

@@ -27,7 +27,7 @@ double as(const std::string& text, ValueType type) {
   Line read;
   EXPECT_EQ(reader.next(read), LineReader::Next::kLine) << text;
   std::uint64_t bits = 0;
-  if (!to_reading(read.fields[0], sensor, bits)) return std::nan("");
+  if (!to_reading(read.fields[0], type, sensor, bits)) return std::nan("");
   core::QualityRun run{1, core::kGood};
   core::Block block{.sensor = {}, .type = type, .count = 1};
   block.values = reinterpret_cast<std::byte*>(&bits);
