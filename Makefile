@@ -34,9 +34,10 @@ demo: build ## a living plant on this machine, until Ctrl-C (DEMO_SECONDS=60 mak
 test: deps-test build ## unit tests (ASan, UBSan), simulations, fuzz seeds, checks, dashboard, end to end
 	@tools/run-tests.sh
 
-bench: build ## the ingest benchmark, from memory and over TCP, and the micro-benchmarks
+bench: build ## the ingest benchmark, from memory, over TCP and as line protocol, and the micro-benchmarks
 	@build/release/bin/millwright bench ingest --source memory --seconds 10
 	@build/release/bin/millwright bench ingest --source tcp --seconds 10
+	@build/release/bin/millwright bench ingest --source line --seconds 10
 	@build/release/bin/millwright bench ingest --source memory --seconds 10 --rate 1000000
 
 fuzz: deps-test ## fuzz every parser for a minute each (FUZZ_SECONDS)

@@ -47,7 +47,7 @@ bool put_exactly(From from, ValueType type, std::uint64_t& bits) {
     case ValueType::kState:
       return as(std::int32_t{});
     case ValueType::kBool:
-      return (from == From{0} || from == From{1}) && as(std::uint8_t{});
+      return (from == From{0} || from == From{1}) && put(std::uint8_t{from == From{1}}, bits);
   }
   return false;
 }

@@ -75,8 +75,7 @@ TEST(LineValues, AFloat32IsTheNearestToTheText) {
 class Lane : public ::testing::Test {
  protected:
   LineLane::Outcome take(const std::string& text) {
-    bool durable = false;
-    const auto receipt = std::make_shared<JointReceipt>([&](bool done) { durable = done; });
+    const auto receipt = std::make_shared<JointReceipt>([](bool) {});
     auto outcome = lane.take(text, 1, 5, receipt);
     receipt->settle();
     return outcome;
@@ -101,7 +100,8 @@ TEST_F(Lane, AGuessNeverDecides) {
     std::string text;
     for (int i = 0; i < 100; ++i) {
       const auto which = static_cast<std::uint32_t>(dice() % series.size());
-      text += series[which] + " f=" + std::to_string(++value) + " " + std::to_string(static_cast<int>(value)) + "\n";
+      value += 1;
+      text += series[which] + " f=" + std::to_string(value) + " " + std::to_string(static_cast<int>(value)) + "\n";
       if (which < 3) expected[which].push_back(value);
     }
     take(text);
