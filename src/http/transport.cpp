@@ -35,9 +35,84 @@ class Logger {
   std::shared_ptr<spdlog::logger> log_ = core::logger("http");
 };
 
+namespace limits = restinio::connection_count_limits;
+
+// The library's limiter of connections is a part of its acceptor, which at the end goes before the connections that
+// still tell it of their own end. This one is shared by both, and forgets the acceptor when that goes.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wnon-virtual-dtor"  // the library's interface has none, and nobody deletes through it
+struct LimiterState {
+  struct Link final : limits::impl::acceptor_callback_iface_t {
+    void call_accept_now(std::size_t index) noexcept override {
+      if (acceptor != nullptr) acceptor->call_accept_now(index);
+    }
+    void schedule_next_accept_attempt(std::size_t index) noexcept override {
+      if (acceptor != nullptr) acceptor->schedule_next_accept_attempt(index);
+    }
+    limits::impl::acceptor_callback_iface_t* acceptor = nullptr;
+  };
+  LimiterState(limits::impl::acceptor_callback_iface_t* acceptor, limits::max_parallel_connections_t connections_max,
+               limits::max_active_accepts_t accepts_max)
+      : counter(&link, connections_max, accepts_max) {
+    link.acceptor = acceptor;
+  }
+  Link link;
+  limits::impl::actual_limiter_t<std::mutex> counter;
+};
+#pragma GCC diagnostic pop
+
+class ConnectionLimiter {
+ public:
+  ConnectionLimiter(restinio::not_null_pointer_t<limits::impl::acceptor_callback_iface_t> acceptor,
+                    limits::max_parallel_connections_t connections_max, limits::max_active_accepts_t accepts_max)
+      : state_(std::make_shared<LimiterState>(acceptor, connections_max, accepts_max)) {}
+  ~ConnectionLimiter() { state_->link.acceptor = nullptr; }
+  ConnectionLimiter(const ConnectionLimiter&) = delete;
+  ConnectionLimiter& operator=(const ConnectionLimiter&) = delete;
+  void accept_next(std::size_t index) noexcept { state_->counter.accept_next(index); }
+  [[nodiscard]] std::shared_ptr<LimiterState> state() const { return state_; }
+
+ private:
+  std::shared_ptr<LimiterState> state_;
+};
+
+// One for each connection, for as long as that lives.
+class ConnectionMonitor {
+ public:
+  explicit ConnectionMonitor(restinio::not_null_pointer_t<ConnectionLimiter> limiter) noexcept
+      : state_(limiter->state()) {
+    state_->counter.increment_parallel_connections();
+  }
+  ~ConnectionMonitor() {
+    if (state_) state_->counter.decrement_parallel_connections();
+  }
+  ConnectionMonitor(ConnectionMonitor&&) noexcept = default;
+  ConnectionMonitor& operator=(ConnectionMonitor&& other) noexcept {
+    std::swap(state_, other.state_);
+    return *this;
+  }
+
+ private:
+  std::shared_ptr<LimiterState> state_;
+};
+
 struct Traits : restinio::traits_t<restinio::asio_timer_manager_t, Logger> {
   static constexpr bool use_connection_count_limiter = true;
 };
+
+}  // namespace
+}  // namespace millwright::http
+
+namespace restinio {
+template <>
+struct connection_count_limit_types<millwright::http::Traits> {
+  using limiter_t = millwright::http::ConnectionLimiter;
+  using lifetime_monitor_t = millwright::http::ConnectionMonitor;
+};
+}  // namespace restinio
+
+namespace millwright::http {
+namespace {
 
 using Chunked = restinio::response_builder_t<restinio::chunked_output_t>;
 
