@@ -131,13 +131,15 @@ class LineSource final : public BenchSource {
     for (const Part& part : parts) room += rows * (prefixes_[part.sensor].size() + 32);
     text_.resize(room);
     char* out = text_.data();
+    std::string irregular;
     for (std::size_t row = 0; row < rows; ++row) {
-      const std::string time =
+      const std::string regular =
           fmt::format(" {}\n", parts.front().start + static_cast<core::TimeNs>(row) * parts.front().period);
       for (const Part& part : parts) {
         const std::string& prefix = prefixes_[part.sensor];
         std::memcpy(out, prefix.data(), prefix.size());
         out = numbers_.put(part.values[row] + part.offset, out + prefix.size());
+        const std::string& time = part.times.empty() ? regular : irregular = fmt::format(" {}\n", part.time(row));
         std::memcpy(out, time.data(), time.size());
         out += time.size();
       }

@@ -9,6 +9,7 @@
 #include "connectors/burst_server.hpp"
 #include "core/mutex.hpp"
 #include "io/network.hpp"
+#include "io/random.hpp"
 
 namespace millwright::app {
 namespace {
@@ -17,6 +18,7 @@ using std::chrono::steady_clock;
 
 constexpr std::uint64_t kSeed = 1;
 constexpr float kFault = 40;               // far outside of the learnt limits, inside the sensor's range
+constexpr std::uint32_t kUncertain = 5;    // readings of a block
 constexpr std::uint64_t kFaultRounds = 2;  // a fault lasts so many rounds, then its sensor is well for the rest of 64
 
 // Straight into the pipeline.
@@ -46,6 +48,12 @@ class MemorySource final : public BenchSource {
         batch.add(core::SensorId(part.sensor), core::ValueType::kFloat32, count, part.start, part.period, received_);
     float* out = block.as<float>().data();
     for (std::uint32_t i = 0; i < count; ++i) out[i] = part.values[i] + part.offset;
+    if (!part.times.empty()) {
+      auto* times = batch.allocate_array<core::TimeNs>(count);
+      std::copy(part.times.begin(), part.times.end(), times);
+      block.times = times;
+    }
+    if (!part.quality.empty()) batch.set_runs(block, part.quality);
   }
   void end_batch() override { inlet_.submit(1, ++sequence_, std::make_shared<Settled>(durable_, inlet_.pending())); }
 
@@ -100,8 +108,9 @@ class TcpSource final : public BenchSource {
                        .count = static_cast<std::uint32_t>(part.values.size()),
                        .start = part.start,
                        .period = part.period,
+                       .times = part.times.empty() ? nullptr : part.times.data(),
                        .values = values,
-                       .quality = {}});
+                       .quality = part.quality});
   }
   void end_batch() override {
     const core::Status sent = client_->send(blocks_);
@@ -135,7 +144,24 @@ BenchSource::BenchSource(const IngestOptions& options, io::Clock& clock)
       block_(options.block),
       period_(static_cast<core::DurationNs>(static_cast<double>(core::kSecond) / options.rate_hz)),
       signal_(kSeed),
-      first_time_(clock.now() - 24 * core::kHour) {}
+      irregular_(kSensorsPerBatch / kIrregularEvery + 2),
+      first_time_(clock.now() - 24 * core::kHour) {
+  io::Random random(kSeed);
+  // Up to a fifth of the period late, in whole microseconds.
+  const auto late_max = static_cast<std::uint64_t>(std::max<core::DurationNs>(1, period_ / 5 / core::kMicrosecond));
+  for (std::uint32_t i = 0; i < BenchSignal::kBlockMax; ++i) {
+    jitter_.push_back(static_cast<core::DurationNs>(random.below(late_max)) * core::kMicrosecond);
+  }
+  const std::uint32_t some = std::min(kUncertain, block_);
+  uncertain_ = {{{block_ - some, core::kGood}, {some, core::kUncertainLastUsable}}};
+}
+
+void BenchSource::make_irregular(Part& part) {
+  auto& times = irregular_[irregular_used_++];
+  times.resize(part.values.size());
+  for (std::size_t i = 0; i < times.size(); ++i) times[i] = part.time(i) + jitter_[(i + part.sensor) % jitter_.size()];
+  part.times = times;
+}
 
 // A sensor's readings follow each other without a gap, in source time that runs as fast as the benchmark does.
 void BenchSource::play_round(bool faults, const std::function<bool()>& enough) {
@@ -144,9 +170,19 @@ void BenchSource::play_round(bool faults, const std::function<bool()>& enough) {
     if (enough && enough()) return;
     const std::uint32_t last = std::min(first + kSensorsPerBatch, sensors_);
     begin_batch();
+    irregular_used_ = 0;
     for (std::uint32_t sensor = first; sensor < last; ++sensor) {
       const bool faulty = faults && sensor % kFaultEvery == round_ / kFaultRounds % kFaultEvery;
-      add({sensor, start, period_, signal_.values(sensor, round_ * block_, block_), faulty ? kFault : 0.0F});
+      Part part{.sensor = sensor,
+                .start = start,
+                .period = period_,
+                .values = signal_.values(sensor, round_ * block_, block_),
+                .offset = faulty ? kFault : 0.0F,
+                .times = {},
+                .quality = {}};
+      if (sensor % kIrregularEvery == kIrregularEvery - 1) make_irregular(part);
+      if (sensor % kUncertainEvery == kUncertainEvery - 1) part.quality = uncertain_;
+      add(part);
     }
     end_batch();
     handed_over_ += std::uint64_t{last - first} * block_;

@@ -4,10 +4,13 @@
 // the time.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
+#include <vector>
 
 #include "bench_ingest.hpp"
 #include "bench_signal.hpp"
@@ -19,8 +22,10 @@ namespace millwright::app {
 
 class BenchSource {
  public:
-  static constexpr int kTrainingRounds = 4;          // blocks a sensor until its chart has learnt
-  static constexpr std::uint32_t kFaultEvery = 100;  // one sensor in so many is at fault in a round
+  static constexpr int kTrainingRounds = 4;             // blocks a sensor until its chart has learnt
+  static constexpr std::uint32_t kFaultEvery = 100;     // one sensor in so many is at fault in a round
+  static constexpr std::uint32_t kIrregularEvery = 33;  // one sensor in so many reads at irregular times
+  static constexpr std::uint32_t kUncertainEvery = 40;  // one sensor in so many has some uncertain readings in a block
 
   BenchSource(const IngestOptions& options, io::Clock& clock);
   virtual ~BenchSource() = default;
@@ -42,6 +47,11 @@ class BenchSource {
     core::DurationNs period = 0;
     std::span<const float> values;
     float offset = 0;
+    std::span<const core::TimeNs> times;        // empty: regular
+    std::span<const core::QualityRun> quality;  // empty: all good
+    [[nodiscard]] core::TimeNs time(std::size_t i) const {
+      return times.empty() ? start + period * static_cast<core::DurationNs>(i) : times[i];
+    }
   };
   virtual void begin_batch() = 0;
   virtual void add(const Part& part) = 0;
@@ -51,11 +61,16 @@ class BenchSource {
 
  private:
   void pace(std::uint64_t readings);
+  void make_irregular(Part& part);
 
   const std::uint32_t sensors_;
   const std::uint32_t block_;
   const core::DurationNs period_;
   const BenchSignal signal_;
+  std::vector<core::DurationNs> jitter_;              // of irregular sensors
+  std::array<core::QualityRun, 2> uncertain_;         // of a block with uncertain readings
+  std::vector<std::vector<core::TimeNs>> irregular_;  // times of the batch being made
+  std::size_t irregular_used_ = 0;
   std::uint64_t round_ = 0;
   core::TimeNs first_time_;
   std::uint64_t handed_over_ = 0;

@@ -67,8 +67,10 @@ void print_json(const IngestOptions& options, const IngestResult& result) {
 
 void print_text(const IngestOptions& options, const IngestResult& result) {
   fmt::print("{}, {} cores\n", processor(), std::thread::hardware_concurrency());
-  fmt::print("{} sensors at {} Hz, float32, AR(1) noise of 5 steps of 0.01 on a load cycle, {} readings a block, {}\n",
-             options.sensors, options.rate_hz, options.block, source_name(options).description);
+  fmt::print(
+      "{} sensors at {} Hz, float32, AR(1) noise of 5 steps of 0.01 on a load cycle, 3 % of them at irregular times, "
+      "2.5 % with uncertain readings, {} readings a block, {}\n",
+      options.sensors, options.rate_hz, options.block, source_name(options).description);
   fmt::print("  {:>12.2f} M readings/s, durable (fdatasync every 100 ms), {:.1f} s\n", result.readings_per_s / 1e6,
              result.seconds);
   fmt::print("  {:>12.2f} bytes a reading on disk\n", result.bytes_per_reading);
