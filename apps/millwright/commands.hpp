@@ -27,6 +27,7 @@ void add_simulate(CLI::App& app, const SetCommand& set);
 void add_check_config(CLI::App& app, const SetCommand& set);
 void add_bench(CLI::App& app, const SetCommand& set);
 void add_backup(CLI::App& app, const SetCommand& set);
+void add_history(CLI::App& app, const SetCommand& set);
 void add_version(CLI::App& app, const SetCommand& set);
 
 // Prints the error as a person reads it and gives the exit code that fits.

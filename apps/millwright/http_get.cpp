@@ -15,7 +15,7 @@ std::size_t append(char* data, std::size_t size, std::size_t count, void* body) 
 
 }  // namespace
 
-core::Result<nlohmann::json> get_json(const std::string& url, core::DurationNs timeout) {
+core::Result<std::string> get_text(const std::string& url, core::DurationNs timeout) {
   const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(curl_easy_init(), curl_easy_cleanup);
   if (!curl) return core::unexpected(core::ErrorCode::kIo, "libcurl does not start");
   std::string body;
@@ -29,7 +29,13 @@ core::Result<nlohmann::json> get_json(const std::string& url, core::DurationNs t
   if (const CURLcode code = curl_easy_perform(curl.get()); code != CURLE_OK) {
     return core::unexpected(core::ErrorCode::kUnavailable, url + ": " + curl_easy_strerror(code));
   }
-  auto json = nlohmann::json::parse(body, nullptr, false);
+  return body;
+}
+
+core::Result<nlohmann::json> get_json(const std::string& url, core::DurationNs timeout) {
+  const auto body = get_text(url, timeout);
+  if (!body) return core::unexpected(body.error());
+  auto json = nlohmann::json::parse(*body, nullptr, false);
   if (json.is_discarded()) return core::unexpected(core::ErrorCode::kInvalid, url + ": the answer is no JSON");
   return json;
 }

@@ -1,4 +1,4 @@
-// A GET of JSON from a server on this machine, by libcurl.
+// A GET of JSON or text from a server on this machine, by libcurl.
 #pragma once
 
 #include <string>
@@ -10,6 +10,7 @@
 
 namespace millwright::app {
 
+core::Result<std::string> get_text(const std::string& url, core::DurationNs timeout);
 core::Result<nlohmann::json> get_json(const std::string& url, core::DurationNs timeout);
 
 }  // namespace millwright::app

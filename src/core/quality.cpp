@@ -1,36 +1,59 @@
 #include "core/quality.hpp"
 
-namespace millwright::core {
+#include <algorithm>
+#include <array>
+#include <charconv>
 
+#include <fmt/format.h>
+
+namespace millwright::core {
+namespace {
+
+struct Named {
+  Quality quality;
+  std::string_view name;
+};
+constexpr std::array<Named, 12> kNamed{{
+    {kGood, "Good"},
+    {kUncertain, "Uncertain"},
+    {kUncertainLastUsable, "UncertainLastUsableValue"},
+    {kUncertainEuExceeded, "UncertainEngineeringUnitsExceeded"},
+    {kBad, "Bad"},
+    {kBadWaitingForInitialData, "BadWaitingForInitialData"},
+    {kBadNotConnected, "BadNotConnected"},
+    {kBadNoCommunication, "BadNoCommunication"},
+    {kBadSensorFailure, "BadSensorFailure"},
+    {kBadInvalidTimestamp, "BadInvalidTimestamp"},
+    {kBadTypeMismatch, "BadTypeMismatch"},
+    {kBadNodeIdUnknown, "BadNodeIdUnknown"},
+}};
+
+}  // namespace
+
+// The low half of a code is flags, which have no part in the name.
 std::string_view quality_name(Quality quality) {
-  switch (quality.code & 0xFFFF0000u) {
-    case kGood.code:
-      return "Good";
-    case kUncertain.code:
-      return "Uncertain";
-    case kUncertainLastUsable.code:
-      return "UncertainLastUsableValue";
-    case kUncertainEuExceeded.code:
-      return "UncertainEngineeringUnitsExceeded";
-    case kBad.code:
-      return "Bad";
-    case kBadWaitingForInitialData.code:
-      return "BadWaitingForInitialData";
-    case kBadNotConnected.code:
-      return "BadNotConnected";
-    case kBadNoCommunication.code:
-      return "BadNoCommunication";
-    case kBadSensorFailure.code:
-      return "BadSensorFailure";
-    case kBadInvalidTimestamp.code:
-      return "BadInvalidTimestamp";
-    case kBadTypeMismatch.code:
-      return "BadTypeMismatch";
-    case kBadNodeIdUnknown.code:
-      return "BadNodeIdUnknown";
-    default:
-      return quality.is_good() ? "Good" : quality.is_uncertain() ? "Uncertain" : "Bad";
+  for (const Named& known : kNamed) {
+    if (known.quality.code == (quality.code & 0xFFFF0000u)) return known.name;
   }
+  return quality.is_good() ? "Good" : quality.is_uncertain() ? "Uncertain" : "Bad";
+}
+
+std::string format_quality(Quality quality) {
+  const auto known =
+      std::find_if(kNamed.begin(), kNamed.end(), [&](const Named& one) { return one.quality == quality; });
+  return known != kNamed.end() ? std::string(known->name) : fmt::format("0x{:08X}", quality.code);
+}
+
+std::optional<Quality> parse_quality(std::string_view text) {
+  for (const Named& known : kNamed) {
+    if (known.name == text) return known.quality;
+  }
+  const bool hex = text.starts_with("0x");
+  if (hex) text.remove_prefix(2);
+  Quality quality;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, quality.code, hex ? 16 : 10);
+  return error == std::errc{} && stop == end ? std::optional(quality) : std::nullopt;
 }
 
 }  // namespace millwright::core

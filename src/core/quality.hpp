@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
 
 namespace millwright::core {
@@ -38,5 +40,10 @@ inline constexpr Quality kBadNodeIdUnknown{0x80340000};
 
 // "Good", "UncertainLastUsableValue", "BadSensorFailure", …; the class alone for codes not listed above.
 std::string_view quality_name(Quality quality);
+
+// Text that stands for exactly this code: its name, or "0x80AB0000" where no name says all of it.
+std::string format_quality(Quality quality);
+// What format_quality() writes, and a code as a decimal number.
+std::optional<Quality> parse_quality(std::string_view text);
 
 }  // namespace millwright::core

@@ -1,0 +1,3 @@
+#include "history/value_text.hpp"
+#include <gtest/gtest.h>
+TEST(ValueText, Compiles) {}

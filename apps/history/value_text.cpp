@@ -1,0 +1,220 @@
+#include "history/value_text.hpp"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "core/text.hpp"
+#include "protocol/csv.hpp"
+
+namespace millwright::history {
+namespace {
+
+using core::ValueType;
+
+template <typename T>
+T from_bits(std::uint64_t bits) {
+  T value;
+  std::memcpy(&value, &bits, sizeof(T));
+  return value;
+}
+
+template <typename T>
+std::uint64_t to_bits(T value) {
+  std::uint64_t bits = 0;
+  std::memcpy(&bits, &value, sizeof(T));
+  return bits;
+}
+
+template <typename T>
+void append_number(T value, std::string& out) {
+  if constexpr (std::is_floating_point_v<T>) {
+    if (!std::isfinite(value)) {
+      out += std::signbit(value) ? "-" : "";
+      out += std::isnan(value) ? "NaN" : "Infinity";
+      return;
+    }
+  }
+  std::array<char, 32> buffer;
+  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr;
+  out.append(buffer.data(), static_cast<std::size_t>(end - buffer.data()));
+}
+
+// Accepts nan and infinity in any case.
+template <typename T>
+std::optional<T> parse_number(std::string_view text) {
+  if (text.starts_with('+')) text.remove_prefix(1);
+  T value{};
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  return error == std::errc{} && stop == end ? std::optional(value) : std::nullopt;
+}
+
+std::optional<std::int64_t> parse_whole(const asset::Sensor& sensor, std::string_view text) {
+  if (const auto whole = parse_number<std::int64_t>(text)) return whole;
+  if (text == "true" || text == "TRUE" || text == "True") return 1;
+  if (text == "false" || text == "FALSE" || text == "False") return 0;
+  for (const auto& [code, name] : sensor.states) {
+    if (name == text) return code;
+  }
+  return std::nullopt;
+}
+
+bool two_digits(std::string_view text, std::size_t at, core::TimeNs& out) {
+  const unsigned tens = static_cast<unsigned char>(text[at]) - unsigned{'0'};
+  const unsigned ones = static_cast<unsigned char>(text[at + 1]) - unsigned{'0'};
+  out = tens * 10 + ones;
+  return tens <= 9 && ones <= 9;
+}
+
+}  // namespace
+
+bool is_real(ValueType type) {
+  return type == ValueType::kFloat64 || type == ValueType::kFloat32;
+}
+
+double value_as_double(ValueType type, std::uint64_t bits) {
+  if (type == ValueType::kFloat64) return from_bits<double>(bits);
+  if (type == ValueType::kFloat32) return from_bits<float>(bits);
+  return static_cast<double>(value_as_int(type, bits));
+}
+
+std::int64_t value_as_int(ValueType type, std::uint64_t bits) {
+  if (type == ValueType::kInt64) return from_bits<std::int64_t>(bits);
+  if (type == ValueType::kState) return from_bits<std::int32_t>(bits);
+  return from_bits<std::uint8_t>(bits);
+}
+
+void append_value(ValueType type, std::uint64_t bits, std::string& out) {
+  switch (type) {
+    case ValueType::kFloat64:
+      return append_number(from_bits<double>(bits), out);
+    case ValueType::kFloat32:
+      return append_number(from_bits<float>(bits), out);
+    case ValueType::kBool:
+      out += from_bits<std::uint8_t>(bits) != 0 ? "true" : "false";
+      return;
+    case ValueType::kInt64:
+    case ValueType::kState:
+      return append_number(value_as_int(type, bits), out);
+  }
+}
+
+void append_statistic(ValueType type, double value, std::string& out) {
+  if (type == ValueType::kFloat32) return append_number(static_cast<float>(value), out);
+  append_number(value, out);
+}
+
+std::optional<std::uint64_t> bits_of(ValueType type, std::int64_t value) {
+  switch (type) {
+    case ValueType::kFloat64:
+      return to_bits(static_cast<double>(value));
+    case ValueType::kFloat32:
+      return to_bits(static_cast<float>(value));
+    case ValueType::kInt64:
+      return to_bits(value);
+    case ValueType::kBool:
+      return value == 0 || value == 1 ? std::optional(to_bits(static_cast<std::uint8_t>(value))) : std::nullopt;
+    case ValueType::kState:
+      if (value != static_cast<std::int32_t>(value)) return std::nullopt;
+      return to_bits(static_cast<std::int32_t>(value));
+  }
+  return std::nullopt;
+}
+
+std::optional<std::uint64_t> bits_of(ValueType type, double value) {
+  if (type == ValueType::kFloat64) return to_bits(value);
+  if (type == ValueType::kFloat32) return to_bits(static_cast<float>(value));
+  constexpr double kEnd = 9223372036854775808.0;
+  if (!(value >= -kEnd && value < kEnd) || value != std::floor(value)) return std::nullopt;
+  return bits_of(type, static_cast<std::int64_t>(value));
+}
+
+std::optional<std::uint64_t> parse_value(const asset::Sensor& sensor, std::string_view text) {
+  if (sensor.type == ValueType::kFloat64) {
+    const auto value = parse_number<double>(text);
+    return value ? std::optional(to_bits(*value)) : std::nullopt;
+  }
+  if (sensor.type == ValueType::kFloat32) {
+    const auto value = parse_number<float>(text);
+    return value ? std::optional(to_bits(*value)) : std::nullopt;
+  }
+  if (const auto whole = parse_whole(sensor, text)) return bits_of(sensor.type, *whole);
+  const auto real = parse_number<double>(text);  // 3.0
+  return real ? bits_of(sensor.type, *real) : std::nullopt;
+}
+
+void TimeWriter::append(core::TimeNs time, std::string& out) {
+  const core::TimeNs second = core::floor_to(time, core::kSecond);
+  if (text_.empty() || second != second_) {
+    second_ = second;
+    text_ = core::format_time(second);
+    text_.pop_back();
+  }
+  out += text_;
+  if (auto fraction = time - second; fraction != 0) {
+    int digits = 9;
+    for (; fraction % 1000 == 0; fraction /= 1000) digits -= 3;
+    std::array<char, 10> buffer;
+    buffer[0] = '.';
+    for (int i = digits; i > 0; --i, fraction /= 10) {
+      buffer[static_cast<std::size_t>(i)] = static_cast<char>('0' + fraction % 10);
+    }
+    out.append(buffer.data(), static_cast<std::size_t>(digits) + 1);
+  }
+  out += 'Z';
+}
+
+// "2026-11-21T08:15:30[.fraction][Z]" of the same day as the time before.
+bool TimeReader::read_quickly(std::string_view text, core::TimeNs& time) const {
+  constexpr std::size_t kSeconds = 19;
+  core::TimeNs hour = 0;
+  core::TimeNs minute = 0;
+  core::TimeNs second = 0;
+  if (text.size() < kSeconds || date_.empty() || std::memcmp(text.data(), date_.data(), date_.size()) != 0)
+    return false;
+  if ((text[10] != 'T' && text[10] != ' ') || text[13] != ':' || text[16] != ':') return false;
+  if (!two_digits(text, 11, hour) || !two_digits(text, 14, minute) || !two_digits(text, 17, second)) return false;
+  if (hour > 23 || minute > 59 || second > 59) return false;
+  text.remove_prefix(kSeconds);
+  if (text.ends_with('Z')) text.remove_suffix(1);
+  core::DurationNs fraction = 0;
+  if (!text.empty()) {
+    if (text[0] != '.' || text.size() < 2 || text.size() > 10) return false;
+    core::DurationNs weight = core::kSecond / 10;
+    for (std::size_t i = 1; i < text.size(); ++i, weight /= 10) {
+      if (text[i] < '0' || text[i] > '9') return false;
+      fraction += (text[i] - '0') * weight;
+    }
+  }
+  time = day_ + hour * core::kHour + minute * core::kMinute + second * core::kSecond + fraction;
+  return true;
+}
+
+core::Result<core::TimeNs> TimeReader::read(std::string_view text) {
+  core::TimeNs time = 0;
+  if (read_quickly(text, time)) return time;
+  constexpr std::size_t kDate = 10;
+  const bool date = text.size() >= kDate && text[4] == '-';
+  if (!date) return protocol::parse_seconds(text);
+  const auto day = core::parse_time(text.substr(0, kDate));
+  if (day) {
+    date_ = text.substr(0, kDate);
+    day_ = *day;
+  }
+  return core::parse_time(text);
+}
+
+void append_csv_field(std::string_view text, std::string& out) {
+  if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
+    out += text;
+    return;
+  }
+  out += '"';
+  for (const char c : text) out.append(c == '"' ? 2 : 1, c);
+  out += '"';
+}
+
+}  // namespace millwright::history
