@@ -12,8 +12,9 @@
 #define MILLWRIGHT_DUCKDB_FUNCTIONS(X)                                                                                 \
   X(open_ext)                                                                                                          \
   X(close)                                                                                                             \
-  X(connect) X(disconnect) X(free) X(create_config) X(set_config) X(destroy_config) X(query) X(destroy_result) X(      \
-      result_error) X(column_count) X(column_name) X(column_type) X(prepare) X(prepare_error) X(destroy_prepare)       \
+  X(connect)                                                                                                           \
+  X(disconnect) X(free) X(create_config) X(set_config) X(destroy_config) X(query) X(destroy_result) X(result_error) X( \
+      column_count) X(column_name) X(column_type) X(prepare) X(prepare_error) X(destroy_prepare)                       \
       X(prepared_statement_type) X(prepared_statement_column_count) X(prepared_statement_column_type) X(               \
           pending_prepared_streaming) X(pending_error) X(execute_pending) X(destroy_pending) X(fetch_chunk)            \
           X(destroy_data_chunk) X(data_chunk_get_size) X(data_chunk_set_size) X(data_chunk_get_vector) X(vector_size)  \

@@ -51,9 +51,9 @@ class HistorianSource final : public Source {
   const historian::Historian& historian_;
 };
 
-// 1678-01-01 and 2262-01-01: all that a time can be, to the year.
+// 1678-01-01 and 2261-12-31: all that a time can be, and that core::parse_time reads.
 inline constexpr core::TimeNs kEarliest = -9'214'560'000 * core::kSecond;
-inline constexpr core::TimeNs kLatest = 9'214'646'400 * core::kSecond;
+inline constexpr core::TimeNs kLatest = 9'214'560'000 * core::kSecond;
 
 struct Selection {
   std::vector<core::SensorId> sensors;  // in the model's order

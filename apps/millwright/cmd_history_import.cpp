@@ -27,6 +27,7 @@ core::Result<std::string> format_of(const ImportOptions& options, const std::str
   if (!options.format.empty()) return options.format;
   const std::string end = std::filesystem::path(file).extension().string();
   if (end == ".csv" || end == ".txt") return std::string("csv");
+  if (end == ".lp" || end == ".influx") return std::string("influx");
   if (end == ".parquet") return std::string("parquet");
   return core::unexpected(core::ErrorCode::kInvalid,
                           fmt::format("{}: what it holds cannot be told from its name; say --format", file));
@@ -36,6 +37,7 @@ core::Status import_file(const ImportOptions& options, const std::string& file, 
   const auto format = format_of(options, file);
   if (!format) return core::unexpected(format.error());
   if (*format == "csv") return history::import_csv(file, options.columns, context);
+  if (*format == "influx") return history::import_influx(file, context);
   auto database = history::Database::open();
   if (!database) return core::unexpected(database.error());
   return history::import_parquet(**database, file, options.columns, context);
@@ -105,8 +107,7 @@ int import_history(const ImportOptions& options) {
 }  // namespace
 
 void add_history_import(CLI::App& history, const SetCommand& set) {
-  auto* sub =
-      history.add_subcommand("import", "take readings from CSV or Parquet files into a stopped plant's history");
+  auto* sub = history.add_subcommand("import", "take readings from files into a stopped plant's history");
   sub->footer(
       "Readings keep their own times, values and quality; importing the same again changes nothing. Values are in\n"
       "engineering units: no calibration is applied. Bad rows are named and left out, and the exit code is then 1.");
@@ -114,8 +115,8 @@ void add_history_import(CLI::App& history, const SetCommand& set) {
   sub->add_option("files", options->files, "the files; - is standard input")->required();
   sub->add_option("-c,--config", options->config, "the plant's YAML file; the plant must be stopped")
       ->capture_default_str();
-  sub->add_option("--format", options->format, "csv or parquet; default: by the file's name")
-      ->check(CLI::IsMember({"csv", "parquet"}));
+  sub->add_option("--format", options->format, "csv, influx (line protocol, ns) or parquet; default: by the name")
+      ->check(CLI::IsMember({"csv", "influx", "parquet"}));
   sub->add_option("--map", options->mapping, "a file of lines <name in the files>,<sensor>");
   sub->add_option("--time-column", options->columns.time, "of a long file")->capture_default_str();
   sub->add_option("--sensor-column", options->columns.sensor, "a file without it is wide: time, then a column a sensor")

@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "api/parameters.hpp"
 #include "asset/units.hpp"
 #include "core/text.hpp"
 #include "history/value_text.hpp"
@@ -100,8 +99,8 @@ class RemoteSource final : public history::Source {
                     const Take& take) const {
     const std::string url =
         fmt::format("{}/v1/machines/{}/history?sensor={}&from={}&to={}&resolution={}&limit={}&format=csv", url_,
-                    api::percent_encode(model_.machine(sensor.machine).name), api::percent_encode(sensor.path),
-                    core::format_time(range.from), core::format_time(range.to), resolution, std::min(limit, kRowsMax));
+                    url_text(model_.machine(sensor.machine).name), url_text(sensor.path), core::format_time(range.from),
+                    core::format_time(range.to), resolution, std::min(limit, kRowsMax));
     const auto body = get_text(url, kTimeout);
     if (!body) return core::unexpected(body.error());
     std::string_view rest = *body;
@@ -175,7 +174,7 @@ core::Result<asset::Model> read_model(const std::string& url) {
   std::vector<asset::Machine> machines;
   std::vector<asset::Sensor> sensors;
   for (const std::string& name : *names) {
-    const auto twin = get_json(fmt::format("{}/v1/machines/{}/twin", url, api::percent_encode(name)), kTimeout);
+    const auto twin = get_json(fmt::format("{}/v1/machines/{}/twin", url, url_text(name)), kTimeout);
     if (!twin) return core::unexpected(twin.error());
     asset::Machine machine = machine_of(*twin, core::MachineId(machines.size()));
     add_sensors(twin->value("sensors", Json::array()), machine, sensors);

@@ -40,4 +40,10 @@ core::Result<nlohmann::json> get_json(const std::string& url, core::DurationNs t
   return json;
 }
 
+std::string url_text(const std::string& text) {
+  const std::unique_ptr<char, decltype(&curl_free)> escaped(
+      curl_easy_escape(nullptr, text.data(), static_cast<int>(text.size())), curl_free);
+  return escaped ? escaped.get() : text;
+}
+
 }  // namespace millwright::app

@@ -13,4 +13,7 @@ namespace millwright::app {
 core::Result<std::string> get_text(const std::string& url, core::DurationNs timeout);
 core::Result<nlohmann::json> get_json(const std::string& url, core::DurationNs timeout);
 
+// As part of a URL: everything but letters, digits and "-._~" as %XX.
+std::string url_text(const std::string& text);
+
 }  // namespace millwright::app
