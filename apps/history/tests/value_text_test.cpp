@@ -82,7 +82,9 @@ TEST(ValueText, TheQuickWayReadsWhatTheSlowWayReads) {
     const auto quick = reader.read(text);
     const auto slow = core::parse_time(text);
     ASSERT_EQ(quick.has_value(), slow.has_value()) << text;
-    if (slow) EXPECT_EQ(*quick, *slow) << text;
+    if (slow) {
+      EXPECT_EQ(*quick, *slow) << text;
+    }
   }
   TimeReader reader;
   EXPECT_EQ(*reader.read("1763712000.000000001"), 1763712000 * core::kSecond + 1);
