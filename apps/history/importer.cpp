@@ -55,7 +55,6 @@ asset::Model import_model(const asset::Model& model) {
 Importer::Importer(const asset::Model& model, engine::Engine& engine, const io::Clock& clock)
     : model_(model),
       engine_(engine),
-      clock_(clock),
       inlet_(engine.pipeline(), engine.sources().add("import")),
       waiting_(std::make_shared<Waiting>()),
       received_(clock.now()),

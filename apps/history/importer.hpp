@@ -81,7 +81,6 @@ class Importer final : public ReadingSink {
 
   const asset::Model& model_;
   engine::Engine& engine_;
-  const io::Clock& clock_;
   pipeline::Inlet inlet_;
   std::shared_ptr<Waiting> waiting_;
   const core::TimeNs received_;
