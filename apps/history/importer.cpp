@@ -66,7 +66,7 @@ Importer::Importer(const asset::Model& model, engine::Engine& engine, const io::
 core::Quality Importer::judge(const asset::Sensor& sensor, core::TimeNs time, std::uint64_t bits) const {
   if (time > received_ + kFutureLimit) return core::kBadInvalidTimestamp;
   if (!is_real(sensor.type)) return core::kGood;
-  const double value = value_as_double(sensor.type, bits);
+  const double value = as_double(sensor.type, bits);
   if (!std::isfinite(value)) return core::kBadSensorFailure;
   const bool outside = sensor.range && (value < sensor.range->low || value > sensor.range->high);
   return outside ? core::kUncertainEuExceeded : core::kGood;

@@ -113,7 +113,7 @@ class JsonWriter final : public RowWriter {
   void row(const asset::Sensor& sensor, const Reading& reading, std::string& out) override {
     begin_row(sensor, reading.time, out);
     out += ",\"value\":";
-    if (is_real(sensor.type) && !std::isfinite(value_as_double(sensor.type, reading.bits))) {
+    if (is_real(sensor.type) && !std::isfinite(as_double(sensor.type, reading.bits))) {
       out += "null";
     } else {
       append_value(sensor.type, reading.bits, out);
@@ -150,7 +150,7 @@ class JsonWriter final : public RowWriter {
 class InfluxWriter final : public RowWriter {
  public:
   void row(const asset::Sensor& sensor, const Reading& reading, std::string& out) override {
-    if (is_real(sensor.type) && !std::isfinite(value_as_double(sensor.type, reading.bits))) {
+    if (is_real(sensor.type) && !std::isfinite(as_double(sensor.type, reading.bits))) {
       ++left_out_;
       return;
     }

@@ -44,14 +44,4 @@ core::Result<std::vector<core::SensorId>> select_sensors(const asset::Model& mod
   return sensors;
 }
 
-core::Result<core::DurationNs> parse_resolution(std::string_view text) {
-  if (text == "raw") return core::DurationNs{0};
-  if (text == "1m") return core::kMinute;
-  const auto width = core::parse_duration(text);
-  if (width && *width > 0) return *width;
-  return core::unexpected(
-      core::ErrorCode::kInvalid,
-      fmt::format("'{}' is no resolution; write raw, 1s, 1m, 1h, or a duration such as 15min", text));
-}
-
 }  // namespace millwright::history

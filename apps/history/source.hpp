@@ -65,8 +65,6 @@ struct Selection {
 // The sensors that the globs match: a full path, a part of one that it ends with ("pump-1/motor/current"), or a glob
 // over either. No glob: all sensors. kNotFound where one matches nothing, with the nearest.
 core::Result<std::vector<core::SensorId>> select_sensors(const asset::Model& model, std::span<const std::string> globs);
-// "raw" is 0; "1s", "1m" (a minute, as in the API), "1h"; any other duration above 0.
-core::Result<core::DurationNs> parse_resolution(std::string_view text);
 
 // The rows of one sensor, page by page. Row is historian::Reading or historian::Aggregate.
 template <typename Row>

@@ -71,7 +71,7 @@ void fill_column(idx_t column, duckdb_vector vector, const Slice<Reading>& slice
     case kTime:
       return fill<std::int64_t>(vector, slice, [](const Reading& r) { return r.time; });
     case kValue:
-      return fill<double>(vector, slice, [&](const Reading& r) { return value_as_double(type, r.bits); });
+      return fill<double>(vector, slice, [&](const Reading& r) { return as_double(type, r.bits); });
     case kValueInt:
       if (!is_real(type)) {
         return fill<std::int64_t>(vector, slice, [&](const Reading& r) { return value_as_int(type, r.bits); });

@@ -71,16 +71,6 @@ bool two_digits(std::string_view text, std::size_t at, core::TimeNs& out) {
 
 }  // namespace
 
-bool is_real(ValueType type) {
-  return type == ValueType::kFloat64 || type == ValueType::kFloat32;
-}
-
-double value_as_double(ValueType type, std::uint64_t bits) {
-  if (type == ValueType::kFloat64) return from_bits<double>(bits);
-  if (type == ValueType::kFloat32) return from_bits<float>(bits);
-  return static_cast<double>(value_as_int(type, bits));
-}
-
 std::int64_t value_as_int(ValueType type, std::uint64_t bits) {
   if (type == ValueType::kInt64) return from_bits<std::int64_t>(bits);
   if (type == ValueType::kState) return from_bits<std::int32_t>(bits);

@@ -25,8 +25,6 @@ std::optional<std::uint64_t> parse_value(const asset::Sensor& sensor, std::strin
 // The same from a number; nothing where the type cannot hold it. A float32 rounds.
 std::optional<std::uint64_t> bits_of(core::ValueType type, double value);
 std::optional<std::uint64_t> bits_of(core::ValueType type, std::int64_t value);
-double value_as_double(core::ValueType type, std::uint64_t bits);
-bool is_real(core::ValueType type);  // float32, float64
 // A whole number: int64, bool, state.
 std::int64_t value_as_int(core::ValueType type, std::uint64_t bits);
 

@@ -58,18 +58,11 @@ class RemoteSource final : public history::Source {
 
   core::Result<std::vector<Aggregate>> aggregates(core::SensorId id, historian::Range range, core::DurationNs width,
                                                   std::size_t limit, std::optional<core::TimeNs>* next) override {
-    const char* const resolution = width == core::kSecond   ? "1s"
-                                   : width == core::kMinute ? "1m"
-                                   : width == core::kHour   ? "1h"
-                                                            : nullptr;
-    if (resolution == nullptr) {
-      return core::unexpected(core::ErrorCode::kUnsupported,
-                              fmt::format("a running plant gives 1s, 1m and 1h, not {}", core::format_duration(width)));
-    }
+    const std::string resolution = fmt::format("{}ns", width);
     std::vector<Aggregate> intervals;
     history::TimeReader times;
     const auto take = [&](const std::vector<std::string_view>& f) {
-      if (f.size() < 9) return false;
+      if (f.size() < 11) return false;
       const auto time = times.read(f[0]);
       const auto number = [&](std::size_t i) { return core::parse_double(f[i]).value_or(0); };
       if (!time) return false;
@@ -95,7 +88,7 @@ class RemoteSource final : public history::Source {
   }
 
   template <typename Take>
-  core::Status page(const asset::Sensor& sensor, const char* resolution, historian::Range range, std::size_t limit,
+  core::Status page(const asset::Sensor& sensor, std::string_view resolution, historian::Range range, std::size_t limit,
                     const Take& take) const {
     const std::string url =
         fmt::format("{}/v1/machines/{}/history?sensor={}&from={}&to={}&resolution={}&limit={}&format=csv", url_,

@@ -132,6 +132,7 @@ void Dispatcher::answer(Call& call) {
     case RouteId::kTwin:
       return reply(handlers_.twin(call.captured));
     case RouteId::kHistory:
+    case RouteId::kCharts:
       return answer_history(call);
     case RouteId::kAlarms:
       return reply(handlers_.alarms(call.parameters));
@@ -156,10 +157,12 @@ void Dispatcher::answer_history(Call& call) {
   auto shared = std::make_shared<Call>(std::move(call));
   const auto job = [this, shared] {
     Response response;
+    const auto stopping = [this] { return workers_.stopping(); };
     try {
-      response = to_response(handlers_.history(shared->captured, shared->parameters, shared->request.accept,
-                                               [this] { return workers_.stopping(); }),
-                             shared->request.path);
+      auto answered = shared->route->id == RouteId::kCharts
+                          ? handlers_.charts(shared->parameters, stopping)
+                          : handlers_.history(shared->captured, shared->parameters, shared->request.accept, stopping);
+      response = to_response(std::move(answered), shared->request.path);
     } catch (const std::exception& error) {
       core::logger("api")->error("{}: {}", shared->request.path, error.what());
       response = problem(500, "the request failed inside; the server's log says why", shared->request.path);

@@ -1,6 +1,6 @@
 // The handlers: what each route answers. No HTTP library and no sockets; the dispatcher calls them.
 //
-// Threads: any, at once. history() reads from disk and may take long: it belongs on a thread of its own.
+// Threads: any, at once. history() and charts() read from disk and may take long: they belong on threads of their own.
 // Errors: an Error is answered as a problem document (problem.hpp).
 #pragma once
 
@@ -13,8 +13,11 @@
 #include "api/server.hpp"
 #include "api/streamer.hpp"
 #include "core/result.hpp"
+#include "historian/processed.hpp"
 
 namespace millwright::api {
+
+struct HistoryQuery;
 
 class Handlers {
  public:
@@ -26,6 +29,8 @@ class Handlers {
   // `stopping` is asked between steps; true makes it give up with kUnavailable.
   [[nodiscard]] core::Result<Response> history(std::string_view machine, const Parameters& parameters,
                                                std::string_view accept, const std::function<bool()>& stopping) const;
+  [[nodiscard]] core::Result<Response> charts(const Parameters& parameters,
+                                              const std::function<bool()>& stopping) const;
   [[nodiscard]] core::Result<Response> alarms(const Parameters& parameters) const;
   [[nodiscard]] core::Result<Response> acknowledge(std::string_view id, std::string_view body) const;
   [[nodiscard]] core::Result<Subscription> subscription(const Parameters& parameters,
@@ -37,6 +42,10 @@ class Handlers {
 
  private:
   [[nodiscard]] core::Result<const asset::Machine*> find_machine(std::string_view name) const;
+  // The check that history's steps ask: whether the server stops, and whether it has taken too long.
+  [[nodiscard]] historian::Check check(const std::function<bool()>& stopping) const;
+  core::Result<std::optional<core::TimeNs>> write_page(const HistoryQuery& query, const historian::Check& check,
+                                                       std::string& rows) const;
   [[nodiscard]] core::Result<const asset::Sensor*> find_sensor(const asset::Machine& machine,
                                                                std::string_view name) const;
 

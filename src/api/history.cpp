@@ -8,11 +8,26 @@
 
 #include "api/cursor.hpp"
 #include "api/handlers.hpp"
+#include "api/history_rows.hpp"
 #include "api/views.hpp"
-#include "core/quality.hpp"
 #include "core/text.hpp"
+#include "historian/processed.hpp"
 
 namespace millwright::api {
+
+struct HistoryQuery {
+  const asset::Machine* machine = nullptr;
+  const asset::Sensor* sensor = nullptr;
+  historian::Range range;     // of the whole answer
+  core::TimeNs position = 0;  // where this page begins
+  std::string_view resolution = "raw";
+  core::DurationNs width = 0;  // of intervals; 0: the readings themselves
+  std::optional<historian::Calculation> calculation;
+  std::size_t limit = 0;
+  bool csv = false;
+  std::uint32_t hash = 0;
+};
+
 namespace {
 
 using core::ErrorCode;
@@ -23,99 +38,18 @@ constexpr std::size_t kRowsDefault = 10'000;
 constexpr std::size_t kRowsAtOnce = 10'000;
 constexpr core::DurationNs kSpanDefault = 15 * core::kMinute;
 
-constexpr std::array<std::string_view, 4> kResolutions = {"raw", "1s", "1m", "1h"};
-constexpr std::array<core::DurationNs, 4> kWidths = {0, core::kSecond, core::kMinute, core::kHour};
 constexpr std::array<std::string_view, 2> kFormats = {"json", "csv"};
-
-struct HistoryQuery {
-  const asset::Machine* machine = nullptr;
-  const asset::Sensor* sensor = nullptr;
-  historian::Range range;     // of the whole answer
-  core::TimeNs position = 0;  // where this page begins
-  std::size_t resolution = 0;
-  std::size_t limit = 0;
-  bool csv = false;
-  std::uint32_t hash = 0;
-};
-
-// One row of raw readings or of aggregates, as JSON or CSV.
-std::string json_row(const asset::Sensor& sensor, const historian::Reading& reading) {
-  Json row = {{"time", core::format_time(reading.time)}, {"value", value_json(sensor.type, reading.bits)}};
-  if (sensor.type == core::ValueType::kState) {
-    const std::string* name = state_name(sensor, reading.bits);
-    row["state_name"] = name == nullptr ? Json() : Json(*name);
-  }
-  row["quality"] = core::quality_name(reading.quality);
-  row["quality_code"] = reading.quality.code;
-  return to_text(row);
-}
-
-std::string json_row(const asset::Sensor& sensor, const historian::Aggregate& a) {
-  const bool any = a.count != 0;
-  const auto one_of_them = [&](double value) { return any ? statistic_json(sensor.type, value) : Json(); };
-  return to_text({{"time", core::format_time(a.start)},
-                  {"count", a.count},
-                  {"bad_count", a.bad_count},
-                  {"min", one_of_them(a.min)},
-                  {"max", one_of_them(a.max)},
-                  {"mean", any ? Json(a.sum / static_cast<double>(a.count)) : Json()},
-                  {"first", one_of_them(a.first)},
-                  {"last", one_of_them(a.last)},
-                  {"sum", any ? Json(a.sum) : Json()}});
-}
-
-// RFC 4180: quoted where it must be.
-std::string csv_field(std::string_view text) {
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
-  std::string out = "\"";
-  for (const char c : text) out.append(c == '"' ? 2 : 1, c);
-  return out + "\"";
-}
-
-// What JSON cannot say (NaN, Infinity) CSV can.
-std::string csv_number(const Json& json, double value) {
-  return json.is_number() && std::isfinite(value) ? json.dump() : core::format_double(value);
-}
-
-std::string csv_value(core::ValueType type, std::uint64_t bits) {
-  const Json json = value_json(type, bits);
-  if (!json.is_number_float()) return json.dump();
-  return core::format_double(json.get<double>());
-}
-
-std::string csv_row(const asset::Sensor& sensor, const historian::Reading& reading) {
-  std::string row = core::format_time(reading.time) + "," + csv_value(sensor.type, reading.bits);
-  if (sensor.type == core::ValueType::kState) {
-    const std::string* name = state_name(sensor, reading.bits);
-    row += "," + (name == nullptr ? std::string() : csv_field(*name));
-  }
-  return row + fmt::format(",{},{}\n", core::quality_name(reading.quality), reading.quality.code);
-}
-
-std::string csv_row(const asset::Sensor& sensor, const historian::Aggregate& a) {
-  if (a.count == 0) return fmt::format("{},0,{},,,,,,\n", core::format_time(a.start), a.bad_count);
-  const auto number = [&](double value) { return csv_number(statistic_json(sensor.type, value), value); };
-  return fmt::format("{},{},{},{},{},{},{},{},{}\n", core::format_time(a.start), a.count, a.bad_count, number(a.min),
-                     number(a.max), core::format_double(a.sum / static_cast<double>(a.count)), number(a.first),
-                     number(a.last), core::format_double(a.sum));
-}
-
-std::string csv_header(const HistoryQuery& query) {
-  if (query.resolution != 0) return "time,count,bad_count,min,max,mean,first,last,sum\n";
-  return query.sensor->type == core::ValueType::kState ? "time,value,state_name,quality,quality_code\n"
-                                                       : "time,value,quality,quality_code\n";
-}
 
 // Fetches the page step by step and writes its rows; gives where the next page begins, if there is one. `Fetch` is
 // (range, limit, next) → Result of a vector of rows.
 template <typename Fetch>
 core::Result<std::optional<core::TimeNs>> write_rows(const HistoryQuery& query, const Fetch& fetch,
-                                                     const std::function<bool()>& stopping, std::string& out) {
+                                                     const historian::Check& check, std::string& out) {
   historian::Range range = {query.position, query.range.to};
   std::size_t left = query.limit;
   bool first = true;
   while (range.from < range.to) {
-    if (stopping()) return unexpected(ErrorCode::kUnavailable, "the server stops; ask again when it is back");
+    if (auto go_on = check(); !go_on) return unexpected(go_on.error());
     if (left == 0) return std::optional(range.from);
     std::optional<core::TimeNs> next;
     const auto rows = fetch(range, std::min(left, kRowsAtOnce), &next);
@@ -132,29 +66,43 @@ core::Result<std::optional<core::TimeNs>> write_rows(const HistoryQuery& query, 
   return std::optional<core::TimeNs>();
 }
 
+// What the query says besides place and time: of the next page's link, and of the cursor's check.
+std::string shape_of(const HistoryQuery& query) {
+  std::string shape = fmt::format("resolution={}", percent_encode(query.resolution));
+  if (query.calculation) shape += "&aggregate=" + percent_encode(historian::to_string(*query.calculation));
+  return shape;
+}
+
 std::string next_link(const HistoryQuery& query, std::string_view cursor) {
-  return fmt::format("</v1/machines/{}/history?sensor={}&resolution={}&limit={}&format=csv&cursor={}>; rel=\"next\"",
-                     percent_encode(query.machine->name), percent_encode(query.sensor->path),
-                     kResolutions[query.resolution], query.limit, cursor);
+  return fmt::format("</v1/machines/{}/history?sensor={}&{}&limit={}&format=csv&cursor={}>; rel=\"next\"",
+                     percent_encode(query.machine->name), percent_encode(query.sensor->path), shape_of(query),
+                     query.limit, cursor);
+}
+
+std::string csv_header(const HistoryQuery& query) {
+  if (query.calculation) return std::string(csv_header_of_processed());
+  return std::string(query.width != 0 ? csv_header_of_aggregates() : csv_header_of_readings(*query.sensor));
 }
 
 Response csv_response(const HistoryQuery& query, std::string rows, const std::optional<std::string>& cursor) {
   Response response;
   response.content_type = "text/csv; charset=utf-8; header=present";
   response.body = csv_header(query) + rows;
-  response.fields.emplace_back("Content-Disposition",
-                               fmt::format("attachment; filename=\"{}-{}-{}.csv\"", query.machine->name,
-                                           query.sensor->name, kResolutions[query.resolution]));
+  response.fields.emplace_back(
+      "Content-Disposition",
+      fmt::format("attachment; filename=\"{}-{}-{}.csv\"", query.machine->name, query.sensor->name, query.resolution));
   if (cursor) response.fields.emplace_back("Link", next_link(query, *cursor));
   return response;
 }
 
 Response json_page(const HistoryQuery& query, const std::string& rows, const std::optional<std::string>& cursor) {
   const asset::Sensor& sensor = *query.sensor;
+  const Json calculation = query.calculation ? Json(historian::to_string(*query.calculation)) : Json();
   const std::string head = to_text({{"machine", query.machine->name},
                                     {"sensor", sensor.path},
                                     {"unit", sensor.unit == nullptr ? Json() : Json(sensor.unit->symbol)},
-                                    {"resolution", kResolutions[query.resolution]},
+                                    {"resolution", query.resolution},
+                                    {"aggregate", calculation},
                                     {"from", core::format_time(query.range.from)},
                                     {"to", core::format_time(query.range.to)}});
   Response response;
@@ -174,23 +122,25 @@ bool accepts_csv(std::string_view accept) {
   return false;
 }
 
-core::Status read_range(const Parameters& parameters, core::TimeNs now, HistoryQuery& query) {
-  const auto to = parameters.moment("to", now, now);
-  if (!to) return unexpected(to.error());
-  const auto from = parameters.moment("from", now, *to - kSpanDefault);
-  if (!from) return unexpected(from.error());
-  if (*from > *to) {
-    return unexpected(ErrorCode::kInvalid, fmt::format("from={} is after to={}; swap them", core::format_time(*from),
-                                                       core::format_time(*to)));
-  }
-  query.range = {*from, *to};
-  query.position = *from;
-  return {};
+core::Status read_intervals(const Parameters& parameters, HistoryQuery& query) {
+  query.resolution = parameters.text("resolution").value_or("raw");
+  const auto width = historian::parse_resolution(query.resolution);
+  if (!width) return unexpected(width.error().within("resolution"));
+  query.width = *width;
+  const auto aggregate = parameters.text("aggregate");
+  if (!aggregate) return {};
+  const auto calculation = historian::parse_calculation(*aggregate);
+  if (!calculation) return unexpected(calculation.error().within("aggregate"));
+  query.calculation = *calculation;
+  if (*width != 0) return {};
+  return unexpected(
+      ErrorCode::kInvalid,
+      fmt::format("aggregate={}: say the length of an interval with resolution=, such as 15min", *aggregate));
 }
 
 // A cursor carries the range, so that "now" stays where it was when the first page was asked for.
 core::Status read_cursor(const Parameters& parameters, HistoryQuery& query) {
-  query.hash = query_hash(fmt::format("history {} {}", query.sensor->path, kResolutions[query.resolution]));
+  query.hash = query_hash(fmt::format("history {} {}", query.sensor->path, shape_of(query)));
   const auto text = parameters.text("cursor");
   if (!text) return {};
   const auto cursor = decode_cursor(*text, query.hash);
@@ -203,10 +153,11 @@ core::Status read_cursor(const Parameters& parameters, HistoryQuery& query) {
 
 core::Status read_query(const Parameters& parameters, std::string_view accept, core::TimeNs now, std::size_t rows_max,
                         HistoryQuery& query) {
-  if (auto range = read_range(parameters, now, query); !range) return range;
-  const auto resolution = parameters.choice("resolution", kResolutions, 0);
-  if (!resolution) return unexpected(resolution.error());
-  query.resolution = *resolution;
+  const auto range = parameters.range(now, kSpanDefault);
+  if (!range) return unexpected(range.error());
+  query.range = {range->first, range->second};
+  query.position = range->first;
+  if (auto intervals = read_intervals(parameters, query); !intervals) return intervals;
   const auto limit = parameters.limit(kRowsDefault, rows_max);
   if (!limit) return unexpected(limit.error());
   query.limit = *limit;
@@ -242,6 +193,48 @@ core::Result<const asset::Sensor*> Handlers::find_sensor(const asset::Machine& m
                   machine.name, core::did_you_mean(name, names), machine.name));
 }
 
+core::Result<std::optional<core::TimeNs>> Handlers::write_page(const HistoryQuery& query, const historian::Check& check,
+                                                               std::string& rows) const {
+  const historian::Historian& history = services_.historian;
+  const core::SensorId sensor = query.sensor->id;
+  using Next = std::optional<core::TimeNs>*;
+  if (query.width == 0) {
+    const auto fetch = [&](historian::Range range, std::size_t limit, Next next) {
+      return history.raw(sensor, range, limit, next);
+    };
+    return write_rows(query, fetch, check, rows);
+  }
+  if (!query.calculation) {
+    const auto fetch = [&](historian::Range range, std::size_t limit, Next next) {
+      return history.aggregates(sensor, range, query.width, limit, next);
+    };
+    return write_rows(query, fetch, check, rows);
+  }
+  const auto fetch = [&](historian::Range range, std::size_t limit, Next next) {
+    const historian::ProcessedRequest request{.sensor = sensor,
+                                              .range = range,
+                                              .width = query.width,
+                                              .calculation = *query.calculation,
+                                              .now = services_.clock.now(),
+                                              .limit = limit,
+                                              .check = check};
+    return historian::processed(history, services_.model, request, next);
+  };
+  return write_rows(query, fetch, check, rows);
+}
+
+historian::Check Handlers::check(const std::function<bool()>& stopping) const {
+  const core::TimeNs end = services_.clock.monotonic() + options_.history_time_limit;
+  return [this, &stopping, end]() -> core::Status {
+    if (stopping()) return unexpected(ErrorCode::kUnavailable, "the server stops; ask again when it is back");
+    if (services_.clock.monotonic() <= end) return {};
+    return unexpected(ErrorCode::kTimeout,
+                      fmt::format("the answer takes more than {} (api.history_time_limit); ask for a shorter time, "
+                                  "fewer sensors, or a coarser resolution",
+                                  core::format_duration(options_.history_time_limit)));
+  };
+}
+
 core::Result<Response> Handlers::history(std::string_view machine_name, const Parameters& parameters,
                                          std::string_view accept, const std::function<bool()>& stopping) const {
   HistoryQuery query;
@@ -261,14 +254,7 @@ core::Result<Response> Handlers::history(std::string_view machine_name, const Pa
   }
 
   std::string rows;
-  const auto fetch_raw = [&](historian::Range range, std::size_t limit, std::optional<core::TimeNs>* next) {
-    return services_.historian.raw(query.sensor->id, range, limit, next);
-  };
-  const auto fetch_aggregates = [&](historian::Range range, std::size_t limit, std::optional<core::TimeNs>* next) {
-    return services_.historian.aggregates(query.sensor->id, range, kWidths[query.resolution], limit, next);
-  };
-  const auto next = query.resolution == 0 ? write_rows(query, fetch_raw, stopping, rows)
-                                          : write_rows(query, fetch_aggregates, stopping, rows);
+  const auto next = write_page(query, check(stopping), rows);
   if (!next) return unexpected(next.error());
   std::optional<std::string> cursor;
   if (*next) cursor = encode_cursor({query.hash, **next, query.range.to});

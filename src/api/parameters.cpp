@@ -89,6 +89,28 @@ core::Result<core::TimeNs> Parameters::moment(std::string_view name, core::TimeN
   return *time;
 }
 
+core::Result<std::pair<core::TimeNs, core::TimeNs>> Parameters::range(core::TimeNs now, core::DurationNs span) const {
+  const auto to = moment("to", now, now);
+  if (!to) return unexpected(to.error());
+  const auto from = moment("from", now, *to < INT64_MIN + span ? INT64_MIN : *to - span);
+  if (!from) return unexpected(from.error());
+  if (*from <= *to) return std::pair(*from, *to);
+  return unexpected(ErrorCode::kInvalid,
+                    fmt::format("from={} is after to={}; swap them", core::format_time(*from), core::format_time(*to)));
+}
+
+core::Result<std::size_t> Parameters::number(std::string_view name, std::size_t fallback, std::size_t low,
+                                             std::size_t high) const {
+  const auto given = text(name);
+  if (!given) return fallback;
+  const auto number = core::parse_int(*given);
+  if (number && *number >= static_cast<std::int64_t>(low) && *number <= static_cast<std::int64_t>(high)) {
+    return static_cast<std::size_t>(*number);
+  }
+  return unexpected(ErrorCode::kInvalid,
+                    fmt::format("{}={}: must be a whole number from {} to {}", name, *given, low, high));
+}
+
 core::Result<std::size_t> Parameters::choice(std::string_view name, std::span<const std::string_view> names,
                                              std::size_t fallback) const {
   const auto given = text(name);

@@ -26,6 +26,12 @@ class Parameters {
   [[nodiscard]] core::Result<std::size_t> limit(std::size_t fallback, std::size_t max) const;
   [[nodiscard]] core::Result<std::optional<bool>> boolean(std::string_view name) const;
   [[nodiscard]] core::Result<core::TimeNs> moment(std::string_view name, core::TimeNs now, core::TimeNs fallback) const;
+  // `from` (default: `span` before `to`) and `to` (default: now), in order.
+  [[nodiscard]] core::Result<std::pair<core::TimeNs, core::TimeNs>> range(core::TimeNs now,
+                                                                          core::DurationNs span) const;
+  // A whole number of `low` to `high`.
+  [[nodiscard]] core::Result<std::size_t> number(std::string_view name, std::size_t fallback, std::size_t low,
+                                                 std::size_t high) const;
   // One of `names`; gives its index.
   [[nodiscard]] core::Result<std::size_t> choice(std::string_view name, std::span<const std::string_view> names,
                                                  std::size_t fallback) const;

@@ -11,16 +11,18 @@ namespace millwright::api {
 namespace {
 
 constexpr std::array<std::string_view, 2> kPage = {"limit", "cursor"};
-constexpr std::array<std::string_view, 7> kHistoryOf = {"sensor", "from",   "to",    "resolution",
-                                                        "limit",  "cursor", "format"};
+constexpr std::array<std::string_view, 8> kHistoryOf = {"sensor",    "from",  "to",     "resolution",
+                                                        "aggregate", "limit", "cursor", "format"};
+constexpr std::array<std::string_view, 5> kChartsOf = {"sensors", "from", "to", "points", "method"};
 constexpr std::array<std::string_view, 4> kAlarmsOf = {"active", "machine", "limit", "cursor"};
 constexpr std::array<std::string_view, 1> kStreamOf = {"machine"};
 
-constexpr std::array<Route, 12> kRoutes = {{
+constexpr std::array<Route, 13> kRoutes = {{
     {RouteId::kPlant, "/v1/plant", false, false, {}},
     {RouteId::kMachines, "/v1/machines", false, true, kPage},
     {RouteId::kTwin, "/v1/machines/{id}/twin", false, true, {}},
     {RouteId::kHistory, "/v1/machines/{id}/history", false, true, kHistoryOf},
+    {RouteId::kCharts, "/v1/charts", false, false, kChartsOf},
     {RouteId::kAlarms, "/v1/alarms", false, false, kAlarmsOf},
     {RouteId::kAcknowledge, "/v1/alarms/{id}/acknowledge", true, false, {}},
     {RouteId::kStream, "/v1/stream", false, false, kStreamOf},

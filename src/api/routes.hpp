@@ -18,6 +18,7 @@ enum class RouteId {
   kMachines,
   kTwin,
   kHistory,
+  kCharts,
   kAlarms,
   kAcknowledge,
   kStream,

@@ -52,6 +52,8 @@ Options read_options(config::Section section) {
         section.integer(key, {.fallback = static_cast<std::int64_t>(fallback), .low = low, .high = high}));
   };
   options.history_rows_max = size("history_rows_max", options.history_rows_max, 1, 1'000'000);
+  options.history_time_limit =
+      section.duration("history_time_limit", {.fallback = options.history_time_limit, .low = core::kSecond});
   options.sse_clients_max = size("sse_clients_max", options.sse_clients_max, 0, 400);
   options.body_bytes_max =
       section.bytes("body_bytes_max", {.fallback = options.body_bytes_max, .low = 1024, .high = 16ULL << 20});

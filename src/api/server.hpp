@@ -38,13 +38,15 @@ struct Options {
   std::uint16_t port = 8080;  // 0: any free one, see Server::port()
   std::string web_directory;  // of the dashboard's files; "": none
   std::size_t history_rows_max = 100'000;
+  core::DurationNs history_time_limit = 30 * core::kSecond;  // of one answer
   std::size_t body_bytes_max = 64 * 1024;
   std::size_t sse_clients_max = 100;
   std::size_t sse_queue_bytes_max = 1024 * 1024;  // of each client; a single event may be larger
   core::DurationNs sse_period = core::kSecond;
   core::DurationNs sse_keep_alive = 15 * core::kSecond;
 };
-// Reads the `api` section: host, port, web_directory, history_rows_max, body_bytes_max, sse_clients_max.
+// Reads the `api` section: host, port, web_directory, history_rows_max, history_time_limit, body_bytes_max,
+// sse_clients_max.
 Options read_options(config::Section section);
 
 struct ConnectorInfo {

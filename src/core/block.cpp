@@ -1,6 +1,7 @@
 #include "core/block.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 namespace millwright::core {
 
@@ -18,6 +19,26 @@ std::string_view to_string(ValueType type) {
       return "state";
   }
   return "unknown";
+}
+
+double as_double(ValueType type, std::uint64_t bits) {
+  const auto as = [&]<typename T>(T value) {
+    std::memcpy(&value, &bits, sizeof(T));
+    return static_cast<double>(value);
+  };
+  switch (type) {
+    case ValueType::kFloat64:
+      return as(double{});
+    case ValueType::kFloat32:
+      return as(float{});
+    case ValueType::kInt64:
+      return as(std::int64_t{});
+    case ValueType::kState:
+      return as(std::int32_t{});
+    case ValueType::kBool:
+      return as(std::uint8_t{});
+  }
+  return 0;
 }
 
 double Block::as_double(std::uint32_t i) const {

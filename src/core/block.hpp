@@ -34,6 +34,12 @@ enum class ValueType : std::uint8_t {
 };
 inline constexpr std::uint8_t kValueTypeCount = 5;
 
+constexpr bool is_real(ValueType type) {
+  return type == ValueType::kFloat64 || type == ValueType::kFloat32;
+}
+// A value from its own bytes, zero-extended; for charts and statistics, not for storage (int64 may round).
+double as_double(ValueType type, std::uint64_t bits);
+
 constexpr std::size_t width(ValueType type) {
   switch (type) {
     case ValueType::kFloat64:

@@ -13,11 +13,12 @@ struct Named {
   Quality quality;
   std::string_view name;
 };
-constexpr std::array<Named, 12> kNamed{{
+constexpr std::array<Named, 14> kNamed{{
     {kGood, "Good"},
     {kUncertain, "Uncertain"},
     {kUncertainLastUsable, "UncertainLastUsableValue"},
     {kUncertainEuExceeded, "UncertainEngineeringUnitsExceeded"},
+    {kUncertainDataSubNormal, "UncertainDataSubNormal"},
     {kBad, "Bad"},
     {kBadWaitingForInitialData, "BadWaitingForInitialData"},
     {kBadNotConnected, "BadNotConnected"},
@@ -26,6 +27,7 @@ constexpr std::array<Named, 12> kNamed{{
     {kBadInvalidTimestamp, "BadInvalidTimestamp"},
     {kBadTypeMismatch, "BadTypeMismatch"},
     {kBadNodeIdUnknown, "BadNodeIdUnknown"},
+    {kBadNoData, "BadNoData"},
 }};
 
 }  // namespace

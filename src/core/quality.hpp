@@ -27,8 +27,9 @@ struct Quality {
 // Standard codes (OPC 10000-6, Annex A) that the platform itself gives.
 inline constexpr Quality kGood{0x00000000};
 inline constexpr Quality kUncertain{0x40000000};
-inline constexpr Quality kUncertainLastUsable{0x40900000};  // UncertainLastUsableValue
-inline constexpr Quality kUncertainEuExceeded{0x40940000};  // UncertainEngineeringUnitsExceeded: outside its range
+inline constexpr Quality kUncertainLastUsable{0x40900000};     // UncertainLastUsableValue
+inline constexpr Quality kUncertainEuExceeded{0x40940000};     // UncertainEngineeringUnitsExceeded: outside its range
+inline constexpr Quality kUncertainDataSubNormal{0x40A40000};  // calculated, and not all that went in was good
 inline constexpr Quality kBad{0x80000000};
 inline constexpr Quality kBadWaitingForInitialData{0x80320000};  // nothing received yet
 inline constexpr Quality kBadNotConnected{0x808A0000};
@@ -37,6 +38,7 @@ inline constexpr Quality kBadSensorFailure{0x808C0000};     // NaN or infinity f
 inline constexpr Quality kBadInvalidTimestamp{0x80230000};  // time in the far future
 inline constexpr Quality kBadTypeMismatch{0x80740000};
 inline constexpr Quality kBadNodeIdUnknown{0x80340000};
+inline constexpr Quality kBadNoData{0x809B0000};  // nothing to calculate from
 
 // "Good", "UncertainLastUsableValue", "BadSensorFailure", …; the class alone for codes not listed above.
 std::string_view quality_name(Quality quality);

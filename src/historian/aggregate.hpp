@@ -39,10 +39,24 @@ struct Aggregate {
   }
 };
 
-// The start of the interval, counted from 1970, that holds `time`; also at the far ends of time.
-constexpr core::TimeNs interval_start(core::TimeNs time, core::DurationNs width) {
-  return time < INT64_MIN + width ? INT64_MIN : core::floor_to(time, width);
-}
+// Intervals of one width side by side, one of which begins at `origin`: a width alone means since 1970.
+struct Intervals {
+  // NOLINTNEXTLINE(google-explicit-constructor): a width is the plain case
+  constexpr Intervals(core::DurationNs of_width, core::TimeNs from = 0)
+      : width(of_width), shift(of_width > 0 ? from % of_width : 0) {
+    if (shift < 0) shift += width;
+  }
+
+  // Of the interval that holds `time`; also at the far ends of time.
+  [[nodiscard]] constexpr core::TimeNs start_of(core::TimeNs time) const {
+    const auto since_ever = static_cast<std::uint64_t>(time) + (std::uint64_t{1} << 63);
+    if (since_ever < static_cast<std::uint64_t>(width) + static_cast<std::uint64_t>(shift)) return INT64_MIN;
+    return core::floor_to(time - shift, width) + shift;
+  }
+
+  core::DurationNs width;
+  core::DurationNs shift;  // from a multiple of the width to the start of an interval
+};
 
 // Adds readings in order of time that are all later than what `whole` has, all of one quality. NaN counts as bad.
 void add(Aggregate& whole, std::span<const core::TimeNs> times, std::span<const double> values, core::Quality quality);

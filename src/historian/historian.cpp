@@ -60,7 +60,7 @@ class HistorianImpl final : public Historian {
   [[nodiscard]] LanePosition durable(core::SourceId source) const override;
   core::Result<std::vector<Reading>> raw(core::SensorId sensor, Range range, std::size_t limit,
                                          std::optional<core::TimeNs>* next) const override;
-  core::Result<std::vector<Aggregate>> aggregates(core::SensorId sensor, Range range, core::DurationNs width,
+  core::Result<std::vector<Aggregate>> aggregates(core::SensorId sensor, Range range, const Intervals& intervals,
                                                   std::size_t limit, std::optional<core::TimeNs>* next) const override;
   core::Result<std::optional<Reading>> before(core::SensorId sensor, core::TimeNs time) const override;
   void start() override { upkeep_->start(); }
@@ -270,7 +270,7 @@ core::Result<std::vector<Reading>> HistorianImpl::raw(core::SensorId sensor, Ran
                                                       std::optional<core::TimeNs>* next) const {
   if (auto good = check(sensor, limit, next); !good) return core::unexpected(good.error());
   if (range.from >= range.to) return std::vector<Reading>{};
-  Query query(shelves_, keys_[sensor.value], model_.sensor(sensor).type);
+  Query query(shelves_, keys_[sensor.value], model_.sensor(sensor).type, options_.query_time_limit);
   auto part = query.collect(range.from, range.to, limit);
   if (!part) return core::unexpected(part.error());
   if (next != nullptr && part->end < range.to) *next = part->end;
@@ -278,17 +278,18 @@ core::Result<std::vector<Reading>> HistorianImpl::raw(core::SensorId sensor, Ran
 }
 
 core::Result<std::vector<Aggregate>> HistorianImpl::aggregates(core::SensorId sensor, Range range,
-                                                               core::DurationNs width, std::size_t limit,
+                                                               const Intervals& intervals, std::size_t limit,
                                                                std::optional<core::TimeNs>* next) const {
   if (auto good = check(sensor, limit, next); !good) return core::unexpected(good.error());
-  if (width <= 0) return core::unexpected(ErrorCode::kInvalid, "the width of an interval must be more than nothing");
-  Query query(shelves_, keys_[sensor.value], model_.sensor(sensor).type);
-  return query.aggregates(range, width, limit, next);
+  if (intervals.width <= 0)
+    return core::unexpected(ErrorCode::kInvalid, "the width of an interval must be more than nothing");
+  Query query(shelves_, keys_[sensor.value], model_.sensor(sensor).type, options_.query_time_limit);
+  return query.aggregates(range, intervals, limit, next);
 }
 
 core::Result<std::optional<Reading>> HistorianImpl::before(core::SensorId sensor, core::TimeNs time) const {
   if (auto good = check(sensor, 1, nullptr); !good) return core::unexpected(good.error());
-  Query query(shelves_, keys_[sensor.value], model_.sensor(sensor).type);
+  Query query(shelves_, keys_[sensor.value], model_.sensor(sensor).type, options_.query_time_limit);
   return query.before(time);
 }
 
@@ -344,6 +345,8 @@ HistorianOptions read_options(config::Section section) {
     row.finish();
   }
   options.disk_quota_bytes = section.bytes("disk_quota", {.fallback = options.disk_quota_bytes});
+  options.query_time_limit =
+      section.duration("query_time_limit", {.fallback = options.query_time_limit, .low = core::kSecond});
   journal::Options& log = options.journal;
   // 0: as the number of sensors asks for.
   const std::uint64_t segment_bytes = section.bytes("segment_size", {.fallback = 0, .high = 4ULL << 30});

@@ -41,9 +41,10 @@ struct RetentionRule {
 struct HistorianOptions {
   std::string directory;  // <data_dir>/history
   Retention retention;
-  std::vector<RetentionRule> rules;              // the last that matches a sensor counts
-  std::uint64_t disk_quota_bytes = 20ULL << 30;  // 0 = none
-  journal::Options journal{.segment_bytes = 0};  // 0: as the number of sensors asks for
+  std::vector<RetentionRule> rules;                        // the last that matches a sensor counts
+  std::uint64_t disk_quota_bytes = 20ULL << 30;            // 0 = none
+  core::DurationNs query_time_limit = 30 * core::kSecond;  // of one call; beyond it ends with kTimeout
+  journal::Options journal{.segment_bytes = 0};            // 0: as the number of sensors asks for
 };
 // Reads the `historian` section (directory comes from the node).
 HistorianOptions read_options(config::Section section);
@@ -86,9 +87,9 @@ class Historian {
   // more than `limit` different readings have the same one. What is committed only: up to 0.2 s behind the live table.
   virtual core::Result<std::vector<Reading>> raw(core::SensorId sensor, Range range, std::size_t limit,
                                                  std::optional<core::TimeNs>* next) const = 0;
-  // Intervals with at least one reading, in order. `width` e.g. 1 s, 1 min, 1 h.
-  virtual core::Result<std::vector<Aggregate>> aggregates(core::SensorId sensor, Range range, core::DurationNs width,
-                                                          std::size_t limit,
+  // Intervals with at least one reading, in order. Quickest where they are made of whole seconds, minutes or hours.
+  virtual core::Result<std::vector<Aggregate>> aggregates(core::SensorId sensor, Range range,
+                                                          const Intervals& intervals, std::size_t limit,
                                                           std::optional<core::TimeNs>* next) const = 0;
 
   // The last reading before `time` that is not bad; nothing: there is none.

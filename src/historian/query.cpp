@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "core/log.hpp"
 #include "historian/reading_order.hpp"
 
@@ -18,7 +20,7 @@ constexpr std::size_t kTrimMin = 64 * 1024;
 constexpr int kTries = 10;
 
 TimeNs round_up(TimeNs time, core::DurationNs width) {
-  const TimeNs down = interval_start(time, width);
+  const TimeNs down = Intervals(width).start_of(time);
   if (down == time) return time;
   return down > INT64_MAX - width ? INT64_MAX : down + width;
 }
@@ -29,9 +31,21 @@ TimeNs later(TimeNs time, core::DurationNs by) {
 
 }  // namespace
 
-Query::Query(const std::vector<Shelf>& shelves, SeriesKey key, core::ValueType type)
-    : shelves_(shelves), key_(key), type_(type) {
+Query::Query(const std::vector<Shelf>& shelves, SeriesKey key, core::ValueType type, core::DurationNs time_limit)
+    : shelves_(shelves),
+      key_(key),
+      type_(type),
+      time_limit_(time_limit),
+      end_(std::chrono::steady_clock::now() + std::chrono::nanoseconds(time_limit)) {
   look();
+}
+
+Status Query::in_time() const {
+  if (std::chrono::steady_clock::now() <= end_) return {};
+  return core::unexpected(ErrorCode::kTimeout,
+                          fmt::format("the query takes more than {} (historian.query_time_limit); ask for a shorter "
+                                      "time, or for intervals of whole seconds, minutes or hours",
+                                      core::format_duration(time_limit_)));
 }
 
 // ---- a steady view -------------------------------------------------------------------------------------------------
@@ -112,6 +126,7 @@ core::Result<Query::Part> Query::read(From from_where, TimeNs from, TimeNs to, s
   std::size_t trim_at = enough + slack;
   for (const Place& place : *found) {
     if (place.times.low >= part.end) break;
+    if (auto more = in_time(); !more) return core::unexpected(more.error());
     const Status read = place.log == nullptr ? reader_.read(place.block, from, part.end, part.readings)
                                              : read_run(place, from, part.end, part.readings);
     if (!read) return core::unexpected(read.error());
@@ -206,7 +221,7 @@ core::Result<TimeNs> Query::next_time(Tier tier, TimeNs from, TimeNs to) {
   return next;
 }
 
-core::Result<std::vector<Aggregate>> Query::aggregates(Range range, core::DurationNs width, std::size_t limit,
+core::Result<std::vector<Aggregate>> Query::aggregates(Range range, const Intervals& intervals, std::size_t limit,
                                                        std::optional<TimeNs>* next) {
   const auto have = extent();
   if (!have) return core::unexpected(have.error());
@@ -214,9 +229,9 @@ core::Result<std::vector<Aggregate>> Query::aggregates(Range range, core::Durati
   range.to = std::min(range.to, later(have->high, 1));
   auto tier = Tier::kRaw;
   for (const Tier coarser : {Tier::kSecond, Tier::kMinute, Tier::kHour}) {
-    if (width % width_of(coarser) == 0) tier = coarser;
+    if (intervals.width % width_of(coarser) == 0 && intervals.shift % width_of(coarser) == 0) tier = coarser;
   }
-  width_ = width;
+  spacing_ = intervals;
   intervals_.clear();
   // Step by step, so that memory stays small whatever the range.
   while (range.from < range.to && intervals_.size() <= limit) {
@@ -248,10 +263,11 @@ core::Result<TimeNs> Query::add_step(Tier tier, Range range) {
     return part->end;
   }
   // Whole intervals, so that each is made in one step.
-  const TimeNs first = std::max(range.from, interval_start(*begin, width_));
+  const TimeNs start = spacing_.start_of(*begin);
+  const TimeNs first = std::max(range.from, start);
   const core::DurationNs rows = width_of(tier) * static_cast<core::DurationNs>(kRowsAtOnce);
   const TimeNs end =
-      std::min(range.to, later(interval_start(first, width_), std::max(rows / width_, core::DurationNs{1}) * width_));
+      std::min(range.to, later(start, std::max(rows / spacing_.width, core::DurationNs{1}) * spacing_.width));
   auto unsealed = read(From::kJournal, first, end, SIZE_MAX / 2);
   if (!unsealed) return core::unexpected(unsealed.error());
   fresh_ = std::move(unsealed->readings);
@@ -260,7 +276,7 @@ core::Result<TimeNs> Query::add_step(Tier tier, Range range) {
 }
 
 void Query::add(const Aggregate& part) {
-  const TimeNs start = interval_start(part.start, width_);
+  const TimeNs start = spacing_.start_of(part.start);
   if (!intervals_.empty() && intervals_.back().start == start) return combine(intervals_.back(), part);
   intervals_.push_back(part);
   intervals_.back().start = start;
@@ -277,7 +293,7 @@ Status Query::add_tier(Tier tier, TimeNs from, TimeNs to) {
   const auto finer = static_cast<Tier>(static_cast<int>(tier) - 1);
   const core::DurationNs width = width_of(tier);
   const TimeNs first = round_up(from, width);
-  const TimeNs last = interval_start(to, width);
+  const TimeNs last = Intervals(width).start_of(to);
   if (first >= last) return add_tier(finer, from, to);
   if (from < first) {
     if (auto added = add_tier(finer, from, first); !added) return added;
@@ -354,7 +370,7 @@ void Query::add_readings(std::span<const Reading> readings) {
   run_.clear();
   run_.append(type_, readings);
   std::vector<RollupRow> rows;
-  run_.sum_up(0, run_.size(), width_, rows);
+  run_.sum_up(0, run_.size(), spacing_, rows);
   for (const RollupRow& row : rows) add(row.of);
 }
 

@@ -5,6 +5,7 @@
 // Threads: any; each query has its own Query object. Errors: those of reading. Damage costs what it hit and is logged.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <vector>
 
@@ -18,7 +19,8 @@ namespace millwright::historian {
 
 class Query {
  public:
-  Query(const std::vector<Shelf>& shelves, SeriesKey key, core::ValueType type);
+  // Takes `time_limit` from now on at most, and then ends with kTimeout.
+  Query(const std::vector<Shelf>& shelves, SeriesKey key, core::ValueType type, core::DurationNs time_limit);
 
   // All readings of [from, end), in order. `end` is `to`, or earlier where there are more than `enough`: then there are
   // at most `enough`, unless all of them are of one time.
@@ -28,8 +30,8 @@ class Query {
   };
   core::Result<Part> collect(core::TimeNs from, core::TimeNs to, std::size_t enough);
 
-  // Down-sampled in intervals of `width`; at most `limit`, `next` as in Historian.
-  core::Result<std::vector<Aggregate>> aggregates(Range range, core::DurationNs width, std::size_t limit,
+  // Down-sampled; at most `limit` intervals, `next` as in Historian.
+  core::Result<std::vector<Aggregate>> aggregates(Range range, const Intervals& intervals, std::size_t limit,
                                                   std::optional<core::TimeNs>* next);
 
   // The last reading before `time` that is neither bad nor of a time that is not believed; nothing: there is none.
@@ -45,6 +47,7 @@ class Query {
   };
   void look();
   [[nodiscard]] bool moved() const;
+  [[nodiscard]] core::Status in_time() const;
   core::Result<std::vector<Place>> places(From from_where, core::TimeNs from, core::TimeNs to);
   core::Result<Part> read(From from_where, core::TimeNs from, core::TimeNs to, std::size_t enough);
   core::Status read_run(const Place& place, core::TimeNs from, core::TimeNs to, std::vector<Reading>& readings);
@@ -65,8 +68,10 @@ class Query {
   const std::vector<Shelf>& shelves_;
   const SeriesKey key_;
   const core::ValueType type_;
+  const core::DurationNs time_limit_;
+  const std::chrono::steady_clock::time_point end_;
   std::vector<std::shared_ptr<const ColumnSet>> sets_;
-  core::DurationNs width_ = 0;  // of the intervals being made
+  Intervals spacing_ = 0;  // of the intervals being made
   std::vector<Aggregate> intervals_;
   std::vector<Reading> fresh_;  // what is not sealed yet, of the step being made
   Decoder decoder_;

@@ -230,10 +230,11 @@ Status Sealer::sum_up(SeriesKey key) {
 // Hour by hour, as far as readings are not after what is sealed; `done` is where the others begin.
 Status Sealer::sum_up_late(SeriesKey key, TimeNs sealed, std::size_t& done) {
   const auto times = run_.times();
+  const Intervals hours(core::kHour);
   while (done < times.size() && times[done] <= sealed) {
-    const TimeNs hour = interval_start(times[done], core::kHour);
+    const TimeNs hour = hours.start_of(times[done]);
     std::size_t end = done;
-    while (end < times.size() && interval_start(times[end], core::kHour) == hour) ++end;
+    while (end < times.size() && hours.start_of(times[end]) == hour) ++end;
     if (auto redone = redo_hour(key, hour, done, end); !redone) return redone;
     done = end;
   }

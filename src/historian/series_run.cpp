@@ -147,7 +147,7 @@ void SeriesRun::make_doubles() {
   }
 }
 
-void SeriesRun::sum_up(std::size_t from, std::size_t to, core::DurationNs width, std::vector<RollupRow>& rows) {
+void SeriesRun::sum_up(std::size_t from, std::size_t to, const Intervals& intervals, std::vector<RollupRow>& rows) {
   make_doubles();
   std::size_t at = 0;
   for (const core::QualityRun& run : runs_) {
@@ -156,9 +156,9 @@ void SeriesRun::sum_up(std::size_t from, std::size_t to, core::DurationNs width,
     const std::size_t run_end = std::min(at, to);
     if (run.quality == core::kBadInvalidTimestamp) continue;
     while (i < run_end) {
-      const TimeNs start = interval_start(times_[i], width);
+      const TimeNs start = intervals.start_of(times_[i]);
       std::size_t end = i + 1;
-      while (end < run_end && times_[end] - start < width) ++end;
+      while (end < run_end && times_[end] - start < intervals.width) ++end;
       if (rows.empty() || rows.back().of.start != start) rows.push_back({.of = {.start = start}, .whole = false});
       add(rows.back().of, std::span(times_).subspan(i, end - i), std::span(doubles_).subspan(i, end - i), run.quality);
       i = end;
@@ -167,8 +167,9 @@ void SeriesRun::sum_up(std::size_t from, std::size_t to, core::DurationNs width,
 }
 
 void sum_up(std::span<const RollupRow> rows, core::DurationNs width, std::vector<RollupRow>& coarser) {
+  const Intervals intervals(width);
   for (const RollupRow& row : rows) {
-    const TimeNs start = interval_start(row.of.start, width);
+    const TimeNs start = intervals.start_of(row.of.start);
     if (coarser.empty() || coarser.back().of.start != start)
       coarser.push_back({.of = {.start = start}, .whole = false});
     combine(coarser.back().of, row.of);

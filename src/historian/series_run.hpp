@@ -31,9 +31,9 @@ class SeriesRun {
 
   // Readings [from, to) as a block that points in here; at most core::kMaxBlockReadings.
   core::Block block(std::size_t from, std::size_t to);
-  // Adds to `rows` one row of `width` for each interval that readings [from, to) lie in. Readings whose time is not
+  // Adds to `rows` one row for each interval that readings [from, to) lie in. Readings whose time is not
   // believed are left out.
-  void sum_up(std::size_t from, std::size_t to, core::DurationNs width, std::vector<RollupRow>& rows);
+  void sum_up(std::size_t from, std::size_t to, const Intervals& intervals, std::vector<RollupRow>& rows);
 
  private:
   void make_doubles();

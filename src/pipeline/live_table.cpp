@@ -56,22 +56,6 @@ struct LiveTable::Entry {
   SeqLocked<Rollup> rollup;
 };
 
-double LiveValue::as_double() const {
-  switch (type) {
-    case core::ValueType::kFloat64:
-      return as<double>();
-    case core::ValueType::kFloat32:
-      return static_cast<double>(as<float>());
-    case core::ValueType::kInt64:
-      return static_cast<double>(as<std::int64_t>());
-    case core::ValueType::kBool:
-      return static_cast<double>(as<std::uint8_t>());
-    case core::ValueType::kState:
-      return static_cast<double>(as<std::int32_t>());
-  }
-  return 0;
-}
-
 LiveTable::LiveTable(std::size_t sensors) : size_(sensors), entries_(std::make_unique<Entry[]>(sensors)) {
   for (std::size_t i = 0; i < sensors; ++i) entries_[i].value.store({});
 }

@@ -45,7 +45,7 @@ struct LiveValue {
     std::memcpy(&value, &bits, sizeof(T));
     return value;
   }
-  [[nodiscard]] double as_double() const;
+  [[nodiscard]] double as_double() const { return core::as_double(type, bits); }
 };
 
 class LiveTable {

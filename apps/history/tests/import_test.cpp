@@ -40,7 +40,7 @@ class Gathered final : public ReadingSink {
   bool add(const asset::Sensor& sensor, core::TimeNs time, std::uint64_t bits,
            std::optional<core::Quality> quality) override {
     said.push_back(sensor.path + " " + std::to_string(time / core::kSecond) + " " +
-                   std::to_string(value_as_double(sensor.type, bits)) +
+                   std::to_string(as_double(sensor.type, bits)) +
                    (quality ? " " + core::format_quality(*quality) : ""));
     return true;
   }

@@ -159,9 +159,96 @@ TEST(History, CsvOfAggregates) {
   plant.historian.add_value(motor, kNow - core::kSecond, 1.5);
   plant.historian.add_value(motor, kNow - core::kSecond + 1, 2.5);
   EXPECT_EQ(plant.get(kHistory + "motor/temperature&resolution=1s&format=csv").body,
-            "time,count,bad_count,min,max,mean,first,last,sum\n"
-            "2026-11-21T07:59:58Z,0,1,,,,,,\n"
-            "2026-11-21T07:59:59Z,2,0,1.5,2.5,2,1.5,2.5,4\n");
+            "time,count,bad_count,min,max,mean,first,last,sum,stddev,time_weighted_mean\n"
+            "2026-11-21T07:59:58Z,0,1,,,,,,,,\n"
+            "2026-11-21T07:59:59Z,2,0,1.5,2.5,2,1.5,2.5,4,0,2\n");
+}
+
+TEST(History, AnyWidthOfIntervals) {
+  Plant plant;
+  fill(plant, 100);
+  const auto json = plant.get(kHistory + "motor/temperature&resolution=2500ms").json();
+  EXPECT_EQ(json["resolution"], "2500ms");
+  EXPECT_EQ(json["items"].size(), 4u);
+  EXPECT_TRUE(json["aggregate"].is_null());
+}
+
+TEST(History, CalculatedValuesHaveAQuality) {
+  Plant plant;
+  fill(plant, 100);
+  const std::string target = kHistory + "motor/temperature&from=-20s&resolution=5s&aggregate=";
+  const auto json = plant.get(target + "percentile(50)").json();
+  EXPECT_EQ(json["aggregate"], "Percentile(50)");
+  ASSERT_EQ(json["items"].size(), 4u);
+  EXPECT_EQ(json["items"][0]["time"], "2026-11-21T07:59:40Z");
+  EXPECT_EQ(json["items"][0]["quality"], "BadNoData");
+  EXPECT_TRUE(json["items"][0]["value"].is_null());
+  EXPECT_EQ(json["items"][2]["quality"], "UncertainDataSubNormal");
+  EXPECT_NEAR(json["items"][2]["value"].get<double>(), 2.4, 0.11);
+  EXPECT_EQ(plant.get(target + "Count&format=csv").body,
+            "time,value,quality,quality_code\n"
+            "2026-11-21T07:59:40Z,0,Good,0\n"
+            "2026-11-21T07:59:45Z,0,Good,0\n"
+            "2026-11-21T07:59:50Z,45,UncertainDataSubNormal,1084489728\n"
+            "2026-11-21T07:59:55Z,45,UncertainDataSubNormal,1084489728\n");
+}
+
+TEST(History, CalculatedPagesJoinToTheWhole) {
+  Plant plant;
+  fill(plant, 100);
+  const std::string target = kHistory + "motor/temperature&from=-10s&resolution=700ms&aggregate=Maximum&limit=4";
+  std::vector<std::string> times;
+  auto json = plant.get(target).json();
+  for (;;) {
+    for (const auto& item : json["items"]) times.push_back(item["time"]);
+    if (json["next_cursor"].is_null()) break;
+    json = plant.get(target + "&cursor=" + json["next_cursor"].get<std::string>()).json();
+    ASSERT_TRUE(json.contains("items")) << json.dump();
+  }
+  EXPECT_EQ(times.size(), 15u);
+  EXPECT_EQ(times[1], "2026-11-21T07:59:50.700Z");
+  EXPECT_EQ(times.back(), "2026-11-21T07:59:59.800Z");
+}
+
+// ---- charts ---------------------------------------------------------------------------------------------------------
+
+TEST(Charts, SeveralSensorsAtOnce) {
+  Plant plant;
+  fill(plant, 100);
+  plant.historian.add_value(plant.sensor("parts"), kNow - core::kSecond, std::int64_t{7});
+  const std::string target =
+      "/v1/charts?from=-10s&sensors=" + kPump + "/motor/temperature," + kPump + "/parts&points=11&method=";
+  const auto json = plant.get(target + "minmax").json();
+  EXPECT_EQ(json["interval_s"], 1.000000001);
+  ASSERT_EQ(json["series"].size(), 2u);
+  EXPECT_EQ(json["series"][0]["sensor"], kPump + "/motor/temperature");
+  EXPECT_EQ(json["series"][0]["unit"], "°C");
+  EXPECT_LE(json["series"][0]["items"].size(), 11u);
+  EXPECT_EQ(json["series"][1]["items"][0]["count"], 1);
+  const auto chosen = plant.get(target + "lttb").json();
+  EXPECT_TRUE(chosen["interval_s"].is_null());
+  ASSERT_EQ(chosen["series"][0]["items"].size(), 11u);
+  EXPECT_EQ(chosen["series"][0]["items"][0]["time"], "2026-11-21T07:59:50Z");
+  EXPECT_EQ(chosen["series"][1]["items"].size(), 1u);
+}
+
+TEST(Charts, WhatIsWrongSaysWhatWhereAndWhatToDo) {
+  Plant plant;
+  const auto detail = [&](const std::string& query, int status) {
+    return problem_detail(plant.get("/v1/charts?" + query), status);
+  };
+  EXPECT_THAT(detail("", 400), HasSubstr("sensors: is missing"));
+  EXPECT_THAT(detail("sensors=" + kPump + "/part", 404), HasSubstr("did you mean '" + kPump + "/parts'?"));
+  EXPECT_THAT(detail("sensors=" + kPump + "/parts&points=2", 400), HasSubstr("3 to 10000"));
+  EXPECT_THAT(detail("sensors=" + kPump + "/parts&method=mean", 400), HasSubstr("minmax, lttb"));
+}
+
+TEST(History, WhatTakesTooLongIsEnded) {
+  Options options;
+  options.history_time_limit = -1;
+  Plant plant(options);
+  fill(plant, 10);
+  EXPECT_THAT(problem_detail(plant.get(kHistory + "motor/temperature"), 504), HasSubstr("history_time_limit"));
 }
 
 TEST(History, WhatIsWrongSaysWhatWhereAndWhatToDo) {
@@ -177,8 +264,9 @@ TEST(History, WhatIsWrongSaysWhatWhereAndWhatToDo) {
   EXPECT_THAT(detail("sensor=parts&from=yesterday", 400), AllOf(HasSubstr("from"), HasSubstr("-15min")));
   EXPECT_THAT(detail("sensor=parts&to=2026-13-01", 400), HasSubstr("to: '2026-13-01'"));
   EXPECT_THAT(detail("sensor=parts&from=now&to=-1h", 400), HasSubstr("is after"));
-  EXPECT_THAT(detail("sensor=parts&resolution=1sec", 400),
-              AllOf(HasSubstr("raw, 1s, 1m, 1h"), HasSubstr("did you mean")));
+  EXPECT_THAT(detail("sensor=parts&resolution=1sec", 400), HasSubstr("write raw, 1s, 1m, 1h, or a duration"));
+  EXPECT_THAT(detail("sensor=parts&resolution=1s&aggregate=Avg", 400), HasSubstr("there are Average"));
+  EXPECT_THAT(detail("sensor=parts&aggregate=Average", 400), HasSubstr("resolution="));
   EXPECT_THAT(detail("sensor=parts&limit=100001", 400), HasSubstr("1 to 100000"));
   EXPECT_THAT(detail("sensor=parts&cursor=abc", 400), HasSubstr("cursor"));
   EXPECT_THAT(detail("sensor=parts&format=xml", 400), HasSubstr("json, csv"));

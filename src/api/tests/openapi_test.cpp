@@ -152,11 +152,15 @@ TEST(OpenApi, AnswersHaveTheShapesDescribed) {
   for (const std::string prefix : {"/v1", ""}) {
     expect_described(plant.get(prefix + "/machines"), prefix + "/machines", "get");
     expect_described(plant.get(prefix + "/machines/pump-1/twin"), prefix + "/machines/{id}/twin", "get");
-    for (const std::string query :
-         {"sensor=motor/temperature", "sensor=motor/temperature&resolution=1s", "sensor=state"}) {
+    for (const std::string query : {"sensor=motor/temperature", "sensor=motor/temperature&resolution=1s",
+                                    "sensor=state", "sensor=state&resolution=1m&aggregate=Average"}) {
       expect_described(plant.get(prefix + "/machines/pump-1/history?" + query), prefix + "/machines/{id}/history",
                        "get");
     }
+  }
+  for (const std::string method : {"minmax", "lttb"}) {
+    expect_described(plant.get("/v1/charts?sensors=" + kPump + "/motor/temperature&method=" + method), "/v1/charts",
+                     "get");
   }
   expect_described(plant.get("/v1/plant"), "/v1/plant", "get");
   expect_described(plant.get("/v1/alarms"), "/v1/alarms", "get");

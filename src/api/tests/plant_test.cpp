@@ -69,18 +69,19 @@ core::Result<std::vector<historian::Reading>> MemoryHistorian::raw(core::SensorI
 
 core::Result<std::vector<historian::Aggregate>> MemoryHistorian::aggregates(core::SensorId sensor,
                                                                             historian::Range range,
-                                                                            core::DurationNs width, std::size_t limit,
+                                                                            const historian::Intervals& intervals,
+                                                                            std::size_t limit,
                                                                             std::optional<core::TimeNs>* next) const {
   std::optional<core::TimeNs> none;
   const auto readings = raw(sensor, range, 10'000'000, &none);
   if (!readings) return core::unexpected(readings.error());
   std::vector<historian::Aggregate> rows;
-  *next = std::nullopt;
+  if (next != nullptr) next->reset();
   for (const historian::Reading& reading : *readings) {
-    const core::TimeNs start = core::floor_to(reading.time, width);
+    const core::TimeNs start = intervals.start_of(reading.time);
     if (rows.empty() || rows.back().start != start) {
       if (rows.size() == limit) {
-        *next = start;
+        if (next != nullptr) *next = start;
         break;
       }
       rows.push_back({.start = start, .count = 0, .bad_count = 0, .min = 0, .max = 0, .sum = 0, .first = 0, .last = 0});
@@ -100,6 +101,17 @@ core::Result<std::vector<historian::Aggregate>> MemoryHistorian::aggregates(core
     ++row.count;
   }
   return rows;
+}
+
+core::Result<std::optional<historian::Reading>> MemoryHistorian::before(core::SensorId sensor,
+                                                                        core::TimeNs time) const {
+  std::optional<historian::Reading> last;
+  const auto at = readings_.find(sensor.value);
+  if (at == readings_.end()) return last;
+  for (const historian::Reading& reading : at->second) {
+    if (reading.time < time && !reading.quality.is_bad()) last = reading;
+  }
+  return last;
 }
 
 historian::Historian::Stats MemoryHistorian::stats() const {

@@ -50,11 +50,9 @@ class MemoryHistorian final : public historian::Historian {
   core::Result<std::vector<historian::Reading>> raw(core::SensorId sensor, historian::Range range, std::size_t limit,
                                                     std::optional<core::TimeNs>* next) const override;
   core::Result<std::vector<historian::Aggregate>> aggregates(core::SensorId sensor, historian::Range range,
-                                                             core::DurationNs width, std::size_t limit,
+                                                             const historian::Intervals& intervals, std::size_t limit,
                                                              std::optional<core::TimeNs>* next) const override;
-  core::Result<std::optional<historian::Reading>> before(core::SensorId, core::TimeNs) const override {
-    return std::optional<historian::Reading>();
-  }
+  core::Result<std::optional<historian::Reading>> before(core::SensorId sensor, core::TimeNs time) const override;
   void start() override {}
   core::Status tidy() override { return {}; }
   void stop_waiting() override {}
