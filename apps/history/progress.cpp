@@ -15,8 +15,11 @@ constexpr std::size_t kBar = 30;
 
 }  // namespace
 
-Progress::Progress(std::string what)
-    : what_(std::move(what)), watched_(::isatty(STDERR_FILENO) == 1), shown_(start_ + kPatience - kRedraw) {}
+Progress::Progress(std::string what, std::string unit)
+    : what_(std::move(what)),
+      unit_(std::move(unit)),
+      watched_(::isatty(STDERR_FILENO) == 1),
+      shown_(start_ + kPatience - kRedraw) {}
 
 Progress::~Progress() {
   if (drawn_) fmt::print(stderr, "\r\x1b[K");
@@ -26,7 +29,7 @@ double Progress::seconds() const {
   return std::chrono::duration<double>(Clock::now() - start_).count();
 }
 
-void Progress::update(double done, double whole, std::uint64_t rows) {
+void Progress::update(double done, double whole, std::uint64_t count) {
   if (!watched_) return;
   const auto now = Clock::now();
   if (now - shown_ < kRedraw) return;
@@ -34,8 +37,8 @@ void Progress::update(double done, double whole, std::uint64_t rows) {
   drawn_ = true;
   const double part = whole > 0 ? std::clamp(done / whole, 0.0, 1.0) : 0;
   const auto full = static_cast<std::size_t>(part * static_cast<double>(kBar));
-  fmt::print(stderr, "\r{} [{}{}] {:3.0f} %  {:L} rows  {:.1f} M/s\x1b[K", what_, std::string(full, '#'),
-             std::string(kBar - full, ' '), part * 100, rows, static_cast<double>(rows) / seconds() / 1e6);
+  fmt::print(stderr, "\r{} [{}{}] {:3.0f} %  {:L} {}  {:.1f} M/s\x1b[K", what_, std::string(full, '#'),
+             std::string(kBar - full, ' '), part * 100, count, unit_, static_cast<double>(count) / seconds() / 1e6);
   std::fflush(stderr);
 }
 

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "historian/processed.hpp"
 #include "history/value_text.hpp"
 
 namespace millwright::history {
@@ -199,7 +200,7 @@ void bind(duckdb_bind_info info) {
     add_columns(info, kAggregateColumns);
     duckdb_value parameter = duck().bind_get_parameter(info, 0);
     char* const text = duck().get_varchar(parameter);
-    const auto width = parse_resolution(text);
+    const auto width = historian::parse_resolution(text);
     duck().free(text);
     duck().destroy_value(&parameter);
     if (!width || *width == 0) {

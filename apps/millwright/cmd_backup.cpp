@@ -9,6 +9,7 @@
 
 #include "backup.hpp"
 #include "commands.hpp"
+#include "history/progress.hpp"
 #include "plant_config.hpp"
 
 namespace millwright::app {
@@ -36,6 +37,13 @@ int report(const core::Result<BackupResult>& result, bool json, const char* what
   return kDone;
 }
 
+Progress bar(const char* what) {
+  const auto shown = std::make_shared<history::Progress>(what, "bytes");
+  return [shown](std::uint64_t done, std::uint64_t all) {
+    shown->update(static_cast<double>(done), static_cast<double>(all), done);
+  };
+}
+
 core::Result<std::string> data_directory(const std::string& file) {
   PlantConfig config;
   if (auto loaded = load_plant_config(file, config); !loaded) return core::unexpected(loaded.error());
@@ -46,14 +54,14 @@ int back_up_plant(const Options& options) {
   const auto data = data_directory(options.config);
   if (!data) return fail(data.error());
   io::RealFileSystem files;
-  return report(back_up(files, options.config, *data, options.folder, {}), options.json, "backup");
+  return report(back_up(files, options.config, *data, options.folder, bar("backing up")), options.json, "backup");
 }
 
 int restore_plant(const Options& options) {
   const auto data = data_directory(options.config);
   if (!data) return fail(data.error());
   io::RealFileSystem files;
-  return report(restore(files, options.folder, *data, {}), options.json, "restored");
+  return report(restore(files, options.folder, *data, bar("restoring")), options.json, "restored");
 }
 
 void add(CLI::App& app, const SetCommand& set, const char* name, const char* description, int (*run)(const Options&)) {

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "api/parameters.hpp"
+#include "historian/processed.hpp"
 #include "history/parquet.hpp"
 #include "history/tables.hpp"
 #include "history/text_export.hpp"
@@ -148,7 +149,7 @@ core::Result<history::Selection> select(const HistoryOptions& options, const His
   auto sensors = history::select_sensors(plant.model(), options.sensors);
   if (!sensors) return core::unexpected(sensors.error());
   selection.sensors = std::move(*sensors);
-  const auto width = history::parse_resolution(options.resolution);
+  const auto width = historian::parse_resolution(options.resolution);
   if (!width) return core::unexpected(width.error().within("--resolution"));
   selection.width = *width;
   const core::TimeNs now = plant.clock().now();
@@ -168,13 +169,15 @@ core::Result<history::Selection> select(const HistoryOptions& options, const His
 }
 
 void add_history(CLI::App& app, const SetCommand& set) {
-  auto* history = app.add_subcommand("history", "query, export and import what a plant keeps, and ask it in SQL");
+  auto* history =
+      app.add_subcommand("history", "query, export, import and check what a plant keeps, and ask it in SQL");
   history->require_subcommand(1);
   history->footer("docs/history.md has examples, docs/format/exports.md the formats.");
   add_query(*history, set);
   add_export(*history, set);
   add_history_import(*history, set);
   add_history_sql(*history, set);
+  add_history_inspect(*history, set);
 }
 
 }  // namespace millwright::app

@@ -32,6 +32,7 @@ core::Result<history::Selection> select(const HistoryOptions& options, const His
 history::TextFormat text_format(const std::string& name);  // table, csv, json, influx
 
 void add_history_import(CLI::App& history, const SetCommand& set);
+void add_history_inspect(CLI::App& history, const SetCommand& set);
 void add_history_sql(CLI::App& history, const SetCommand& set);
 
 }  // namespace millwright::app

@@ -1,6 +1,7 @@
 #include "historian/catalogue.hpp"
 
 #include "core/bytes.hpp"
+#include "journal/inspect.hpp"
 
 namespace millwright::historian {
 namespace {
@@ -49,6 +50,23 @@ core::Status Catalogue::restore() {
                             "that wrote it, or a newer one");
   }
   return {};
+}
+
+core::Result<std::map<SeriesKey, Catalogue::Series>> Catalogue::listed(io::FileSystem& files,
+                                                                       const std::string& directory) {
+  std::map<SeriesKey, Series> names;
+  const auto visit = [&](const journal::Record& record) {
+    core::ByteReader in(record.payload);
+    const auto number = in.get<std::uint32_t>();
+    const auto key = static_cast<SeriesKey>(record.sequence);
+    if (record.type == kSeries && in.ok() && number < core::kValueTypeCount) {
+      names.insert_or_assign(key, Series{std::string(in.text(in.remaining())), static_cast<core::ValueType>(number)});
+    }
+    return true;
+  };
+  const auto read = journal::inspect(files, directory, visit, [](const journal::Damage&) {});
+  if (!read) return core::unexpected(read.error());
+  return names;
 }
 
 bool Catalogue::take(const journal::Record& record) {

@@ -30,6 +30,9 @@ class Catalogue {
   static core::Result<std::unique_ptr<Catalogue>> open(io::FileSystem& files, const io::Clock& clock,
                                                        const std::string& directory);
 
+  // The keys that a folder knows, for who only looks.
+  static core::Result<std::map<SeriesKey, Series>> listed(io::FileSystem& files, const std::string& directory);
+
   // The keys of all, in order, new ones where need be; one wait for the disk at most.
   core::Result<std::vector<SeriesKey>> series(const std::vector<Series>& names);
   core::Result<SourceKey> source(const std::string& name);

@@ -207,6 +207,36 @@ core::Result<Directory> ColumnFile::directory(const ChunkEntry& chunk) const {
                           where(chunk.offset, chunk.bytes) + ": the chunk's directory fails its check");
 }
 
+Status ColumnFile::check_spares(const std::function<void(const std::string&)>& damaged) const {
+  if (!without_index_) {
+    for (std::size_t i = 0; i < footer_.first_keys.size(); ++i) {
+      const auto entries = page(i);
+      if (entries) continue;
+      if (entries.error().code != ErrorCode::kCorrupt) return core::unexpected(entries.error());
+      damaged(entries.error().message);
+    }
+  }
+  std::vector<std::byte> bytes;
+  for (std::size_t at = 0;;) {
+    const auto some = entries(at);
+    if (!some) return core::unexpected(some.error());
+    if (some->empty()) return {};
+    at += some->size();
+    for (const ChunkEntry& chunk : *some) {
+      bytes.resize(chunk.directory_bytes);
+      const auto listed = directory(chunk);
+      const bool has_copy = listed && listed->blocks.size() > 1;
+      for (const std::uint64_t offset : {chunk.offset, chunk.offset + chunk.bytes - chunk.directory_bytes}) {
+        if (!has_copy && offset != chunk.offset) continue;
+        if (auto got = read_exactly(offset, bytes); !got) return got;
+        if (!decode_directory(bytes, chunk.offset)) {
+          damaged(where(offset, chunk.directory_bytes) + ": a chunk's directory fails its check");
+        }
+      }
+    }
+  }
+}
+
 Status ColumnFile::read(std::span<const BlockEntry> blocks, std::vector<std::byte>& buffer, const BlockVisitor& visitor,
                         const DamageVisitor& damaged) const {
   if (blocks.empty()) return {};

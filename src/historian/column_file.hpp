@@ -40,6 +40,9 @@ class ColumnFile {
   using DamageVisitor = std::function<void(const BlockEntry&, const std::string& where)>;
   core::Status read(std::span<const BlockEntry> blocks, std::vector<std::byte>& buffer, const BlockVisitor& visitor,
                     const DamageVisitor& damaged = {}) const;
+  // Checks what is there twice, and so costs nothing where one of it is damaged: index pages, directories and their
+  // copies.
+  core::Status check_spares(const std::function<void(const std::string& where)>& damaged) const;
 
  private:
   ColumnFile() = default;

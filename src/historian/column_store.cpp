@@ -105,15 +105,18 @@ std::string ColumnStore::path_of(Tier tier, std::uint64_t number) const {
   return directory_ + "/" + name_of(tier, number);
 }
 
-core::Result<ColumnStore::Listing> ColumnStore::listed(io::FileSystem& files, const std::string& directory) {
+core::Result<ColumnStore::Listing> ColumnStore::listed(io::FileSystem& files, const std::string& directory,
+                                                       std::uint64_t stream) {
   const std::string path = directory + "/" + std::string(kManifest);
   if (!files.exists(path)) return Listing{};
   const auto bytes = io::read_file(files, path);
   if (!bytes) return core::unexpected(bytes.error());
-  const auto manifest = decode(*bytes, 0);
+  const auto manifest = decode(*bytes, stream);
   if (!manifest) return core::unexpected(manifest.error().within(path));
-  Listing listing{.sealed = manifest->sealed, .names = {}};
-  for (const Listed& file : manifest->files) listing.names.push_back(name_of(file.header.tier, file.number));
+  Listing listing{.sealed = manifest->sealed, .files = {}};
+  for (const Listed& file : manifest->files) {
+    listing.files.push_back({name_of(file.header.tier, file.number), file.header});
+  }
   return listing;
 }
 

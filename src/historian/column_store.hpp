@@ -33,11 +33,17 @@ class ColumnStore {
 
   // What the manifest in a folder says, for who only looks: how far the journal is sealed, and the files' names.
   struct Listing {
+    struct Entry {
+      std::string name;
+      ColumnHeader header;
+      bool operator==(const Entry& other) const { return name == other.name && header.id == other.header.id; }
+    };
     journal::Sequence sealed = 0;
-    std::vector<std::string> names;
+    std::vector<Entry> files;
+    bool operator==(const Listing&) const = default;
   };
   static constexpr std::string_view kManifest = "manifest";
-  static core::Result<Listing> listed(io::FileSystem& files, const std::string& directory);
+  static core::Result<Listing> listed(io::FileSystem& files, const std::string& directory, std::uint64_t stream);
 
   [[nodiscard]] std::shared_ptr<const ColumnSet> set() const;
 

@@ -20,7 +20,6 @@ using core::ErrorCode;
 using core::Status;
 using pipeline::LanePosition;
 
-constexpr std::uint64_t kShardStream = 0x6d77'6869'7374'0001;  // of shard 0; the next ones count on
 constexpr std::uint64_t kBytesPerSensor = 5 * 1024;
 constexpr std::uint64_t kSegmentMin = 2ULL << 20;
 constexpr std::uint64_t kSegmentMax = 64ULL << 20;
@@ -155,10 +154,10 @@ Status HistorianImpl::open_logs(io::FileSystem& files, const io::Clock& clock) {
     if (auto set = catalogue_->set_folders(shards); !set) return set;
   }
   for (std::uint32_t i = 0; i < catalogue_->folders(); ++i) {
-    const std::string folder = fmt::format("{}/shard-{}", options_.directory, i);
-    auto log = ShardLog::open(files, clock, folder, kShardStream + i, log_options);
+    const std::string folder = options_.directory + "/" + shard_folder(i);
+    auto log = ShardLog::open(files, clock, folder, shard_stream(i), log_options);
     if (!log) return core::unexpected(log.error());
-    auto store = ColumnStore::open(files, folder + "/columns", kShardStream + i);
+    auto store = ColumnStore::open(files, folder + "/columns", shard_stream(i));
     if (!store) return core::unexpected(store.error());
     shelves_.push_back({std::move(*log), std::move(*store)});
   }

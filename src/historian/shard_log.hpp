@@ -36,6 +36,14 @@ class AgeClock {
   core::TimeNs since_;
 };
 
+// Where a shard is below the history's folder, and the identity of its journal and files.
+inline std::string shard_folder(std::size_t shard) {
+  return "shard-" + std::to_string(shard);
+}
+constexpr std::uint64_t shard_stream(std::size_t shard) {
+  return 0x6d77'6869'7374'0001 + shard;
+}
+
 class ShardLog {
  public:
   using Lanes = std::map<SourceKey, pipeline::LanePosition>;

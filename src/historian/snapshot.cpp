@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "historian/column_store.hpp"
+#include "historian/shard_log.hpp"
 #include "journal/format.hpp"
 
 namespace millwright::historian {
@@ -29,27 +30,27 @@ Result<SnapshotFile> open_file(io::FileSystem& files, const std::string& directo
 
 // One shard: the journal and the files of the manifest; they fit each other where the manifest is still the same
 // afterwards.
-Result<std::vector<SnapshotFile>> try_shard(io::FileSystem& files, const std::string& directory) {
+Result<std::vector<SnapshotFile>> try_shard(io::FileSystem& files, const std::string& directory, std::uint64_t stream) {
   const std::string columns = directory + "/columns";
-  const auto listed = ColumnStore::listed(files, columns);
+  const auto listed = ColumnStore::listed(files, columns, stream);
   if (!listed) return core::unexpected(listed.error());
   auto all = snapshot_journal(files, directory);
   if (!all) return all;
-  for (const std::string& name : listed->names) {
-    auto file = open_file(files, columns, name, true);
+  for (const auto& entry : listed->files) {
+    auto file = open_file(files, columns, entry.name, true);
     if (!file) return core::unexpected(file.error());
-    file->name = "columns/" + name;
+    file->name = "columns/" + entry.name;
     all->push_back(std::move(*file));
   }
-  if (!listed->names.empty() || listed->sealed != 0) {
+  if (!listed->files.empty() || listed->sealed != 0) {
     auto manifest = open_file(files, columns, std::string(ColumnStore::kManifest), false);
     if (!manifest) return core::unexpected(manifest.error());
     manifest->name = "columns/" + std::string(ColumnStore::kManifest);
     all->push_back(std::move(*manifest));
   }
-  const auto again = ColumnStore::listed(files, columns);
+  const auto again = ColumnStore::listed(files, columns, stream);
   if (!again) return core::unexpected(again.error());
-  if (again->sealed != listed->sealed || again->names != listed->names) {
+  if (!(*again == *listed)) {
     return core::unexpected(ErrorCode::kNotFound, "changed meanwhile");
   }
   return all;
@@ -91,10 +92,10 @@ Result<std::vector<SnapshotFile>> snapshot_journal(io::FileSystem& files, const 
 
 Result<std::vector<SnapshotFile>> snapshot_history(io::FileSystem& files, const std::string& directory) {
   std::vector<SnapshotFile> all;
-  for (int shard = 0;; ++shard) {
-    const std::string name = fmt::format("shard-{}", shard);
+  for (std::size_t shard = 0;; ++shard) {
+    const std::string name = shard_folder(shard);
     if (!files.exists(directory + "/" + name)) break;
-    auto some = insist([&] { return try_shard(files, directory + "/" + name); });
+    auto some = insist([&] { return try_shard(files, directory + "/" + name, shard_stream(shard)); });
     if (!some) return some;
     add(all, std::move(*some), name);
   }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "historian/processed.hpp"
 #include "history/import_text.hpp"
 #include "history/input_file.hpp"
 #include "history/output_file.hpp"
@@ -155,10 +156,10 @@ TEST_F(Import, SensorsAreChosenByGlob) {
   EXPECT_EQ(ids({"e/m/run", "a/x"}), (Ids{0, 2}));
   EXPECT_EQ(ids({"**"}), (Ids{0, 1, 2}));
   EXPECT_EQ(ids({"nobody"}), Ids{});
-  EXPECT_EQ(*parse_resolution("raw"), 0);
-  EXPECT_EQ(*parse_resolution("1m"), core::kMinute);
-  EXPECT_EQ(*parse_resolution("15min"), 15 * core::kMinute);
-  EXPECT_FALSE(parse_resolution("-1s"));
+  EXPECT_EQ(*historian::parse_resolution("raw"), 0);
+  EXPECT_EQ(*historian::parse_resolution("1m"), core::kMinute);
+  EXPECT_EQ(*historian::parse_resolution("15min"), 15 * core::kMinute);
+  EXPECT_FALSE(historian::parse_resolution("-1s"));
 }
 
 }  // namespace
