@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <type_traits>
@@ -58,6 +59,24 @@ void read_quality(ByteReader& in, bool present, DecodedBlock& block) {
 
 bool is_float(ValueType type) {
   return type == ValueType::kFloat64 || type == ValueType::kFloat32;
+}
+
+template <typename T>
+void repeat_as(std::span<const std::byte> one, std::vector<std::byte>& all) {
+  T value;
+  std::memcpy(&value, one.data(), sizeof(T));
+  std::fill_n(reinterpret_cast<T*>(all.data()), all.size() / sizeof(T), value);
+}
+
+void repeat(std::span<const std::byte> one, std::vector<std::byte>& all) {
+  switch (one.size()) {
+    case 8:
+      return repeat_as<std::uint64_t>(one, all);
+    case 4:
+      return repeat_as<std::uint32_t>(one, all);
+    default:
+      return repeat_as<std::byte>(one, all);
+  }
 }
 
 // Which ways a type may have been written.
@@ -186,9 +205,7 @@ void Decoder::Scratch::read_values(ByteReader& in, DecodedBlock& block) {
     }
     case Values::kConstant: {
       const auto one = in.take_span(width);
-      for (std::size_t i = 0; in.ok() && i < block.count; ++i) {
-        std::memcpy(block.values.data() + i * width, one.data(), width);
-      }
+      if (in.ok()) repeat(one, block.values);
       return;
     }
     case Values::kBits:

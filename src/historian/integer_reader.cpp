@@ -9,6 +9,7 @@ namespace millwright::historian {
 namespace {
 
 constexpr std::int64_t kNarrowMax = std::numeric_limits<std::int32_t>::max();
+constexpr std::uint32_t kNotNarrow = std::numeric_limits<std::uint32_t>::max();
 
 bool is_narrow(std::int64_t value) {
   return value >= std::numeric_limits<std::int32_t>::min() && value <= kNarrowMax;
@@ -67,30 +68,31 @@ void IntegerReader::read(core::ByteReader& in, std::size_t count) {
   if (tag == format::kRuns) return read_runs(in);
   Head head;
   if (!in.ok() || !read_head(in, tag, count, head)) return in.fail();
-  narrow_ = fits_narrow(head);
+  const std::uint32_t reach = reach_of(head);
+  narrow_ = reach != kNotNarrow;
   if (narrow_) {
-    unpack_narrow(head);
+    unpack_narrow(head, reach);
   } else {
     unpack_wide(head, integers_.data());
   }
 }
 
-// Whether no sum on the way can leave 32 bits.
-bool IntegerReader::fits_narrow(const Head& head) const {
-  if (head.width > 31 || !is_narrow(head.low) || !is_narrow(head.first)) return false;
+// How far from 0 an integer may lie, differences added up; kNotNarrow where a sum on the way could leave 32 bits.
+std::uint32_t IntegerReader::reach_of(const Head& head) const {
+  if (head.width > 31 || !is_narrow(head.low) || !is_narrow(head.first)) return kNotNarrow;
   const std::int64_t top = head.low + static_cast<std::int64_t>((std::uint64_t{1} << head.width) - 1);
   std::int64_t reach = std::max(std::abs(head.low), std::abs(top));
   if (head.delta) reach = reach * static_cast<std::int64_t>(head.count) + std::abs(head.first);
   for (std::size_t i = 0; i < head.patches; ++i) {
     const std::int64_t value = wrapping_add(patches_[i], head.low);
-    if (!is_narrow(value)) return false;
+    if (!is_narrow(value)) return kNotNarrow;
     reach = head.delta ? reach + std::abs(value) : std::max(reach, std::abs(value));
   }
-  return reach <= kNarrowMax;
+  return reach <= kNarrowMax ? static_cast<std::uint32_t>(reach) : kNotNarrow;
 }
 
-void IntegerReader::unpack_narrow(const Head& head) {
-  frame_ = {head.delta, static_cast<std::int32_t>(head.first), static_cast<std::int32_t>(head.low)};
+void IntegerReader::unpack_narrow(const Head& head, std::uint32_t reach) {
+  frame_ = {head.delta, static_cast<std::int32_t>(head.first), static_cast<std::int32_t>(head.low), reach};
   offsets_[0] = 0;
   std::uint32_t* offsets = offsets_.data() + (head.delta ? 1 : 0);
   kernels_.unpack(head.bits, head.packed(), head.width, offsets);

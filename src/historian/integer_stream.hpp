@@ -135,8 +135,8 @@ class IntegerReader {
   static constexpr std::size_t kRoom = core::kMaxBlockReadings + kPackGroup + 1;
   struct Head;
   bool read_head(core::ByteReader& in, std::uint8_t tag, std::size_t count, Head& head);
-  [[nodiscard]] bool fits_narrow(const Head& head) const;
-  void unpack_narrow(const Head& head);
+  [[nodiscard]] std::uint32_t reach_of(const Head& head) const;
+  void unpack_narrow(const Head& head, std::uint32_t reach);
   void unpack_wide(const Head& head, std::int64_t* out) const;
   void read_part(core::ByteReader& in, std::size_t count, std::int64_t* out);
   void read_dictionary(core::ByteReader& in);

@@ -24,6 +24,14 @@ void unscale(const std::uint32_t* offsets, std::size_t n, const Frame& frame, un
   portable::unscale(offsets, 0, n, frame, portable::first_carry(frame), exponent, values);
 }
 
+void integers(const std::uint32_t* offsets, std::size_t n, const Frame& frame, std::int32_t* out) {
+  portable::integers(offsets, 0, n, frame, portable::first_carry(frame), out);
+}
+
+Extents extents(const std::int32_t* values, std::size_t n) {
+  return portable::extents(values, 0, n, {});
+}
+
 std::size_t outside(const std::int32_t* values, std::size_t n, const Frame& frame, unsigned width,
                     std::uint16_t* positions) {
   return portable::outside(values, 0, n, frame, width, positions, 0);
@@ -39,6 +47,8 @@ constexpr Kernels kPortableKernels{
     .scale64 = scale<double>,
     .unscale32 = unscale<float>,
     .unscale64 = unscale<double>,
+    .integers = integers,
+    .extents = extents,
     .outside = outside,
     .pack = pack,
     .unpack = portable::unpack,

@@ -39,6 +39,7 @@ struct Frame {
   bool delta = false;
   std::int32_t first = 0;
   std::int32_t low = 0;
+  std::uint32_t reach = std::numeric_limits<std::uint32_t>::max();  // no integer lies further from 0
 };
 
 struct Kernels {
@@ -53,6 +54,9 @@ struct Kernels {
   // The reverse, from offsets: one for each value; where differences are kept, the first must be 0.
   void (*unscale32)(const std::uint32_t* offsets, std::size_t n, const Frame& frame, unsigned exponent, float* values);
   void (*unscale64)(const std::uint32_t* offsets, std::size_t n, const Frame& frame, unsigned exponent, double* values);
+  // The same without a power.
+  void (*integers)(const std::uint32_t* offsets, std::size_t n, const Frame& frame, std::int32_t* out);
+  Extents (*extents)(const std::int32_t* values, std::size_t n);
   // The positions of offsets that are too wide, in order; gives their number. n - 1 offsets where differences are kept.
   std::size_t (*outside)(const std::int32_t* values, std::size_t n, const Frame& frame, unsigned width,
                          std::uint16_t* positions);

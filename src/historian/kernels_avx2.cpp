@@ -12,6 +12,7 @@
 
 #define MILLWRIGHT_AVX2 [[gnu::target("avx2,fma")]]
 #define MILLWRIGHT_AVX2_INLINE [[gnu::target("avx2,fma"), gnu::always_inline]] inline
+#define MILLWRIGHT_AVX2_LAMBDA __attribute__((target("avx2,fma"), always_inline))
 
 namespace millwright::historian {
 namespace {
@@ -38,12 +39,30 @@ MILLWRIGHT_AVX2_INLINE __m256d divide(__m256d integer, __m256d power, __m256d in
 
 // ---- scale --------------------------------------------------------------------------------------------------------
 
+// Up to this exponent a float32 needs no doubles. Let |i| < 2^24: i / 10^e is no midpoint of two floats and keeps a
+// distance of 2^-(25 + 3.33 e) from each, relative to itself; i times the inverse, as a sum of two floats, is off by less
+// than 2^-47, and so rounds as the double does.
+constexpr unsigned kSingleExponent = 5;
+constexpr std::uint32_t kSingleReach = 1U << 24;
+// And the way there: below 2^22, value times power is less than a half off, so that only one integer can come back.
+constexpr int kSingleScale = 1 << 22;
+
 struct Factors {
   __m256d power;
   __m256d inverse;
+  bool single;
+  __m256 power32;
+  __m256 inverse32;
+  __m256 rest32;  // what inverse32 lacks
 };
 MILLWRIGHT_AVX2_INLINE Factors factors(unsigned exponent) {
-  return {_mm256_set1_pd(kPowers[exponent]), _mm256_set1_pd(kInverses[exponent])};
+  const auto inverse = static_cast<float>(kInverses[exponent]);
+  return {.power = _mm256_set1_pd(kPowers[exponent]),
+          .inverse = _mm256_set1_pd(kInverses[exponent]),
+          .single = exponent <= kSingleExponent,
+          .power32 = _mm256_set1_ps(static_cast<float>(kPowers[exponent])),
+          .inverse32 = _mm256_set1_ps(inverse),
+          .rest32 = _mm256_set1_ps(static_cast<float>(kInverses[exponent] - static_cast<double>(inverse)))};
 }
 
 MILLWRIGHT_AVX2_INLINE __m256i join(__m128i low, __m128i high) {
@@ -56,9 +75,23 @@ MILLWRIGHT_AVX2_INLINE __m256 back32(__m128i low, __m128i high, const Factors& f
   return _mm256_insertf128_ps(_mm256_castps128_ps256(first), second, 1);
 }
 
+MILLWRIGHT_AVX2_INLINE __m256 back_single(__m256i integers, const Factors& f) {
+  const __m256 wide = _mm256_cvtepi32_ps(integers);
+  return _mm256_fmadd_ps(wide, f.inverse32, _mm256_mul_ps(wide, f.rest32));
+}
+
 // Eight integers, and a bit for each that does not come back.
 MILLWRIGHT_AVX2_INLINE __m256i scale_group(const float* values, const Factors& f, unsigned& wrong) {
   const __m256 all = _mm256_loadu_ps(values);
+  if (f.single) {
+    const __m256i integers = _mm256_cvtps_epi32(_mm256_mul_ps(all, f.power32));
+    const __m256i differ = _mm256_castps_si256(_mm256_xor_ps(back_single(integers, f), all));
+    const __m256i far = _mm256_and_si256(_mm256_add_epi32(integers, _mm256_set1_epi32(kSingleScale)),
+                                         _mm256_set1_epi32(-2 * kSingleScale));
+    const __m256i bad = _mm256_or_si256(differ, far);
+    wrong = 0;
+    if (_mm256_testz_si256(bad, bad) != 0) return integers;
+  }
   const __m128i low = _mm256_cvtpd_epi32(_mm256_mul_pd(_mm256_cvtps_pd(_mm256_castps256_ps128(all)), f.power));
   const __m128i high = _mm256_cvtpd_epi32(_mm256_mul_pd(_mm256_cvtps_pd(_mm256_extractf128_ps(all, 1)), f.power));
   const __m256i same = _mm256_cmpeq_epi32(_mm256_castps_si256(back32(low, high, f)), _mm256_castps_si256(all));
@@ -133,9 +166,12 @@ MILLWRIGHT_AVX2 std::size_t scale(const T* values, std::size_t n, unsigned expon
 
 // ---- unscale ------------------------------------------------------------------------------------------------------
 
+template <bool kSingle>
 MILLWRIGHT_AVX2_INLINE void unscale_group(__m256i integers, const Factors& f, float* values) {
-  _mm256_storeu_ps(values, back32(_mm256_castsi256_si128(integers), _mm256_extracti128_si256(integers, 1), f));
+  _mm256_storeu_ps(values, kSingle ? back_single(integers, f)
+                                   : back32(_mm256_castsi256_si128(integers), _mm256_extracti128_si256(integers, 1), f));
 }
+template <bool kSingle>
 MILLWRIGHT_AVX2_INLINE void unscale_group(__m256i integers, const Factors& f, double* values) {
   const __m256d low = _mm256_cvtepi32_pd(_mm256_castsi256_si128(integers));
   const __m256d high = _mm256_cvtepi32_pd(_mm256_extracti128_si256(integers, 1));
@@ -151,25 +187,67 @@ MILLWRIGHT_AVX2_INLINE __m256i running_sum(__m256i v) {
   return _mm256_add_epi32(v, _mm256_shuffle_epi32(low_half, 0xFF));
 }
 
-template <typename T>
-MILLWRIGHT_AVX2 void unscale(const std::uint32_t* offsets, std::size_t n, const Frame& frame, unsigned exponent,
-                             T* values) {
-  const Factors f = factors(exponent);
+// Gives each whole group of integers to `take(i, integers)`, then how far it came; `carry` goes along.
+template <typename Take>
+MILLWRIGHT_AVX2_INLINE std::size_t each_group(const std::uint32_t* offsets, std::size_t n, const Frame& frame,
+                                              std::uint32_t& carry, Take take) {
   const __m256i low = _mm256_set1_epi32(frame.low);
-  std::uint32_t carry = portable::first_carry(frame);
   std::size_t i = 0;
-  if (frame.delta) {
-    __m256i sum = _mm256_set1_epi32(static_cast<int>(carry));
-    for (; i + kLanes <= n; i += kLanes) {
-      const __m256i steps = running_sum(_mm256_add_epi32(load(offsets + i), low));
-      unscale_group(_mm256_add_epi32(steps, sum), f, values + i);
-      sum = _mm256_add_epi32(sum, _mm256_permutevar8x32_epi32(steps, _mm256_set1_epi32(7)));
-    }
-    carry = static_cast<std::uint32_t>(_mm256_cvtsi256_si32(sum));
-  } else {
-    for (; i + kLanes <= n; i += kLanes) unscale_group(_mm256_add_epi32(load(offsets + i), low), f, values + i);
+  if (!frame.delta) {
+    for (; i + kLanes <= n; i += kLanes) take(i, _mm256_add_epi32(load(offsets + i), low));
+    return i;
   }
+  __m256i sum = _mm256_set1_epi32(static_cast<int>(carry));
+  for (; i + kLanes <= n; i += kLanes) {
+    const __m256i steps = running_sum(_mm256_add_epi32(load(offsets + i), low));
+    take(i, _mm256_add_epi32(steps, sum));
+    sum = _mm256_add_epi32(sum, _mm256_permutevar8x32_epi32(steps, _mm256_set1_epi32(7)));
+  }
+  carry = static_cast<std::uint32_t>(_mm256_cvtsi256_si32(sum));
+  return i;
+}
+
+template <bool kSingle, typename T>
+MILLWRIGHT_AVX2 void unscale_all(const std::uint32_t* offsets, std::size_t n, const Frame& frame, unsigned exponent,
+                                 T* values) {
+  const Factors f = factors(exponent);
+  std::uint32_t carry = portable::first_carry(frame);
+  const auto take = [&](std::size_t i, __m256i integers)
+      MILLWRIGHT_AVX2_LAMBDA { unscale_group<kSingle>(integers, f, values + i); };
+  const std::size_t i = each_group(offsets, n, frame, carry, take);
   portable::unscale(offsets, i, n, frame, carry, exponent, values);
+}
+
+template <typename T>
+void unscale(const std::uint32_t* offsets, std::size_t n, const Frame& frame, unsigned exponent, T* values) {
+  if (sizeof(T) == sizeof(float) && exponent <= kSingleExponent && frame.reach < kSingleReach) {
+    return unscale_all<true>(offsets, n, frame, exponent, values);
+  }
+  unscale_all<false>(offsets, n, frame, exponent, values);
+}
+
+// The integers themselves.
+MILLWRIGHT_AVX2 void integers(const std::uint32_t* offsets, std::size_t n, const Frame& frame, std::int32_t* out) {
+  std::uint32_t carry = portable::first_carry(frame);
+  const auto take = [&](std::size_t i, __m256i all) MILLWRIGHT_AVX2_LAMBDA { store(out + i, all); };
+  const std::size_t i = each_group(offsets, n, frame, carry, take);
+  portable::integers(offsets, i, n, frame, carry, out);
+}
+
+MILLWRIGHT_AVX2 Extents extents(const std::int32_t* values, std::size_t n) {
+  Extents found;
+  std::size_t i = 0;
+  if (n > kLanes) {
+    LaneExtents whole{_mm256_set1_epi32(found.low), _mm256_set1_epi32(found.high)};
+    LaneExtents steps{_mm256_set1_epi32(found.step_low), _mm256_set1_epi32(found.step_high)};
+    for (; i + kLanes < n; i += kLanes) {
+      const __m256i now = load(values + i);
+      add(whole, now);
+      add(steps, _mm256_sub_epi32(load(values + i + 1), now));
+    }
+    found = {least(whole.low), greatest(whole.high), least(steps.low), greatest(steps.high)};
+  }
+  return portable::extents(values, i, n, found);
 }
 
 // ---- bit packing --------------------------------------------------------------------------------------------------
@@ -288,6 +366,8 @@ constinit const Kernels kAvx2Kernels{
     .scale64 = scale<double>,
     .unscale32 = unscale<float>,
     .unscale64 = unscale<double>,
+    .integers = integers,
+    .extents = extents,
     .outside = outside,
     .pack = pack,
     .unpack = unpack,

@@ -41,20 +41,39 @@ std::size_t scale(const T* values, std::size_t from, std::size_t n, unsigned exp
   return found;
 }
 
-// Offsets `from` to n - 1; `carry` is the value before them where differences are kept.
+// Offsets `from` to n - 1 as integers; `carry` is the one before them where differences are kept.
+template <typename Take>
+void each_integer(const std::uint32_t* offsets, std::size_t from, std::size_t n, const Frame& frame,
+                  std::uint32_t carry, Take take) {
+  const auto low = static_cast<std::uint32_t>(frame.low);
+  for (std::size_t i = from; i < n; ++i) {
+    carry = offsets[i] + low + (frame.delta ? carry : 0);
+    take(i, static_cast<std::int32_t>(carry));
+  }
+}
 template <typename T>
 void unscale(const std::uint32_t* offsets, std::size_t from, std::size_t n, const Frame& frame, std::uint32_t carry,
              unsigned exponent, T* values) {
-  const auto low = static_cast<std::uint32_t>(frame.low);
-  for (std::size_t i = from; i < n; ++i) {
-    const std::uint32_t integer = offsets[i] + low + (frame.delta ? carry : 0);
-    carry = integer;
-    values[i] = static_cast<T>(from_integer<T>(static_cast<std::int32_t>(integer), exponent));
-  }
+  each_integer(offsets, from, n, frame, carry, [&](std::size_t i, std::int32_t integer) {
+    values[i] = static_cast<T>(from_integer<T>(integer, exponent));
+  });
+}
+inline void integers(const std::uint32_t* offsets, std::size_t from, std::size_t n, const Frame& frame,
+                     std::uint32_t carry, std::int32_t* out) {
+  each_integer(offsets, from, n, frame, carry, [&](std::size_t i, std::int32_t integer) { out[i] = integer; });
 }
 // The carry before the first offset, which is 0.
 inline std::uint32_t first_carry(const Frame& frame) {
   return static_cast<std::uint32_t>(frame.first) - static_cast<std::uint32_t>(frame.low);
+}
+
+// Of the values from `from` on, and the steps that begin there.
+inline Extents extents(const std::int32_t* values, std::size_t from, std::size_t n, Extents found) {
+  for (std::size_t i = from; i < n; ++i) {
+    found.add(values[i]);
+    if (i + 1 < n) found.add_step(wrapping_step(values[i], values[i + 1]));
+  }
+  return found;
 }
 
 inline std::uint32_t mask_of(unsigned width) {
