@@ -30,8 +30,6 @@ static_assert(kMaxCount <= UINT16_MAX, "positions of exceptions are 16 bits");
 
 // Above this share of exceptions another look for the exponent pays.
 constexpr std::size_t kManyExceptions = 16;
-// Integers of 32 bits that are further apart go through as 64 bits: their steps must fit as well.
-constexpr std::uint32_t kNarrowSpread = 1U << 30;
 
 // Floats as integers of one exponent: these stand in `narrow` or `integers`, the exceptions in `exceptions`.
 struct Decimal {
@@ -292,7 +290,7 @@ Decimal Encoder::Scratch::plan_decimal(std::span<const T> values, unsigned expon
   }
   if (decimal.exceptions > 0) extents = bridge_exceptions(n, decimal.exceptions);
   const std::uint32_t spread = static_cast<std::uint32_t>(extents.high) - static_cast<std::uint32_t>(extents.low);
-  if (spread >= kNarrowSpread || decimal.exceptions * kManyExceptions > n) {
+  if (spread >= IntegerWriter::kNarrowSpread || decimal.exceptions * kManyExceptions > n) {
     decimal.narrow = false;
     decimal.exceptions = scale(values.data(), n, exponent, integers.data(), exceptions.data());
     decimal.plan = writer.plan({integers.data(), n});

@@ -79,8 +79,13 @@ class IntegerWriter {
  public:
   explicit IntegerWriter(const Kernels& kernels) : kernels_(kernels) {}
 
+  // A first look takes so many values.
+  static constexpr std::size_t kGlance = 16;
+  using Sample = std::array<std::int64_t, kGlance>;
+
   IntegerPlan plan(std::span<const std::int64_t> values);
-  // `extents` are those of the values, which lie less than 2^30 apart.
+  // `extents` are those of the values, which lie less than kNarrowSpread apart.
+  static constexpr std::uint32_t kNarrowSpread = 1U << 28;  // so that offsets of steps fit 32 bits as well
   IntegerPlan plan(std::span<const std::int32_t> values, const Extents& extents);
   // Scribbles over up to kPackSlack bytes behind what it writes.
   template <typename Int>
@@ -91,7 +96,9 @@ class IntegerWriter {
   template <typename Int>
   void improve(std::span<const Int> values, IntegerPlan& plan);
   template <typename Int>
-  void try_patches(std::span<const Int> values, bool delta, IntegerPlan& plan);
+  void try_patches(std::span<const Int> values, bool delta, Sample sorted, IntegerPlan& plan);
+  template <typename Int>
+  FarCounts count_far(std::span<const Int> values, bool delta, std::int64_t middle, unsigned bits);
   template <typename Int>
   void try_dictionary(std::span<const Int> values, IntegerPlan& plan);
   template <typename Int>
@@ -102,19 +109,33 @@ class IntegerWriter {
   void write_patches(const IntegerPlan& plan, std::span<const Int> values, Cursor& out);
   template <typename Int>
   std::size_t find_outside(std::span<const Int> values, const IntegerPlan& plan);
-  void write_plain(std::span<const std::int64_t> values, Cursor& out);
-  void write_part(std::span<const std::int64_t> values, Cursor& out);
+  template <typename Int>
+  void write_part(std::span<const Int> values, Cursor& out);
+
+  // What is as wide as the integers themselves.
+  template <typename Int>
+  struct Parts {
+    std::array<Int, format::kMaxDictionary> entries;
+    std::array<Int, kRoom> levels;
+    std::array<Int, kRoom> patches;
+  };
+  template <typename Int>
+  Parts<Int>& parts() {
+    if constexpr (sizeof(Int) == sizeof(std::int32_t)) return narrow_;
+    else return wide_;
+  }
+  [[nodiscard]] std::span<const std::int32_t> lengths() const { return {lengths_.data(), runs_}; }
 
   const Kernels& kernels_;
   // The dictionary or the runs of the plan in hand.
   std::size_t entries_count_ = 0;
   std::size_t runs_ = 0;
-  std::array<std::int64_t, format::kMaxDictionary> entries_;
-  std::array<std::uint16_t, kRoom> indices_;
-  std::array<std::int64_t, kRoom> lengths_;
-  std::array<std::int64_t, kRoom> levels_;
+  Parts<std::int32_t> narrow_;
+  Parts<std::int64_t> wide_;
+  std::array<std::int32_t, kRoom> indices_;
+  std::array<std::int32_t, kRoom> lengths_;
   std::array<std::uint16_t, kRoom> patch_at_;
-  std::array<std::int64_t, kRoom> patches_;
+  std::array<std::int32_t, kRoom> positions_;
   std::array<std::uint64_t, kRoom> offsets_;
 };
 

@@ -8,9 +8,10 @@ namespace millwright::historian {
 namespace {
 
 using Kind = IntegerPlan::Kind;
+using Sample = IntegerWriter::Sample;
 
 // A first look at a block takes this many values; it decides what is worth a real try.
-constexpr std::size_t kGlance = 16;
+constexpr std::size_t kGlance = IntegerWriter::kGlance;
 constexpr std::size_t kGlanceRepeats = 5;    // so many neighbours alike: runs
 constexpr std::size_t kGlanceDistinct = 12;  // so few values: a dictionary
 constexpr unsigned kDictionaryWidth = 6;     // narrower streams gain little from one
@@ -34,6 +35,13 @@ struct Range {
 };
 using Range64 = Range<std::int64_t>;
 
+Range64 whole_of(const Extents& extents) {
+  return {extents.low, extents.high};
+}
+Range64 steps_of(const Extents& extents) {
+  return {extents.step_low, extents.step_high};
+}
+
 IntegerPlan packed_plan(std::int64_t first, const Range64& whole, const Range64& steps, std::size_t count) {
   IntegerPlan plan{.width = whole.width(), .first = first, .low = whole.low};
   plan.bytes = 1 + varint_bytes(zigzag(whole.low)) + packed_bytes(count, whole.width());
@@ -46,7 +54,7 @@ IntegerPlan packed_plan(std::int64_t first, const Range64& whole, const Range64&
   return plan;
 }
 
-IntegerPlan packed_plan(std::span<const std::int64_t> values) {
+IntegerPlan packed_plan(const Kernels&, std::span<const std::int64_t> values) {
   Range64 whole;
   whole.add(values[0]);
   Range64 steps;
@@ -57,14 +65,19 @@ IntegerPlan packed_plan(std::span<const std::int64_t> values) {
   return packed_plan(values[0], whole, steps, values.size());
 }
 
+IntegerPlan packed_plan(const Kernels& kernels, std::span<const std::int32_t> values) {
+  const Extents extents = kernels.extents(values.data(), values.size());
+  return packed_plan(values[0], whole_of(extents), steps_of(extents), values.size());
+}
+
 template <typename Int>
 std::int64_t item(std::span<const Int> values, bool delta, std::size_t i) {
   return delta ? wrapping_sub(values[i + 1], values[i]) : std::int64_t{values[i]};
 }
 
-template <std::size_t kSample, typename Int>
-std::array<std::int64_t, kSample> sample(std::span<const Int> values, bool delta) {
-  std::array<std::int64_t, kSample> picked;
+template <typename Int>
+Sample sample(std::span<const Int> values, bool delta) {
+  Sample picked;
   // Steps of the golden ratio: spread evenly, and in step with nothing that comes at even intervals.
   std::uint32_t at = 0;
   for (std::int64_t& value : picked) {
@@ -74,17 +87,42 @@ std::array<std::int64_t, kSample> sample(std::span<const Int> values, bool delta
   return picked;
 }
 
+// Odd-even merge sort (K. E. Batcher, "Sorting networks and their applications", 1968): no branch to guess wrong.
+void sort(Sample& v) {
+  for (std::size_t p = 1; p < kGlance; p *= 2) {
+    for (std::size_t k = p; k >= 1; k /= 2) {
+      for (std::size_t j = k % p; j + k < kGlance; j += 2 * k) {
+        for (std::size_t i = 0; i < k; ++i) {
+          if ((i + j) / (p * 2) != (i + j + k) / (p * 2)) continue;
+          const auto [low, high] = std::minmax({v[i + j], v[i + j + k]});
+          v[i + j] = low;
+          v[i + j + k] = high;
+        }
+      }
+    }
+  }
+}
+
+// Bits of a signed integer besides its sign.
+unsigned signed_bits(std::int64_t value) {
+  return static_cast<unsigned>(std::bit_width(static_cast<std::uint64_t>(value ^ (value >> 63))));
+}
+
 unsigned width_of(std::span<const std::int64_t> values) {
   Range64 range;
   for (const std::int64_t value : values) range.add(value);
   return range.width();
 }
 
-std::size_t distinct(std::span<const std::int64_t> values) {
-  std::size_t n = 0;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    n += std::find(values.begin(), values.begin() + i, values[i]) == values.begin() + i ? 1 : 0;
+// About how many distinct values there are, by a hash of 8 bits.
+unsigned distinct(const Sample& values) {
+  std::array<std::uint64_t, 4> seen{};
+  for (const std::int64_t value : values) {
+    const std::uint64_t hash = (static_cast<std::uint64_t>(value) * 0x9E3779B97F4A7C15ULL) >> 56;
+    seen[hash / 64] |= std::uint64_t{1} << (hash % 64);
   }
+  unsigned n = 0;
+  for (const std::uint64_t word : seen) n += static_cast<unsigned>(std::popcount(word));
   return n;
 }
 
@@ -101,14 +139,13 @@ std::uint64_t mask_of(unsigned width) {
 
 IntegerPlan IntegerWriter::plan(std::span<const std::int64_t> values) {
   if (values.empty()) return {};
-  IntegerPlan plan = packed_plan(values);
+  IntegerPlan plan = packed_plan(kernels_, values);
   improve(values, plan);
   return plan;
 }
 
 IntegerPlan IntegerWriter::plan(std::span<const std::int32_t> values, const Extents& extents) {
-  IntegerPlan plan =
-      packed_plan(values[0], {extents.low, extents.high}, {extents.step_low, extents.step_high}, values.size());
+  IntegerPlan plan = packed_plan(values[0], whole_of(extents), steps_of(extents), values.size());
   improve(values, plan);
   return plan;
 }
@@ -116,13 +153,13 @@ IntegerPlan IntegerWriter::plan(std::span<const std::int32_t> values, const Exte
 template <typename Int>
 void IntegerWriter::improve(std::span<const Int> values, IntegerPlan& plan) {
   if (values.size() < 2 * kGlance || values.size() * plan.width < kWorthBits) return;
-  const auto whole = sample<kGlance>(values, false);
-  const auto steps = sample<kGlance>(values, true);
+  const auto whole = sample(values, false);
+  const auto steps = sample(values, true);
   const auto repeats = static_cast<std::size_t>(std::count(steps.begin(), steps.end(), 0));
   const unsigned packed_width = plan.width;
   if (packed_width >= kDictionaryWidth && distinct(whole) <= kGlanceDistinct) try_dictionary(values, plan);
-  if (width_of(whole) + kPatchGain <= packed_width) try_patches(values, false, plan);
-  if (width_of(steps) + kPatchGain <= packed_width) try_patches(values, true, plan);
+  if (width_of(whole) + kPatchGain <= packed_width) try_patches(values, false, whole, plan);
+  if (width_of(steps) + kPatchGain <= packed_width) try_patches(values, true, steps, plan);
   if (repeats >= kGlanceRepeats) try_runs(values, plan);
 }
 
@@ -143,30 +180,45 @@ std::size_t IntegerWriter::find_outside(std::span<const Int> values, const Integ
   }
 }
 
-// Windows of several widths around the middle of a larger sample; whatever lies outside is a patch.
+// How many offsets, from some middle, need more than `bits`, bits + 1, ... besides their sign.
 template <typename Int>
-void IntegerWriter::try_patches(std::span<const Int> values, bool delta, IntegerPlan& plan) {
-  constexpr std::size_t kSample = 32;
-  const std::size_t packed = delta ? values.size() - 1 : values.size();
-  auto sorted = sample<kSample>(values, delta);
-  std::sort(sorted.begin(), sorted.end());
-  const std::size_t patch_bits = 1 + std::min(plan.width + 1, 64U);
-  for (const std::size_t trim : {1U, 2U, 5U}) {
-    const Range64 middle{sorted[trim], sorted[kSample - 1 - trim]};
-    for (unsigned width = middle.width(); width <= middle.width() + 1; ++width) {
-      if (width >= plan.width || width > format::kMaxPatchedWidth) break;
-      const std::uint64_t mask = mask_of(width);
-      const std::uint64_t slack =
-          mask - (static_cast<std::uint64_t>(middle.high) - static_cast<std::uint64_t>(middle.low));
-      const std::int64_t low = wrapping_sub(middle.low, static_cast<std::int64_t>(slack / 2));
-      const std::size_t outside = find_outside(values, {.delta = delta, .width = width, .low = low});
-      if (outside == 0) continue;
-      const std::size_t gap_bits = static_cast<std::size_t>(std::bit_width(packed / outside)) + 2;
-      const std::size_t bytes =
-          8 + 2 * varint_bytes(zigzag(low)) + (outside * (gap_bits + patch_bits) + 7) / 8 + packed_bytes(packed, width);
-      if (bytes >= plan.bytes) continue;
-      plan = {.delta = delta, .patched = true, .width = width, .first = values[0], .low = low, .bytes = bytes};
+FarCounts IntegerWriter::count_far(std::span<const Int> values, bool delta, std::int64_t middle, unsigned bits) {
+  if constexpr (sizeof(Int) == sizeof(std::int32_t)) {
+    return kernels_.count_far(values.data(), values.size(), {.delta = delta, .low = static_cast<std::int32_t>(middle)},
+                              bits);
+  } else {
+    FarCounts counts{};
+    const std::size_t packed = delta ? values.size() - 1 : values.size();
+    for (std::size_t i = 0; i < packed; ++i) {
+      const unsigned wide = signed_bits(wrapping_sub(item(values, delta, i), middle));
+      for (unsigned k = 0; k < counts.size(); ++k) counts[k] += wide > bits + k ? 1 : 0;
     }
+    return counts;
+  }
+}
+
+// Windows of several widths around the middle of a sample; whatever lies outside is a patch.
+template <typename Int>
+void IntegerWriter::try_patches(std::span<const Int> values, bool delta, Sample sorted, IntegerPlan& plan) {
+  constexpr std::size_t kTrim = 2;
+  sort(sorted);
+  const std::int64_t middle = sorted[kGlance / 2];
+  const unsigned bits = std::max(signed_bits(wrapping_sub(sorted[kTrim], middle)),
+                                 signed_bits(wrapping_sub(sorted[kGlance - 1 - kTrim], middle)));
+  if (bits + 1 >= plan.width) return;
+  const std::size_t packed = delta ? values.size() - 1 : values.size();
+  const std::size_t patch_bits = 1 + std::min(plan.width + 1, format::kMaxWidth);
+  const FarCounts counts = count_far(values, delta, middle, bits);
+  const unsigned widest = std::min(plan.width - 1, format::kMaxPatchedWidth);
+  for (unsigned width = bits + 1; width <= widest && width < bits + 1 + counts.size(); ++width) {
+    const std::size_t outside = counts[width - bits - 1];
+    if (outside == 0) break;
+    const std::int64_t low = wrapping_sub(middle, static_cast<std::int64_t>(std::uint64_t{1} << (width - 1)));
+    const std::size_t gap_bits = static_cast<std::size_t>(std::bit_width(packed / outside)) + 2;
+    const std::size_t bytes =
+        8 + 2 * varint_bytes(zigzag(low)) + (outside * (gap_bits + patch_bits) + 7) / 8 + packed_bytes(packed, width);
+    if (bytes >= plan.bytes) continue;
+    plan = {.delta = delta, .patched = true, .width = width, .first = values[0], .low = low, .bytes = bytes};
   }
 }
 
@@ -174,11 +226,12 @@ void IntegerWriter::try_patches(std::span<const Int> values, bool delta, Integer
 template <typename Int>
 void IntegerWriter::try_dictionary(std::span<const Int> values, IntegerPlan& plan) {
   std::array<std::uint16_t, kSlots> slots{};  // entry + 1
-  std::array<std::uint16_t, format::kMaxDictionary> rank;
-  std::array<std::int64_t, format::kMaxDictionary> seen;
+  std::array<std::int32_t, format::kMaxDictionary> rank;
+  std::array<Int, format::kMaxDictionary> seen;
+  auto& entries = parts<Int>().entries;
   std::size_t n = 0;
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const std::int64_t value = values[i];
+    const Int value = values[i];
     std::size_t at = (static_cast<std::uint64_t>(value) * 0x9E3779B97F4A7C15ULL) >> 55;
     while (slots[at] != 0 && seen[slots[at] - 1U] != value) at = (at + 1) % kSlots;
     if (slots[at] == 0) {
@@ -186,19 +239,19 @@ void IntegerWriter::try_dictionary(std::span<const Int> values, IntegerPlan& pla
       seen[n++] = value;
       slots[at] = static_cast<std::uint16_t>(n);
     }
-    indices_[i] = static_cast<std::uint16_t>(slots[at] - 1);
+    indices_[i] = slots[at] - 1;
   }
   const auto width = static_cast<unsigned>(std::bit_width(n - 1));
-  std::copy_n(seen.begin(), n, entries_.begin());
-  std::sort(entries_.begin(), entries_.begin() + n);
-  const std::size_t bytes =
-      1 + varint_bytes(n) + packed_plan({entries_.data(), n}).bytes + packed_bytes(values.size(), width);
+  std::copy_n(seen.begin(), n, entries.begin());
+  std::sort(entries.begin(), entries.begin() + n);
+  const std::size_t bytes = 1 + varint_bytes(n) + packed_plan(kernels_, std::span<const Int>(entries.data(), n)).bytes +
+                            packed_bytes(values.size(), width);
   if (bytes >= plan.bytes) return;
   for (std::size_t i = 0; i < n; ++i) {
-    rank[i] = static_cast<std::uint16_t>(std::lower_bound(entries_.begin(), entries_.begin() + n, seen[i]) -
-                                         entries_.begin());
+    rank[i] =
+        static_cast<std::int32_t>(std::lower_bound(entries.begin(), entries.begin() + n, seen[i]) - entries.begin());
   }
-  for (std::size_t i = 0; i < values.size(); ++i) indices_[i] = rank[indices_[i]];
+  for (std::size_t i = 0; i < values.size(); ++i) indices_[i] = rank[static_cast<std::size_t>(indices_[i])];
   entries_count_ = n;
   plan = {.kind = Kind::kDictionary, .width = width, .bytes = bytes};
 }
@@ -206,15 +259,18 @@ void IntegerWriter::try_dictionary(std::span<const Int> values, IntegerPlan& pla
 // A length and a level for each run.
 template <typename Int>
 void IntegerWriter::try_runs(std::span<const Int> values, IntegerPlan& plan) {
-  runs_ = 0;
-  for (std::size_t i = 0; i < values.size(); ++runs_) {
-    const std::size_t begin = i;
-    while (i < values.size() && values[i] == values[begin]) ++i;
-    lengths_[runs_] = static_cast<std::int64_t>(i - begin);
-    levels_[runs_] = values[begin];
+  auto& levels = parts<Int>().levels;
+  std::size_t last = 0;
+  // Where a run ends is left to the next value to say: no branch.
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    levels[last] = values[i];
+    lengths_[last] = static_cast<std::int32_t>(i + 1);
+    last += i + 1 < values.size() && values[i] != values[i + 1] ? 1 : 0;
   }
-  const std::size_t bytes = 1 + varint_bytes(runs_) + packed_plan({lengths_.data(), runs_}).bytes +
-                            packed_plan({levels_.data(), runs_}).bytes;
+  runs_ = last + 1;
+  for (std::size_t i = last; i > 0; --i) lengths_[i] -= lengths_[i - 1];
+  const std::size_t bytes = 1 + varint_bytes(runs_) + packed_plan(kernels_, lengths()).bytes +
+                            packed_plan(kernels_, std::span<const Int>(levels.data(), runs_)).bytes;
   if (bytes < plan.bytes) plan = {.kind = Kind::kRuns, .bytes = bytes};
 }
 
@@ -227,16 +283,14 @@ void IntegerWriter::write(const IntegerPlan& plan, std::span<const Int> values, 
     case Kind::kDictionary:
       out.put(format::kDictionary);
       out.varint(entries_count_);
-      write_part({entries_.data(), entries_count_}, out);
-      std::copy_n(indices_.begin(), values.size(), offsets_.begin());
-      std::fill_n(offsets_.begin() + values.size(), whole_groups(values.size()) - values.size(), 0);
-      pack_bits(offsets_.data(), values.size(), plan.width, out.at());
+      write_part(std::span<const Int>(parts<Int>().entries.data(), entries_count_), out);
+      kernels_.pack(indices_.data(), values.size(), {}, plan.width, out.at());
       return out.skip(packed_bytes(values.size(), plan.width));
     case Kind::kRuns:
       out.put(format::kRuns);
       out.varint(runs_);
-      write_part({lengths_.data(), runs_}, out);
-      return write_part({levels_.data(), runs_}, out);
+      write_part(lengths(), out);
+      return write_part(std::span<const Int>(parts<Int>().levels.data(), runs_), out);
   }
 }
 
@@ -265,36 +319,22 @@ template <typename Int>
 void IntegerWriter::write_patches(const IntegerPlan& plan, std::span<const Int> values, Cursor& out) {
   const std::size_t n = find_outside(values, plan);
   out.varint(n);
-  std::copy_n(patch_at_.begin(), n, patches_.begin());
-  write_plain({patches_.data(), n}, out);
-  for (std::size_t i = 0; i < n; ++i) patches_[i] = static_cast<std::int64_t>(offset(values, plan, patch_at_[i]));
-  write_plain({patches_.data(), n}, out);
-}
-
-// A stream without patches, packed in small pieces.
-void IntegerWriter::write_plain(std::span<const std::int64_t> values, Cursor& out) {
-  const IntegerPlan plan = packed_plan(values);
-  const std::size_t packed = plan.delta ? values.size() - 1 : values.size();
-  out.put(static_cast<std::uint8_t>(plan.width | (plan.delta ? format::kDeltaFlag : 0U)));
-  if (plan.delta) out.varint(zigzag(plan.first));
-  out.varint(zigzag(plan.low));
-  std::array<std::uint64_t, 8 * kPackGroup> chunk;
-  std::byte* to = out.at();
-  for (std::size_t at = 0; at < packed; at += chunk.size(), to += chunk.size() / 8 * plan.width) {
-    chunk.fill(0);
-    const std::size_t n = std::min(chunk.size(), packed - at);
-    for (std::size_t i = 0; i < n; ++i) {
-      chunk[i] = static_cast<std::uint64_t>(wrapping_sub(item(values, plan.delta, at + i), plan.low));
-    }
-    pack_bits(chunk.data(), n, plan.width, to);
-  }
-  out.skip(packed_bytes(packed, plan.width));
+  std::copy_n(patch_at_.begin(), n, positions_.begin());
+  const std::span<const std::int32_t> positions(positions_.data(), n);
+  write_packed(packed_plan(kernels_, positions), positions, out);
+  auto& patches = parts<Int>().patches;
+  for (std::size_t i = 0; i < n; ++i) patches[i] = static_cast<Int>(offset(values, plan, patch_at_[i]));
+  const std::span<const Int> offsets(patches.data(), n);
+  write_packed(packed_plan(kernels_, offsets), offsets, out);
 }
 
 // A part of a dictionary or of runs: packed, patched where that pays.
-void IntegerWriter::write_part(std::span<const std::int64_t> values, Cursor& out) {
-  IntegerPlan plan = packed_plan(values);
-  if (values.size() >= 2 * kGlance && plan.width >= kPatchGain) try_patches(values, plan.delta, plan);
+template <typename Int>
+void IntegerWriter::write_part(std::span<const Int> values, Cursor& out) {
+  IntegerPlan plan = packed_plan(kernels_, values);
+  if (values.size() >= 2 * kGlance && plan.width >= kPatchGain) {
+    try_patches(values, plan.delta, sample(values, plan.delta), plan);
+  }
   write_packed(plan, values, out);
 }
 

@@ -32,6 +32,10 @@ Extents extents(const std::int32_t* values, std::size_t n) {
   return portable::extents(values, 0, n, {});
 }
 
+FarCounts count_far(const std::int32_t* values, std::size_t n, const Frame& frame, unsigned bits) {
+  return portable::count_far(values, 0, n, frame, bits, {});
+}
+
 std::size_t outside(const std::int32_t* values, std::size_t n, const Frame& frame, unsigned width,
                     std::uint16_t* positions) {
   return portable::outside(values, 0, n, frame, width, positions, 0);
@@ -49,6 +53,7 @@ constexpr Kernels kPortableKernels{
     .unscale64 = unscale<double>,
     .integers = integers,
     .extents = extents,
+    .count_far = count_far,
     .outside = outside,
     .pack = pack,
     .unpack = portable::unpack,

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -42,6 +43,9 @@ struct Frame {
   std::uint32_t reach = std::numeric_limits<std::uint32_t>::max();  // no integer lies further from 0
 };
 
+// How many are further than 2^b, 2^(b+1), ... from something.
+using FarCounts = std::array<std::uint32_t, 4>;
+
 struct Kernels {
   const char* name;
 
@@ -57,6 +61,8 @@ struct Kernels {
   // The same without a power.
   void (*integers)(const std::uint32_t* offsets, std::size_t n, const Frame& frame, std::int32_t* out);
   Extents (*extents)(const std::int32_t* values, std::size_t n);
+  // Offsets, taken as signed, that need more than bits + k bits besides their sign. bits + k goes up to 31.
+  FarCounts (*count_far)(const std::int32_t* values, std::size_t n, const Frame& frame, unsigned bits);
   // The positions of offsets that are too wide, in order; gives their number. n - 1 offsets where differences are kept.
   std::size_t (*outside)(const std::int32_t* values, std::size_t n, const Frame& frame, unsigned width,
                          std::uint16_t* positions);

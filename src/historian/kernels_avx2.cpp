@@ -271,6 +271,35 @@ MILLWRIGHT_AVX2_INLINE __m256i load_offsets(const std::int32_t* values, bool del
   return _mm256_sub_epi32(delta ? _mm256_sub_epi32(now, load(values)) : now, low);
 }
 
+MILLWRIGHT_AVX2_INLINE std::uint32_t lane_sum(__m256i values) {
+  __m128i v = _mm_add_epi32(_mm256_castsi256_si128(values), _mm256_extracti128_si256(values, 1));
+  v = _mm_add_epi32(v, _mm_shuffle_epi32(v, 0x4E));
+  return static_cast<std::uint32_t>(_mm_cvtsi128_si32(_mm_add_epi32(v, _mm_shuffle_epi32(v, 0xB1))));
+}
+
+MILLWRIGHT_AVX2 FarCounts count_far(const std::int32_t* values, std::size_t n, const Frame& frame, unsigned bits) {
+  const std::size_t packed = frame.delta ? n - 1 : n;
+  const __m256i low = _mm256_set1_epi32(frame.low);
+  constexpr std::size_t kCounts = std::tuple_size_v<FarCounts>;
+  __m256i limits[kCounts];
+  __m256i counts[kCounts];
+  for (unsigned k = 0; k < kCounts; ++k) {
+    limits[k] = _mm256_set1_epi32(static_cast<int>(portable::mask_of(std::min(bits + k, 31U))));
+    counts[k] = _mm256_setzero_si256();
+  }
+  std::size_t i = 0;
+  for (; i + kLanes <= packed; i += kLanes) {
+    const __m256i offsets = load_offsets(values + i, frame.delta, low);
+    const __m256i sizes = _mm256_xor_si256(offsets, _mm256_srai_epi32(offsets, 31));
+    for (std::size_t k = 0; k < kCounts; ++k) {
+      counts[k] = _mm256_sub_epi32(counts[k], _mm256_cmpgt_epi32(sizes, limits[k]));
+    }
+  }
+  FarCounts found{};
+  for (std::size_t k = 0; k < kCounts; ++k) found[k] = lane_sum(counts[k]);
+  return portable::count_far(values, i, n, frame, bits, found);
+}
+
 MILLWRIGHT_AVX2 std::size_t outside(const std::int32_t* values, std::size_t n, const Frame& frame, unsigned width,
                                     std::uint16_t* positions) {
   const std::size_t packed = frame.delta ? n - 1 : n;
@@ -368,6 +397,7 @@ constinit const Kernels kAvx2Kernels{
     .unscale64 = unscale<double>,
     .integers = integers,
     .extents = extents,
+    .count_far = count_far,
     .outside = outside,
     .pack = pack,
     .unpack = unpack,

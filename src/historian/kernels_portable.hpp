@@ -84,6 +84,17 @@ inline std::uint32_t offset(const std::int32_t* values, std::size_t i, const Fra
   return static_cast<std::uint32_t>(value) - static_cast<std::uint32_t>(frame.low);
 }
 
+inline FarCounts count_far(const std::int32_t* values, std::size_t from, std::size_t n, const Frame& frame,
+                           unsigned bits, FarCounts counts) {
+  const std::size_t packed = frame.delta ? n - 1 : n;
+  for (std::size_t i = from; i < packed; ++i) {
+    const auto signed_offset = static_cast<std::int32_t>(offset(values, i, frame));
+    const auto size = static_cast<std::uint32_t>(signed_offset ^ (signed_offset >> 31));
+    for (unsigned k = 0; k < counts.size(); ++k) counts[k] += size > mask_of(std::min(bits + k, 31U)) ? 1 : 0;
+  }
+  return counts;
+}
+
 inline std::size_t outside(const std::int32_t* values, std::size_t from, std::size_t n, const Frame& frame,
                            unsigned width, std::uint16_t* positions, std::size_t found) {
   const std::size_t packed = frame.delta ? n - 1 : n;
