@@ -39,20 +39,15 @@ bool IntegerReader::read_head(core::ByteReader& in, std::uint8_t tag, std::size_
   if (patched) {
     const std::uint64_t patches = in.varint();
     if (head.width > format::kMaxPatchedWidth || patches == 0 || patches > head.packed()) in.fail();
-    // Patches are plain streams, so this goes no deeper.
-    for (std::int64_t* part : {patch_at_.data(), patches_.data()}) {
-      const auto inner_tag = in.get<std::uint8_t>();
-      Head inner;
-      if (!in.ok() || (inner_tag & ~format::kDeltaFlag & 0xFFU) > format::kMaxWidth ||
-          !read_head(in, inner_tag, patches, inner)) {
-        in.fail();
-        return false;
-      }
-      unpack_wide(inner, part);
+    if (in.ok()) read_plain(in, patches, patch_at_);
+    if (in.ok()) read_plain(in, patches, patches_);
+    if (!in.ok() || !patch_at_.narrow) {
+      in.fail();
+      return false;
     }
     head.patches = patches;
     for (std::size_t i = 0; i < patches; ++i) {
-      if (static_cast<std::uint64_t>(patch_at_[i]) >= head.packed()) in.fail();
+      if (static_cast<std::uint32_t>(patch_at_.values[i]) >= head.packed()) in.fail();
     }
   }
   head.bits = in.take_span(packed_bytes(head.packed(), head.width));
@@ -71,7 +66,7 @@ void IntegerReader::read(core::ByteReader& in, std::size_t count) {
   const std::uint32_t reach = reach_of(head);
   narrow_ = reach != kNotNarrow;
   if (narrow_) {
-    unpack_narrow(head, reach);
+    frame_ = unpack_narrow(head, reach, offsets_.data());
   } else {
     unpack_wide(head, integers_.data());
   }
@@ -84,28 +79,31 @@ std::uint32_t IntegerReader::reach_of(const Head& head) const {
   std::int64_t reach = std::max(std::abs(head.low), std::abs(top));
   if (head.delta) reach = reach * static_cast<std::int64_t>(head.count) + std::abs(head.first);
   for (std::size_t i = 0; i < head.patches; ++i) {
-    const std::int64_t value = wrapping_add(patches_[i], head.low);
+    const std::int64_t value = wrapping_add(patches_.at(i), head.low);
     if (!is_narrow(value)) return kNotNarrow;
     reach = head.delta ? reach + std::abs(value) : std::max(reach, std::abs(value));
   }
   return reach <= kNarrowMax ? static_cast<std::uint32_t>(reach) : kNotNarrow;
 }
 
-void IntegerReader::unpack_narrow(const Head& head, std::uint32_t reach) {
-  frame_ = {head.delta, static_cast<std::int32_t>(head.first), static_cast<std::int32_t>(head.low), reach};
-  offsets_[0] = 0;
-  std::uint32_t* offsets = offsets_.data() + (head.delta ? 1 : 0);
+// Offsets, to be read in the frame that comes back.
+Frame IntegerReader::unpack_narrow(const Head& head, std::uint32_t reach, std::uint32_t* out) const {
+  out[0] = 0;
+  std::uint32_t* offsets = out + (head.delta ? 1 : 0);
   kernels_.unpack(head.bits, head.packed(), head.width, offsets);
   for (std::size_t i = 0; i < head.patches; ++i) {
-    offsets[patch_at_[i]] = static_cast<std::uint32_t>(patches_[i]);
+    offsets[patch_at_.values[i]] = static_cast<std::uint32_t>(patches_.at(i));
   }
+  return {head.delta, static_cast<std::int32_t>(head.first), static_cast<std::int32_t>(head.low), reach};
 }
 
 void IntegerReader::unpack_wide(const Head& head, std::int64_t* out) const {
   // Unpacked in place: as unsigned distances first.
   auto* offsets = reinterpret_cast<std::uint64_t*>(out + (head.delta ? 1 : 0));
   unpack_bits(head.bits, head.packed(), head.width, offsets);
-  for (std::size_t i = 0; i < head.patches; ++i) offsets[patch_at_[i]] = static_cast<std::uint64_t>(patches_[i]);
+  for (std::size_t i = 0; i < head.patches; ++i) {
+    offsets[patch_at_.values[i]] = static_cast<std::uint64_t>(patches_.at(i));
+  }
   const auto low = static_cast<std::uint64_t>(head.low);
   if (!head.delta) {
     for (std::size_t i = 0; i < head.count; ++i) offsets[i] += low;
@@ -119,72 +117,98 @@ void IntegerReader::unpack_wide(const Head& head, std::int64_t* out) const {
   }
 }
 
-void IntegerReader::read_part(core::ByteReader& in, std::size_t count, std::int64_t* out) {
+void IntegerReader::unpack_part(const Head& head, Part& part) {
+  const std::uint32_t reach = reach_of(head);
+  part.narrow = reach != kNotNarrow;
+  if (!part.narrow) return unpack_wide(head, part.wide.data());
+  const Frame frame = unpack_narrow(head, reach, part_offsets_.data());
+  kernels_.integers(part_offsets_.data(), head.count, frame, part.values.data());
+}
+
+// A stream without patches; what patches are made of.
+void IntegerReader::read_plain(core::ByteReader& in, std::size_t count, Part& part) {
+  const auto tag = in.get<std::uint8_t>();
+  Head head;
+  if (!in.ok() || (tag & ~format::kDeltaFlag & 0xFFU) > format::kMaxWidth || !read_head(in, tag, count, head)) {
+    return in.fail();
+  }
+  unpack_part(head, part);
+}
+
+void IntegerReader::read_part(core::ByteReader& in, std::size_t count, Part& part) {
   const auto tag = in.get<std::uint8_t>();
   Head head;
   if (!in.ok() || tag == format::kDictionary || tag == format::kRuns || !read_head(in, tag, count, head)) {
     return in.fail();
   }
-  unpack_wide(head, out);
+  unpack_part(head, part);
 }
 
-// Gives integers of one form out of `n` parts that they are made of.
-void IntegerReader::take_parts(const std::int64_t* parts, std::size_t n) {
-  narrow_ = std::all_of(parts, parts + n, is_narrow);
+// The integers will be of the form of the `n` parts that they are made of.
+void IntegerReader::take_form(const Part& part, std::size_t n) {
+  narrow_ = part.narrow;
   frame_ = {};
+  if (!narrow_) return;
+  const Extents extents = kernels_.extents(part.values.data(), n);
+  frame_.reach =
+      static_cast<std::uint32_t>(std::max(std::abs(std::int64_t{extents.low}), std::abs(std::int64_t{extents.high})));
 }
 
 void IntegerReader::read_dictionary(core::ByteReader& in) {
   const std::uint64_t n = in.varint();
   if (!in.ok() || n == 0 || n > format::kMaxDictionary) return in.fail();
-  read_part(in, n, parts_a_.data());
+  read_part(in, n, part_a_);
   const auto width = static_cast<unsigned>(std::bit_width(n - 1));
   const auto bits = in.take_span(packed_bytes(count_, width));
   if (!in.ok()) return;
   kernels_.unpack(bits, count_, width, offsets_.data());
-  if (*std::max_element(offsets_.data(), offsets_.data() + count_) >= n) return in.fail();
-  take_parts(parts_a_.data(), n);
-  if (narrow_) {
-    for (std::size_t i = 0; i < count_; ++i) offsets_[i] = static_cast<std::uint32_t>(parts_a_[offsets_[i]]);
-  } else {
-    for (std::size_t i = 0; i < count_; ++i) integers_[i] = parts_a_[offsets_[i]];
+  take_form(part_a_, n);
+  // An index has at most 8 bits, and the parts have room for those: whether all are entries is asked once.
+  std::uint32_t greatest = 0;
+  for (std::size_t i = 0; i < count_; ++i) {
+    const std::uint32_t index = offsets_[i];
+    greatest = std::max(greatest, index);
+    if (narrow_) {
+      offsets_[i] = static_cast<std::uint32_t>(part_a_.values[index]);
+    } else {
+      integers_[i] = part_a_.wide[index];
+    }
   }
+  if (greatest >= n) in.fail();
+}
+
+// Sets `length` values from `to` on, and up to 7 more: runs are short, and whole vectors need no loop.
+template <typename T>
+void fill_run(T* to, std::size_t length, T value) {
+  for (std::size_t i = 0; i < length; i += 8) std::fill_n(to + i, 8, value);
 }
 
 void IntegerReader::read_runs(core::ByteReader& in) {
   const std::uint64_t n = in.varint();
   if (!in.ok() || n == 0 || n > count_) return in.fail();
-  read_part(in, n, parts_a_.data());
-  if (in.ok()) read_part(in, n, parts_b_.data());
-  if (!in.ok()) return;
-  std::uint64_t left = count_;
+  read_part(in, n, part_a_);
+  if (in.ok()) read_part(in, n, part_b_);
+  if (!in.ok() || !part_a_.narrow) return in.fail();
+  take_form(part_b_, n);
+  std::size_t at = 0;
   for (std::size_t i = 0; i < n; ++i) {
-    const auto length = static_cast<std::uint64_t>(parts_a_[i]);
-    if (length == 0 || length > left) return in.fail();
-    left -= length;
-  }
-  if (left != 0) return in.fail();
-  take_parts(parts_b_.data(), n);
-  for (std::size_t i = 0, at = 0; i < n; ++i) {
-    const auto length = static_cast<std::size_t>(parts_a_[i]);
+    const std::size_t length = static_cast<std::uint32_t>(part_a_.values[i]);
+    if (length == 0 || length > count_ - at) return in.fail();
     if (narrow_) {
-      std::fill_n(offsets_.begin() + at, length, static_cast<std::uint32_t>(parts_b_[i]));
+      fill_run(offsets_.data() + at, length, static_cast<std::uint32_t>(part_b_.values[i]));
     } else {
-      std::fill_n(integers_.begin() + at, length, parts_b_[i]);
+      fill_run(integers_.data() + at, length, part_b_.wide[i]);
     }
     at += length;
   }
+  if (at != count_) in.fail();
 }
 
 const std::int64_t* IntegerReader::integers() {
   if (!narrow_) return integers_.data();
-  const auto low = static_cast<std::uint32_t>(frame_.low);
-  std::uint32_t carry = static_cast<std::uint32_t>(frame_.first) - low;
-  for (std::size_t i = 0; i < count_; ++i) {
-    const std::uint32_t integer = offsets_[i] + low + (frame_.delta ? carry : 0);
-    carry = integer;
-    integers_[i] = static_cast<std::int32_t>(integer);
-  }
+  auto& narrow = part_a_.values;
+  kernels_.integers(offsets_.data(), count_, frame_, narrow.data());
+  std::copy_n(narrow.begin(), count_, integers_.begin());
   return integers_.data();
 }
 

@@ -121,8 +121,10 @@ class IntegerWriter {
   };
   template <typename Int>
   Parts<Int>& parts() {
-    if constexpr (sizeof(Int) == sizeof(std::int32_t)) return narrow_;
-    else return wide_;
+    if constexpr (sizeof(Int) == sizeof(std::int32_t))
+      return narrow_;
+    else
+      return wide_;
   }
   [[nodiscard]] std::span<const std::int32_t> lengths() const { return {lengths_.data(), runs_}; }
 
@@ -155,14 +157,24 @@ class IntegerReader {
  private:
   static constexpr std::size_t kRoom = core::kMaxBlockReadings + kPackGroup + 1;
   struct Head;
+  // Integers that others are made of, in one of two forms.
+  struct Part {
+    bool narrow = false;
+    std::array<std::int32_t, kRoom> values{};
+    std::array<std::int64_t, kRoom> wide{};
+
+    [[nodiscard]] std::int64_t at(std::size_t i) const { return narrow ? values[i] : wide[i]; }
+  };
   bool read_head(core::ByteReader& in, std::uint8_t tag, std::size_t count, Head& head);
   [[nodiscard]] std::uint32_t reach_of(const Head& head) const;
-  void unpack_narrow(const Head& head, std::uint32_t reach);
+  Frame unpack_narrow(const Head& head, std::uint32_t reach, std::uint32_t* out) const;
   void unpack_wide(const Head& head, std::int64_t* out) const;
-  void read_part(core::ByteReader& in, std::size_t count, std::int64_t* out);
+  void unpack_part(const Head& head, Part& part);
+  void read_plain(core::ByteReader& in, std::size_t count, Part& part);
+  void read_part(core::ByteReader& in, std::size_t count, Part& part);
   void read_dictionary(core::ByteReader& in);
   void read_runs(core::ByteReader& in);
-  void take_parts(const std::int64_t* parts, std::size_t n);
+  void take_form(const Part& part, std::size_t n);
 
   const Kernels& kernels_;
   std::size_t count_ = 0;
@@ -170,10 +182,11 @@ class IntegerReader {
   Frame frame_;
   std::array<std::uint32_t, kRoom> offsets_;
   std::array<std::int64_t, kRoom> integers_;
-  std::array<std::int64_t, kRoom> parts_a_;
-  std::array<std::int64_t, kRoom> parts_b_;
-  std::array<std::int64_t, kRoom> patch_at_;
-  std::array<std::int64_t, kRoom> patches_;
+  std::array<std::uint32_t, kRoom> part_offsets_;
+  Part part_a_;
+  Part part_b_;
+  Part patch_at_;
+  Part patches_;
 };
 
 }  // namespace millwright::historian
