@@ -10,7 +10,6 @@
 namespace millwright::historian {
 namespace {
 
-constexpr auto kRounderBits = std::bit_cast<std::uint64_t>(kRounder);
 constexpr std::uint64_t kHalfRange = std::uint64_t{1} << 51;
 
 template <typename T>

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -19,6 +20,7 @@ inline constexpr unsigned kMaxExponent = 15;
 // Adding 1.5 * 2^52 leaves a double no bits for a fraction: it rounds to an integer, which then stands in its low bits.
 // Works up to 2^51 on both sides, and in two instructions that every processor has for vectors.
 inline constexpr double kRounder = 0x1.8p52;
+inline constexpr auto kRounderBits = std::bit_cast<std::uint64_t>(kRounder);
 
 inline constexpr std::array<double, kMaxExponent + 1> kPowers{1,   1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                                               1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};

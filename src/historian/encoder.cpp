@@ -264,18 +264,12 @@ Extents Encoder::Scratch::bridge_exceptions(std::size_t count, std::size_t found
   std::size_t next = 0;
   while (next < found && exceptions[next] == next) ++next;
   std::int32_t filler = next < count ? narrow[next] : 0;
-  next = 0;
-  Extents extents;
-  for (std::size_t i = 0; i < count; ++i) {
-    if (next < found && exceptions[next] == i) {
-      narrow[i] = filler;
-      ++next;
-    }
-    filler = narrow[i];
-    extents.add(filler);
-    if (i > 0) extents.add_step(wrapping_step(narrow[i - 1], filler));
+  for (std::size_t k = 0; k < found; ++k) {
+    const std::size_t i = exceptions[k];
+    if (i > 0) filler = narrow[i - 1];
+    narrow[i] = filler;
   }
-  return extents;
+  return kernels.extents(narrow.data(), count);
 }
 
 template <typename T>

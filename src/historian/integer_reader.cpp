@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <limits>
+#include <type_traits>
 
 #include "historian/integer_format.hpp"
 #include "historian/integer_stream.hpp"
@@ -165,14 +166,18 @@ void IntegerReader::read_dictionary(core::ByteReader& in) {
   take_form(part_a_, n);
   // An index has at most 8 bits, and the parts have room for those: whether all are entries is asked once.
   std::uint32_t greatest = 0;
-  for (std::size_t i = 0; i < count_; ++i) {
-    const std::uint32_t index = offsets_[i];
-    greatest = std::max(greatest, index);
-    if (narrow_) {
-      offsets_[i] = static_cast<std::uint32_t>(part_a_.values[index]);
-    } else {
-      integers_[i] = part_a_.wide[index];
+  const auto look_up = [&](const auto& entries, auto* out) {
+    using Out = std::remove_pointer_t<decltype(out)>;
+    for (std::size_t i = 0; i < count_; ++i) {
+      const std::uint32_t index = offsets_[i];
+      greatest = std::max(greatest, index);
+      out[i] = static_cast<Out>(entries[index]);
     }
+  };
+  if (narrow_) {
+    look_up(part_a_.values, offsets_.data());
+  } else {
+    look_up(part_a_.wide, integers_.data());
   }
   if (greatest >= n) in.fail();
 }

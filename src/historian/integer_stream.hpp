@@ -93,12 +93,16 @@ class IntegerWriter {
 
  private:
   static constexpr std::size_t kRoom = core::kMaxBlockReadings + kPackGroup;
+  static constexpr unsigned kSlotBits = 16;  // so many that two values seldom share a slot
   template <typename Int>
   void improve(std::span<const Int> values, IntegerPlan& plan);
   template <typename Int>
   void try_patches(std::span<const Int> values, bool delta, Sample sorted, IntegerPlan& plan);
   template <typename Int>
   FarCounts count_far(std::span<const Int> values, bool delta, std::int64_t middle, unsigned bits);
+  static std::size_t slot_of(std::int64_t value, std::uint64_t factor);
+  template <typename Int>
+  bool find_entries(std::span<const Int> values, std::uint64_t factor);
   template <typename Int>
   void try_dictionary(std::span<const Int> values, IntegerPlan& plan);
   template <typename Int>
@@ -134,6 +138,8 @@ class IntegerWriter {
   std::size_t runs_ = 0;
   Parts<std::int32_t> narrow_;
   Parts<std::int64_t> wide_;
+  std::array<std::uint8_t, std::size_t{1} << kSlotBits> slots_{};
+  std::array<std::uint16_t, format::kMaxDictionary> entry_slots_;
   std::array<std::int32_t, kRoom> indices_;
   std::array<std::int32_t, kRoom> lengths_;
   std::array<std::uint16_t, kRoom> patch_at_;

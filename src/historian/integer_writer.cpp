@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "historian/integer_format.hpp"
 #include "historian/integer_stream.hpp"
@@ -17,8 +18,6 @@ constexpr std::size_t kGlanceDistinct = 12;  // so few values: a dictionary
 constexpr unsigned kDictionaryWidth = 6;     // narrower streams gain little from one
 constexpr std::size_t kWorthBits = 512;      // shorter streams have little to lose
 constexpr unsigned kPatchGain = 2;           // bits that patches should save to be tried
-// What a dictionary is searched by: open addressing, at most half full.
-constexpr std::size_t kSlots = 2 * format::kMaxDictionary;
 
 template <typename Int>
 struct Range {
@@ -88,19 +87,44 @@ Sample sample(std::span<const Int> values, bool delta) {
 }
 
 // Odd-even merge sort (K. E. Batcher, "Sorting networks and their applications", 1968): no branch to guess wrong.
-void sort(Sample& v) {
+// Gives each pair to put in order to `order(low, high)`.
+template <typename Order>
+constexpr void each_comparison(Order order) {
   for (std::size_t p = 1; p < kGlance; p *= 2) {
     for (std::size_t k = p; k >= 1; k /= 2) {
       for (std::size_t j = k % p; j + k < kGlance; j += 2 * k) {
-        for (std::size_t i = 0; i < k; ++i) {
-          if ((i + j) / (p * 2) != (i + j + k) / (p * 2)) continue;
-          const auto [low, high] = std::minmax({v[i + j], v[i + j + k]});
-          v[i + j] = low;
-          v[i + j + k] = high;
+        for (std::size_t i = j; i < j + k; ++i) {
+          if (i / (p * 2) == (i + k) / (p * 2)) order(i, i + k);
         }
       }
     }
   }
+}
+constexpr std::size_t comparisons() {
+  std::size_t n = 0;
+  each_comparison([&](std::size_t, std::size_t) { ++n; });
+  return n;
+}
+constexpr auto kComparisons = [] {
+  std::array<std::pair<std::uint8_t, std::uint8_t>, comparisons()> all;
+  std::size_t n = 0;
+  each_comparison([&](std::size_t low, std::size_t high) {
+    all[n].first = static_cast<std::uint8_t>(low);
+    all[n++].second = static_cast<std::uint8_t>(high);
+  });
+  return all;
+}();
+
+void sort(Sample& v) {
+  [&]<std::size_t... I>(std::index_sequence<I...>) {
+    const auto order = [](std::int64_t& a, std::int64_t& b) {
+      const std::int64_t low = std::min(a, b);
+      b = std::max(a, b);
+      a = low;
+    };
+    (order(v[kComparisons[I].first], v[kComparisons[I].second]), ...);
+  }
+  (std::make_index_sequence<kComparisons.size()>());
 }
 
 // Bits of a signed integer besides its sign.
@@ -117,12 +141,13 @@ unsigned width_of(std::span<const std::int64_t> values) {
 // About how many distinct values there are, by a hash of 8 bits.
 unsigned distinct(const Sample& values) {
   std::array<std::uint64_t, 4> seen{};
+  unsigned n = 0;
   for (const std::int64_t value : values) {
     const std::uint64_t hash = (static_cast<std::uint64_t>(value) * 0x9E3779B97F4A7C15ULL) >> 56;
-    seen[hash / 64] |= std::uint64_t{1} << (hash % 64);
+    std::uint64_t& word = seen[hash / 64];
+    n += (word >> (hash % 64) & 1) == 0 ? 1 : 0;
+    word |= std::uint64_t{1} << (hash % 64);
   }
-  unsigned n = 0;
-  for (const std::uint64_t word : seen) n += static_cast<unsigned>(std::popcount(word));
   return n;
 }
 
@@ -222,37 +247,60 @@ void IntegerWriter::try_patches(std::span<const Int> values, bool delta, Sample 
   }
 }
 
-// Up to kMaxDictionary distinct values, sorted, and an index for each value.
+std::size_t IntegerWriter::slot_of(std::int64_t value, std::uint64_t factor) {
+  return (static_cast<std::uint64_t>(value) * factor) >> (64 - kSlotBits);
+}
+
+// Lists the distinct values as they come, and gives each value its place in that list. A sparse set (P. Briggs and
+// L. Torczon, "An efficient representation for sparse sets", 1993): nothing to clear, and no search, for a slot has
+// room for one. False where there are too many or two ask for one slot.
 template <typename Int>
-void IntegerWriter::try_dictionary(std::span<const Int> values, IntegerPlan& plan) {
-  std::array<std::uint16_t, kSlots> slots{};  // entry + 1
-  std::array<std::int32_t, format::kMaxDictionary> rank;
-  std::array<Int, format::kMaxDictionary> seen;
+bool IntegerWriter::find_entries(std::span<const Int> values, std::uint64_t factor) {
   auto& entries = parts<Int>().entries;
   std::size_t n = 0;
   for (std::size_t i = 0; i < values.size(); ++i) {
     const Int value = values[i];
-    std::size_t at = (static_cast<std::uint64_t>(value) * 0x9E3779B97F4A7C15ULL) >> 55;
-    while (slots[at] != 0 && seen[slots[at] - 1U] != value) at = (at + 1) % kSlots;
-    if (slots[at] == 0) {
-      if (n == format::kMaxDictionary) return;
-      seen[n++] = value;
-      slots[at] = static_cast<std::uint16_t>(n);
+    const std::size_t slot = slot_of(value, factor);
+    std::size_t at = slots_[slot];
+    if (at >= n || entries[at] != value) {
+      if (n == format::kMaxDictionary || (at < n && entry_slots_[at] == slot)) {
+        entries_count_ = n;
+        return false;
+      }
+      at = n++;
+      entries[at] = value;
+      entry_slots_[at] = static_cast<std::uint16_t>(slot);
+      slots_[slot] = static_cast<std::uint8_t>(at);
     }
-    indices_[i] = slots[at] - 1;
+    indices_[i] = static_cast<std::int32_t>(at);
   }
-  const auto width = static_cast<unsigned>(std::bit_width(n - 1));
-  std::copy_n(seen.begin(), n, entries.begin());
-  std::sort(entries.begin(), entries.begin() + n);
-  const std::size_t bytes = 1 + varint_bytes(n) + packed_plan(kernels_, std::span<const Int>(entries.data(), n)).bytes +
-                            packed_bytes(values.size(), width);
+  entries_count_ = n;
+  return true;
+}
+
+// Up to kMaxDictionary distinct values, sorted, and an index for each value.
+template <typename Int>
+void IntegerWriter::try_dictionary(std::span<const Int> values, IntegerPlan& plan) {
+  // Odd and without pattern: the fractions of the golden ratio, of pi and of e.
+  constexpr std::array<std::uint64_t, 3> kFactors{0x9E3779B97F4A7C15ULL, 0x243F6A8885A308D3ULL, 0xB7E151628AED2A6BULL};
+  entries_count_ = 0;
+  const auto factor = std::find_if(kFactors.begin(), kFactors.end(), [&](std::uint64_t candidate) {
+    return entries_count_ < format::kMaxDictionary && find_entries(values, candidate);
+  });
+  if (factor == kFactors.end()) return;
+  auto& entries = parts<Int>().entries;
+  std::array<std::int32_t, format::kMaxDictionary> rank;
+  std::sort(entries.begin(), entries.begin() + entries_count_);
+  const auto width = static_cast<unsigned>(std::bit_width(entries_count_ - 1));
+  const std::span<const Int> sorted(entries.data(), entries_count_);
+  const std::size_t bytes =
+      1 + varint_bytes(entries_count_) + packed_plan(kernels_, sorted).bytes + packed_bytes(values.size(), width);
   if (bytes >= plan.bytes) return;
-  for (std::size_t i = 0; i < n; ++i) {
-    rank[i] =
-        static_cast<std::int32_t>(std::lower_bound(entries.begin(), entries.begin() + n, seen[i]) - entries.begin());
+  // From the place in the list to the place in order.
+  for (std::size_t i = 0; i < entries_count_; ++i) {
+    rank[slots_[slot_of(entries[i], *factor)]] = static_cast<std::int32_t>(i);
   }
   for (std::size_t i = 0; i < values.size(); ++i) indices_[i] = rank[static_cast<std::size_t>(indices_[i])];
-  entries_count_ = n;
   plan = {.kind = Kind::kDictionary, .width = width, .bytes = bytes};
 }
 
@@ -260,15 +308,16 @@ void IntegerWriter::try_dictionary(std::span<const Int> values, IntegerPlan& pla
 template <typename Int>
 void IntegerWriter::try_runs(std::span<const Int> values, IntegerPlan& plan) {
   auto& levels = parts<Int>().levels;
-  std::size_t last = 0;
-  // Where a run ends is left to the next value to say: no branch.
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    levels[last] = values[i];
-    lengths_[last] = static_cast<std::int32_t>(i + 1);
-    last += i + 1 < values.size() && values[i] != values[i + 1] ? 1 : 0;
+  // A run ends where a step is not 0.
+  const std::size_t ends = find_outside(values, {.delta = true, .width = 0, .low = 0});
+  patch_at_[ends] = static_cast<std::uint16_t>(values.size() - 1);
+  runs_ = ends + 1;
+  for (std::size_t i = 0, begin = 0; i < runs_; ++i) {
+    const std::size_t end = patch_at_[i] + std::size_t{1};
+    levels[i] = values[end - 1];
+    lengths_[i] = static_cast<std::int32_t>(end - begin);
+    begin = end;
   }
-  runs_ = last + 1;
-  for (std::size_t i = last; i > 0; --i) lengths_[i] -= lengths_[i - 1];
   const std::size_t bytes = 1 + varint_bytes(runs_) + packed_plan(kernels_, lengths()).bytes +
                             packed_plan(kernels_, std::span<const Int>(levels.data(), runs_)).bytes;
   if (bytes < plan.bytes) plan = {.kind = Kind::kRuns, .bytes = bytes};
