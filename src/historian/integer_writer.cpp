@@ -183,9 +183,10 @@ void IntegerWriter::improve(std::span<const Int> values, IntegerPlan& plan) {
   const auto repeats = static_cast<std::size_t>(std::count(steps.begin(), steps.end(), 0));
   const unsigned packed_width = plan.width;
   if (packed_width >= kDictionaryWidth && distinct(whole) <= kGlanceDistinct) try_dictionary(values, plan);
+  if (repeats >= kGlanceRepeats) try_runs(values, plan);
+  if (plan.kind != Kind::kPacked) return;
   if (width_of(whole) + kPatchGain <= packed_width) try_patches(values, false, whole, plan);
   if (width_of(steps) + kPatchGain <= packed_width) try_patches(values, true, steps, plan);
-  if (repeats >= kGlanceRepeats) try_runs(values, plan);
 }
 
 // Lists the offsets that are too wide for the plan.
