@@ -143,6 +143,9 @@ Status ColumnStore::load() {
     if (!manifest) {
       return core::unexpected(manifest.error().within(path + " (restore it from a backup; nothing was changed)"));
     }
+    // A process may have died between giving the manifest its name and syncing that. What follows from it, such as
+    // dropping the journal that it says is sealed, must not reach the disk before it.
+    if (auto synced = files_.sync_directory(directory_); !synced) return synced;
     set->sealed = manifest->sealed;
     next_number_ = manifest->next_number;
     for (const Listed& listed : manifest->files) {
