@@ -28,11 +28,16 @@ core::Status ShardLog::recover() {
   const auto segments = journal_->segments();
   if (segments.empty()) return {};
   const journal::Sequence from = recover_checkpoint();
+  // The next segment's start tells of the one before it; one that a crash left without a record is not that one.
+  std::uint64_t newest_segment = 0;
+  for (const journal::SegmentInfo& segment : segments) {
+    if (segment.last != 0) newest_segment = segment.first;
+  }
   const auto read = journal_->read(from, [&](const journal::Record& record) {
     if (const auto start = decode_segment_start(record); start && start->written.age >= newest_.age) {
       newest_ = start->written;
     }
-    if (record.type == kDataRecord) recover_data(record, segments.back().first);
+    if (record.type == kDataRecord) recover_data(record, newest_segment);
     return true;
   });
   recovered_lanes_ = lanes_;
