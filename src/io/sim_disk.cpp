@@ -6,6 +6,14 @@
 #include <fmt/format.h>
 
 namespace millwright::io {
+namespace {
+
+std::string folder_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  return slash == std::string::npos ? "." : path.substr(0, slash);
+}
+
+}  // namespace
 
 using core::ErrorCode;
 using core::MutexLock;
@@ -88,7 +96,8 @@ core::Result<std::unique_ptr<File>> SimDisk::open(const std::string& path, OpenM
   auto found = names_.find(path);
   if (mode == OpenMode::kCreate) {
     if (found != names_.end()) return core::unexpected(ErrorCode::kConflict, "cannot create " + path + ": File exists");
-    found = names_.emplace(path, std::make_shared<Inode>()).first;
+    change_name({.directory = folder_of(path), .from = {}, .to = path, .inode = std::make_shared<Inode>()});
+    found = names_.find(path);
   } else if (found == names_.end()) {
     return core::unexpected(ErrorCode::kNotFound, "cannot open " + path + ": No such file or directory");
   }
@@ -115,26 +124,35 @@ core::Status SimDisk::rename(const std::string& from, const std::string& to) {
   MutexLock lock(mutex_);
   const auto found = names_.find(from);
   if (found == names_.end()) return core::unexpected(ErrorCode::kNotFound, "cannot rename " + from + ": not there");
-  auto inode = found->second;
-  names_.erase(found);
-  names_[to] = std::move(inode);
+  change_name({.directory = folder_of(to), .from = from, .to = to, .inode = found->second});
   return {};
 }
 
 core::Status SimDisk::remove(const std::string& path) {
   MutexLock lock(mutex_);
-  if (names_.erase(path) == 0) return core::unexpected(ErrorCode::kNotFound, "cannot remove " + path + ": not there");
+  if (!names_.contains(path)) return core::unexpected(ErrorCode::kNotFound, "cannot remove " + path + ": not there");
+  change_name({.directory = folder_of(path), .from = path, .to = {}, .inode = {}});
   return {};
 }
 
 core::Status SimDisk::sync_directory(const std::string& directory) {
   MutexLock lock(mutex_);
-  const std::string prefix = directory + "/";
-  std::erase_if(durable_names_, [&](const auto& entry) { return entry.first.starts_with(prefix); });
-  for (const auto& [path, inode] : names_) {
-    if (path.starts_with(prefix)) durable_names_[path] = inode;
-  }
+  std::erase_if(loose_, [&](const NameChange& change) {
+    if (change.directory != directory) return false;
+    apply(change, durable_names_);
+    return true;
+  });
   return {};
+}
+
+void SimDisk::change_name(NameChange change) {
+  apply(change, names_);
+  loose_.push_back(std::move(change));
+}
+
+void SimDisk::apply(const NameChange& change, Names& names) {
+  if (!change.from.empty()) names.erase(change.from);
+  if (change.inode) names[change.to] = change.inode;
 }
 
 bool SimDisk::exists(const std::string& path) {
@@ -152,6 +170,15 @@ void SimDisk::cut_power() {
   constexpr std::size_t kSector = 512;
   MutexLock lock(mutex_);
   ++life_;
+  std::map<std::string, std::uint64_t> left;  // changes that arrived, by folder
+  for (const NameChange& change : loose_) ++left[change.directory];
+  for (auto& [directory, count] : left) count = random_.below(count + 1);
+  for (const NameChange& change : loose_) {
+    if (left[change.directory] == 0) continue;
+    --left[change.directory];
+    apply(change, durable_names_);
+  }
+  loose_.clear();
   names_ = durable_names_;
   for (auto& [path, inode] : names_) {
     if (!inode->dirty && !inode->lost) continue;
@@ -196,6 +223,17 @@ void SimDisk::flip_bit(const std::string& path, std::uint64_t offset, int bit) {
   const auto mask = static_cast<std::byte>(1 << bit);
   found->second->current[offset] ^= mask;
   if (offset < found->second->durable.size()) found->second->durable[offset] ^= mask;
+}
+
+void SimDisk::zero(const std::string& path, std::uint64_t offset, std::uint64_t bytes) {
+  MutexLock lock(mutex_);
+  const auto found = names_.find(path);
+  ASSERT(found != names_.end(), "zero outside of " + path);
+  for (auto* data : {&found->second->current, &found->second->durable}) {
+    const std::size_t from = std::min<std::size_t>(offset, data->size());
+    std::fill_n(data->begin() + static_cast<std::ptrdiff_t>(from), std::min<std::size_t>(bytes, data->size() - from),
+                std::byte{0});
+  }
 }
 
 std::uint64_t SimDisk::used_bytes() const {
