@@ -1,5 +1,4 @@
 // A journal on a disk that loses power, kills its process, fails its syncs, fills up and flips bits, from a seed.
-#include <cstdlib>
 #include <map>
 #include <memory>
 #include <string>
@@ -9,6 +8,7 @@
 #include <spdlog/spdlog.h>
 
 #include "core/log.hpp"
+#include "environment.hpp"
 #include "io/clock.hpp"
 #include "io/random.hpp"
 #include "io/sim_disk.hpp"
@@ -19,11 +19,6 @@ namespace {
 
 constexpr std::uint64_t kStream = 0x51;
 const std::string kFolder = "/journal";
-
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
-}
 
 class Simulation {
  public:
@@ -241,8 +236,8 @@ class JournalSimulation : public ::testing::Test {
   void SetUp() override { core::logger("journal")->set_level(spdlog::level::off); }
 
   static void run(FullPolicy policy, bool flips) {
-    const std::uint64_t first = from_environment("MILLWRIGHT_SIM_SEED", 1);
-    const std::uint64_t seeds = from_environment("MILLWRIGHT_SIM_SEEDS", 40);
+    const std::uint64_t first = sim::from_environment("MILLWRIGHT_SIM_SEED", 1);
+    const std::uint64_t seeds = sim::from_environment("MILLWRIGHT_SIM_SEEDS", 40);
     for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
       Simulation simulation(seed, policy, flips);
       simulation.run(400);
