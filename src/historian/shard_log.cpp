@@ -63,7 +63,11 @@ journal::Sequence ShardLog::recover_checkpoint() {
       whole = part->final;
       return !whole;
     });
-    if (read && whole) return segment->first;
+    if (read && whole) {
+      core::MutexLock lock(mutex_);
+      checkpoints_.push_back({.first = segment->first, .last = segment->last});
+      return segment->first;
+    }
   }
   lanes_.clear();
   last_.clear();
@@ -118,25 +122,38 @@ void ShardLog::begin_segment() {
   SegmentStart before = current_;
   before.written = age_->written();
   current_ = {};
-  append_or_log(kSegmentStartRecord, encode_segment_start(before));
+  const journal::Sequence first = journal_->appended() + 1;
+  bool whole = append_or_log(kSegmentStartRecord, encode_segment_start(before));
   CheckpointPart part;
   for (const auto& [source, position] : lanes_) part.lanes.push_back({source, position});
   for (const auto& [key, last] : last_) {
     if (!last.known) continue;
     part.series.emplace_back(key, last);
     if (part.series.size() < kSeriesPerPart) continue;
-    append_or_log(kCheckpointRecord, encode_checkpoint(part));
+    whole = append_or_log(kCheckpointRecord, encode_checkpoint(part)) && whole;
     part = {.part = part.part + 1, .final = false, .lanes = {}, .series = {}};
   }
   part.final = true;
-  append_or_log(kCheckpointRecord, encode_checkpoint(part));
+  if (!append_or_log(kCheckpointRecord, encode_checkpoint(part)) || !whole) return;
+  core::MutexLock lock(mutex_);
+  checkpoints_.push_back({.first = first, .last = journal_->appended()});
 }
 
 // A segment without its checkpoint still reads: opening then begins at the one before.
-void ShardLog::append_or_log(journal::RecordType type, std::span<const std::byte> payload) {
-  if (auto appended = journal_->append(type, payload); !appended) {
-    core::logger("historian")->warn("checkpoint not written: {}", appended.error().message);
+bool ShardLog::append_or_log(journal::RecordType type, std::span<const std::byte> payload) {
+  const auto appended = journal_->append(type, payload);
+  if (!appended) core::logger("historian")->warn("checkpoint not written: {}", appended.error().message);
+  return appended.has_value();
+}
+
+bool ShardLog::may_drop_oldest() {
+  const auto segments = journal_->segments();
+  core::MutexLock lock(mutex_);
+  while (!checkpoints_.empty() && checkpoints_.front().last <= journal_->durable()) {
+    durable_checkpoint_ = checkpoints_.front();
+    checkpoints_.pop_front();
   }
+  return !segments.empty() && segments.front().last < durable_checkpoint_.first;
 }
 
 void note_last(const core::Block& block, LastReading& last) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <map>
 #include <memory>
 #include <span>
@@ -12,6 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/mutex.hpp"
 #include "core/result.hpp"
 #include "historian/codec.hpp"
 #include "historian/record.hpp"
@@ -70,6 +72,9 @@ class ShardLog {
     series_.store(last_.size(), std::memory_order_relaxed);
     return known;
   }
+  // Whether what the journal's oldest segment says of sources and last readings is known to be on disk in a later one.
+  // Before that it must stay, though its readings be sealed. From any thread.
+  [[nodiscard]] bool may_drop_oldest();
   // How many series were ever recorded here; from any thread.
   [[nodiscard]] std::size_t series() const { return series_.load(std::memory_order_relaxed); }
 
@@ -84,7 +89,7 @@ class ShardLog {
   journal::Sequence recover_checkpoint();
   void recover_data(const journal::Record& record, std::uint64_t newest_segment);
   void begin_segment();
-  void append_or_log(journal::RecordType type, std::span<const std::byte> payload);
+  bool append_or_log(journal::RecordType type, std::span<const std::byte> payload);
 
   const std::unique_ptr<journal::Journal> journal_;
   Settler settler_;
@@ -97,6 +102,14 @@ class ShardLog {
   std::atomic<std::size_t> series_{0};
   Written newest_;
   SegmentStart current_;  // the segment being written: its data records and their times
+
+  struct Checkpoint {
+    journal::Sequence first = 0;
+    journal::Sequence last = 0;
+  };
+  core::Mutex mutex_;
+  Checkpoint durable_checkpoint_ GUARDED_BY(mutex_);
+  std::deque<Checkpoint> checkpoints_ GUARDED_BY(mutex_);  // appended, and maybe not yet on disk
 
   Decoder decoder_;
   DecodedBlock decoded_;

@@ -167,7 +167,8 @@ core::Result<bool> Upkeep::delete_oldest(Tier tier) {
       oldest = file;
       oldest_age = file->summary().written.age;
     }
-    const auto closed = tier == Tier::kRaw ? shelf.log->index().oldest_closed_age() : std::nullopt;
+    const bool may_drop = tier == Tier::kRaw && shelf.log->may_drop_oldest();
+    const auto closed = may_drop ? shelf.log->index().oldest_closed_age() : std::nullopt;
     if (!closed || *closed >= oldest_age) continue;
     from = &shelf;
     oldest = nullptr;
