@@ -21,19 +21,10 @@ using io::Done;
 using io::Fault;
 using io::Operation;
 
-HistorianOptions small_options() {
-  HistorianOptions options;
-  options.journal.segment_bytes = 4 * 1024;
-  options.journal.reserve_bytes = 0;
-  options.retention = {.raw = 100 * kMinute};
-  options.disk_quota_bytes = 0;
-  return options;
-}
-
 // Some hundred batches over several segments, sealed ten times, merged, and the oldest deleted; restarts in between.
 class Scenario {
  public:
-  explicit Scenario(const std::optional<Fault>& fault) : node_(faulty_, clock_, small_options(), 1) {
+  explicit Scenario(const std::optional<Fault>& fault) : node_(faulty_, clock_, small_history(), 1) {
     if (fault) {
       faulty_.inject(*fault);
       once_ = fault->times == 1;

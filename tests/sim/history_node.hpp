@@ -24,6 +24,16 @@
 
 namespace millwright::historian {
 
+// Segments of a few batches, so that sealing and merging never end; readings are kept for 100 minutes.
+inline HistorianOptions small_history() {
+  HistorianOptions options;
+  options.journal.segment_bytes = 4 * 1024;
+  options.journal.reserve_bytes = 0;
+  options.retention = {.raw = 100 * core::kMinute};
+  options.disk_quota_bytes = 0;
+  return options;
+}
+
 class HistoryNode {
  public:
   HistoryNode(io::FileSystem& files, io::SimClock& clock, HistorianOptions options, std::size_t shards)
@@ -201,7 +211,9 @@ class HistoryNode {
       const bool old = options_.retention.raw != 0 && clock_.now() - recorded_[number - 1] >= options_.retention.raw;
       if (number <= must && old) ++expired_;
       ASSERT_TRUE(number > must || old) << "batch " << number << " of " << sent_ << " is gone; acknowledged "
-                                        << acknowledged_ << ", machine " << machine << ", time " << want->first;
+                                        << acknowledged_ << ", machine " << machine << ", time " << want->first
+                                        << ", sent " << (clock_.now() - recorded_[number - 1]) / core::kSecond
+                                        << " s ago";
     };
     core::TimeNs last = INT64_MIN;
     for (const Reading& one : *got) {
