@@ -32,7 +32,7 @@ core::Result<std::shared_ptr<const ColumnFile>> ColumnFile::open(io::FileSystem&
   if (auto read = made->read_header(known); !read) return core::unexpected(read.error());
   if (auto footer = made->read_footer(); !footer) {
     if (footer.error().code != ErrorCode::kCorrupt) return core::unexpected(footer.error());
-    made->damage_ = footer.error().message;
+    made->damage_ += (made->damage_.empty() ? "" : "; ") + footer.error().message;
     made->without_index_ = true;
     const auto chunks = made->rebuilt();
     if (!chunks) return core::unexpected(chunks.error());
@@ -71,8 +71,8 @@ Status ColumnFile::read_header(const ColumnHeader& known) {
   }
   if (read.error().code != ErrorCode::kCorrupt) return read;
   header_ = known;
-  core::logger("historian")
-      ->error("{}: {}; the manifest's is used", where(0, kColumnHeaderBytes), read.error().message);
+  damage_ = where(0, kColumnHeaderBytes) + ": " + read.error().message;
+  core::logger("historian")->error("{}; the manifest's is used", damage_);
   return {};
 }
 

@@ -94,7 +94,7 @@ Result<std::vector<SnapshotFile>> snapshot_history(io::FileSystem& files, const 
   std::vector<SnapshotFile> all;
   for (std::size_t shard = 0;; ++shard) {
     const std::string name = shard_folder(shard);
-    if (!files.exists(directory + "/" + name)) break;
+    if (!io::has_files(files, directory + "/" + name)) break;
     auto some = insist([&] { return try_shard(files, directory + "/" + name, shard_stream(shard)); });
     if (!some) return some;
     add(all, std::move(*some), name);

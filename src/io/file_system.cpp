@@ -164,6 +164,11 @@ core::Status write_file_atomically(FileSystem& files, const std::string& path, s
   return files.sync_directory(directory);
 }
 
+bool has_files(FileSystem& files, const std::string& directory) {
+  const auto names = files.list(directory);
+  return names && !names->empty();
+}
+
 core::Status write_file_atomically(FileSystem& files, const std::string& path, std::string_view text) {
   return write_file_atomically(files, path, std::as_bytes(std::span(text)));
 }

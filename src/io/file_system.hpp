@@ -66,6 +66,9 @@ core::Result<std::vector<std::byte>> read_file(FileSystem& files, const std::str
 core::Status write_file_atomically(FileSystem& files, const std::string& path, std::span<const std::byte> bytes);
 core::Status write_file_atomically(FileSystem& files, const std::string& path, std::string_view text);
 
+// Whether a folder is there and has files in it.
+bool has_files(FileSystem& files, const std::string& directory);
+
 // One process at a time in a data folder: holds a lock on `directory`/lock until destroyed. kConflict names the holder.
 class DirectoryLock {
  public:
