@@ -4,12 +4,6 @@
 
 namespace millwright::historian {
 
-Aggregate total(std::span<const RollupRow> rows) {
-  Aggregate all;
-  for (const RollupRow& row : rows) combine(all, row.of);
-  return all;
-}
-
 void ChunkBuilder::add(SeriesRun& run, ColumnWriter& writer) {
   for (std::size_t from = 0; from < run.size(); from += core::kMaxBlockReadings) {
     const std::size_t to = std::min<std::size_t>(from + core::kMaxBlockReadings, run.size());

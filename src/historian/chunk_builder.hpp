@@ -25,7 +25,4 @@ class ChunkBuilder {
   std::vector<std::byte> bytes_;
 };
 
-// All rows as one.
-Aggregate total(std::span<const RollupRow> rows);
-
 }  // namespace millwright::historian

@@ -340,7 +340,9 @@ HistorianOptions read_options(config::Section section) {
   HistorianOptions options;
   options.retention = read_retention(section, options.retention);
   for (config::Section& row : section.sections("sensors")) {
-    options.rules.push_back({row.text("match"), read_retention(row, options.retention)});
+    const std::string match = row.text("match");
+    const Retention keep = read_retention(row, options.retention);
+    options.rules.push_back({match, keep, row.number("compression_deviation", {.fallback = 0, .low = 0})});
     row.finish();
   }
   options.disk_quota_bytes = section.bytes("disk_quota", {.fallback = options.disk_quota_bytes});

@@ -32,16 +32,19 @@ struct Retention {
   core::DurationNs minutes = 0;
   core::DurationNs hours = 0;
 };
-// Sensors whose path matches the glob are kept apart, by a retention of their own.
-struct RetentionRule {
+// Sensors whose path matches the glob are kept apart: by a retention of their own, and perhaps not every reading.
+struct KeepingRule {
   std::string match;
   Retention keep;
+  // Of real numbers, in the sensor's unit: sealed readings that a straight line between those kept passes within so
+  // much of are left out (swinging door). 0: all are kept. Roll-ups are of all readings.
+  double compression_deviation = 0;
 };
 
 struct HistorianOptions {
   std::string directory;  // <data_dir>/history
   Retention retention;
-  std::vector<RetentionRule> rules;                        // the last that matches a sensor counts
+  std::vector<KeepingRule> rules;                          // the last that matches a sensor counts
   std::uint64_t disk_quota_bytes = 20ULL << 30;            // 0 = none
   core::DurationNs query_time_limit = 30 * core::kSecond;  // of one call; beyond it ends with kTimeout
   journal::Options journal{.segment_bytes = 0};            // 0: as the number of sensors asks for

@@ -121,6 +121,7 @@ Status Merger::merge_readings(SeriesKey key, std::span<Cursor* const> cursors, C
     if (run_.empty()) return {};
     run_.put_in_order();
     builder_.add(run_, writer);
+    statistics = run_.statistics();
   }
   return writer.end_chunk(key, statistics);
 }

@@ -200,8 +200,10 @@ Status Sealer::write_series(std::span<const BlockRef> blocks) {
   if (auto summed = sum_up(key); !summed) return summed;
   const auto drafts = drafts_for(key);
   if (!drafts) return core::unexpected(drafts.error());
+  const double deviation = options_.deviation ? options_.deviation(key) : 0;
+  if (deviation > 0 && core::is_real(run_.type())) run_.thin(deviation);
   builder_.add(run_, *(**drafts)[0].writer);
-  if (auto ended = (**drafts)[0].writer->end_chunk(key, total(rows_[3])); !ended) return ended;
+  if (auto ended = (**drafts)[0].writer->end_chunk(key, run_.statistics()); !ended) return ended;
   for (std::size_t tier = 1; tier < kTiers; ++tier) {
     const Status written = builder_.write(key, rows_[tier], kTierWidths[tier], *(**drafts)[tier].writer);
     if (!written) return written;

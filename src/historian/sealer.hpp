@@ -27,6 +27,8 @@ class Sealer {
     std::uint64_t arena_bytes = 64ULL << 20;
     // The class of sensors, kept alike, that a series belongs to; 0: the default.
     std::function<std::uint64_t(SeriesKey)> retention_class;
+    // Of the swinging door, by series; 0 or none: all readings are kept.
+    std::function<double(SeriesKey)> deviation;
   };
   // `shelves` are all, this shard's among them: a series may have moved between shards.
   Sealer(const std::vector<Shelf>& shelves, std::size_t shard, Options options);

@@ -5,6 +5,7 @@
 
 #include "core/assert.hpp"
 #include "historian/reading_order.hpp"
+#include "historian/swinging_door.hpp"
 
 namespace millwright::historian {
 
@@ -164,6 +165,33 @@ void SeriesRun::sum_up(std::size_t from, std::size_t to, const Intervals& interv
       i = end;
     }
   }
+}
+
+Aggregate SeriesRun::statistics() {
+  std::vector<RollupRow> rows;
+  sum_up(0, size(), core::kHour, rows);
+  return total(rows);
+}
+
+void SeriesRun::thin(double bound) {
+  make_doubles();
+  std::vector<core::Quality> qualities;
+  if (runs_.size() > 1) {
+    for (const core::QualityRun& run : runs_) qualities.insert(qualities.end(), run.count, run.quality);
+  }
+  const auto kept = swinging_door(times_, doubles_, qualities, bound);
+  if (kept.size() == size()) return;
+  std::vector<Reading> readings;
+  readings.reserve(kept.size());
+  for (const std::uint32_t i : kept) readings.push_back(reading(i));
+  clear();
+  append(type_, readings);
+}
+
+Aggregate total(std::span<const RollupRow> rows) {
+  Aggregate all;
+  for (const RollupRow& row : rows) combine(all, row.of);
+  return all;
 }
 
 void sum_up(std::span<const RollupRow> rows, core::DurationNs width, std::vector<RollupRow>& coarser) {

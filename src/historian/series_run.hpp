@@ -34,6 +34,10 @@ class SeriesRun {
   // Adds to `rows` one row for each interval that readings [from, to) lie in. Readings whose time is not
   // believed are left out.
   void sum_up(std::size_t from, std::size_t to, const Intervals& intervals, std::vector<RollupRow>& rows);
+  // All that is known of the readings together, as a chunk says it.
+  Aggregate statistics();
+  // Leaves out readings that a straight line between those kept passes within `bound` of (swinging_door.hpp).
+  void thin(double bound);
 
  private:
   void make_doubles();
@@ -48,6 +52,8 @@ class SeriesRun {
   std::vector<core::QualityRun> block_runs_;
 };
 
+// All rows as one.
+Aggregate total(std::span<const RollupRow> rows);
 // Rows of one width into rows of a greater one that is a multiple of it, both in order.
 void sum_up(std::span<const RollupRow> rows, core::DurationNs width, std::vector<RollupRow>& coarser);
 

@@ -45,15 +45,20 @@ Upkeep::Upkeep(const std::vector<Shelf>& shelves, const AgeClock& age, const His
     : shelves_(shelves), age_(age), options_(options), disk_bytes_(std::move(disk_bytes)) {
   Merger::Options merging;
   auto shortest = by_tier(options.retention);
-  for (const RetentionRule& rule : options.rules) {
+  for (const KeepingRule& rule : options.rules) {
     const auto tiers = by_tier(rule.keep);
     for (std::size_t tier = 0; tier < kTiers; ++tier) {
       if (tiers[tier] != 0 && (shortest[tier] == 0 || tiers[tier] < shortest[tier])) shortest[tier] = tiers[tier];
     }
   }
   for (std::size_t tier = 0; tier < kTiers; ++tier) merging.span_max[tier] = shortest[tier] / kSpanPart;
+  const auto deviation = [class_of, &rules = options.rules](SeriesKey key) {
+    const std::uint64_t rule = class_of(key);
+    return rule == 0 ? 0.0 : rules[rule - 1].compression_deviation;
+  };
   for (std::size_t shard = 0; shard < shelves.size(); ++shard) {
-    sealers_.push_back(std::make_unique<Sealer>(shelves, shard, Sealer::Options{.retention_class = class_of}));
+    sealers_.push_back(
+        std::make_unique<Sealer>(shelves, shard, Sealer::Options{.retention_class = class_of, .deviation = deviation}));
     mergers_.push_back(std::make_unique<Merger>(*shelves[shard].store, merging));
   }
 }
