@@ -183,12 +183,20 @@ class Manager final : public AlarmManager {
       const Alarm* unsaved = book_.find(*id);
       if (unsaved == nullptr) continue;  // closed so long ago that it is forgotten
       const auto saved = journal_.append(kChangeRecord, encode(*unsaved));
-      if (!saved && !journal_fails_) core::logger("alarms")->error("changes are not saved: {}", saved.error().message);
-      journal_fails_ = !saved;
-      if (!saved) break;
+      if (saved) continue;
+      complain(saved.error());
+      break;
     }
     active_gauge_.Set(static_cast<double>(book_.active_count()));
     unsaved_gauge_.Set(static_cast<double>(unsaved_.size()));
+  }
+
+  // Once a minute, however many alarms come.
+  void complain(const core::Error& error) REQUIRES(mutex_) {
+    const core::TimeNs now = clock_.monotonic();
+    if (complained_ && now - *complained_ < core::kMinute) return;
+    complained_ = now;
+    core::logger("alarms")->error("changes are not saved and wait in memory: {}", error.message);
   }
 
   // Called by journal_.append(), so within save(), which holds the lock; the analysis cannot see that.
@@ -246,7 +254,7 @@ class Manager final : public AlarmManager {
   std::uint64_t next_id_ GUARDED_BY(mutex_);
   std::uint64_t version_ GUARDED_BY(mutex_);
   std::set<std::uint64_t> unsaved_ GUARDED_BY(mutex_);  // ids
-  bool journal_fails_ GUARDED_BY(mutex_) = false;
+  std::optional<core::TimeNs> complained_ GUARDED_BY(mutex_);
   LatencyWindow latency_ GUARDED_BY(mutex_);
 
   core::Mutex delivery_;
