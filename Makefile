@@ -7,7 +7,7 @@ export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := 1
 WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
 
-.PHONY: help deps deps-test build web demo test bench fuzz tsan clang format tidy clean
+.PHONY: help deps deps-test build web demo test bench fuzz soak tsan clang format tidy clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,14 @@ fuzz: deps-test ## fuzz every parser for a minute each (FUZZ_SECONDS)
 	@cmake --preset fuzz >/dev/null
 	@cmake --build --preset fuzz
 	@tools/run-fuzz.sh $${FUZZ_SECONDS:-60}
+
+soak: deps-test build ## faults for an hour or two: every operation, 100,000 crashes, 1,000 kills, 1,000 failing system calls
+	@cmake --preset dev >/dev/null
+	@cmake --build --preset dev --target test_historian_fault test_historian_crash test_journal_sim
+	@MILLWRIGHT_SIM_STRIDE=1 build/dev/bin/test_historian_fault --gtest_brief=1
+	@MILLWRIGHT_SIM_SEED=$${SOAK_SEED:-1} MILLWRIGHT_SIM_SEEDS=450 build/dev/bin/test_historian_crash --gtest_brief=1
+	@MILLWRIGHT_SIM_SEED=$${SOAK_SEED:-1} MILLWRIGHT_SIM_SEEDS=400 build/dev/bin/test_journal_sim --gtest_brief=1
+	@cd tests/e2e && E2E_SEED=$${SOAK_SEED:-1} E2E_KILLS=1000 E2E_FAULT_CASES=1000 python3 -m unittest -v test_crash test_faults
 
 tsan: deps-test ## the tests of what has threads, under ThreadSanitizer (clang)
 	@tools/run-tests.sh threads

@@ -78,6 +78,44 @@ class Connection:
         self.socket.close()
 
 
+PLANT = """\
+node: {{name: crash}}
+{historian}
+connectors:
+  - {{name: stream, type: burst, port: {port}}}
+assets:
+  enterprise: acme
+  machine_types: [.]
+  sites:
+    - name: lyon
+      areas:
+        - name: hall
+          lines:
+            - name: line
+              cells:
+                - name: cell
+                  machines:
+                    - name: press-1
+                      type: press
+                      streams: {{default: stream}}
+"""
+PRESS = """\
+name: press
+description: what the sender streams to
+sensors:
+  - {name: force, type: float64, rate_hz: 1000, address: force}
+  - {name: stroke, type: float64, rate_hz: 1000, address: stroke}
+"""
+
+
+def write_plant(folder, port, historian=""):
+    """The file of a plant that the sender can stream "force" and "stroke" of press-1 to; `historian`: that section."""
+    (folder / "press.yaml").write_text(PRESS)
+    plant_file = folder / "plant.yaml"
+    plant_file.write_text(PLANT.format(port=port, historian=historian))
+    return plant_file
+
+
 class Sender(threading.Thread):
     """Sends one block of `channels` every `interval` seconds. Values count up, so that history shows what is missing."""
 

@@ -1,53 +1,28 @@
 """`kill -9` of the plant, again and again, while a sender streams: nothing that was acknowledged is missing, nothing is
 doubled. And the same for what an OPC UA server offers across restarts."""
 
+import os
 import random
 import time
 import unittest
 
-from burst_sender import Sender
+from burst_sender import Sender, write_plant
 from harness import EndToEnd, Plant, free_ports
-
-PLANT = """\
-node: {{name: crash}}
-connectors:
-  - {{name: stream, type: burst, port: {port}}}
-assets:
-  enterprise: acme
-  sites:
-    - name: lyon
-      areas:
-        - name: hall
-          lines:
-            - name: line
-              cells:
-                - name: cell
-                  machines:
-                    - name: press-1
-                      type: press
-                      streams: {{default: stream}}
-"""
-PRESS = """\
-name: press
-description: what the crash test streams to
-sensors:
-  - {name: force, type: float64, rate_hz: 1000, address: force}
-  - {name: stroke, type: float64, rate_hz: 1000, address: stroke}
-"""
 
 
 class Crash(EndToEnd):
-    KILLS = 20
+    KILLS = int(os.environ.get("E2E_KILLS", 20))
+    SEED = int(os.environ.get("E2E_SEED", 1))
 
     def test_nothing_acknowledged_is_lost_or_doubled(self):
         burst, api, opcua = free_ports(3)
-        (self.folder / "press.yaml").write_text(PRESS)
-        plant_file = self.folder / "plant.yaml"
-        plant_file.write_text(PLANT.format(port=burst).replace("  enterprise: acme", "  enterprise: acme\n  machine_types: [.]"))
+        # Small segments, so that sealing and merging are always at work.
+        plant_file = write_plant(self.folder, burst, "historian: {segment_size: 64KiB}")
         plant = Plant(self, plant_file, api, opcua, self.folder / "data").start()
         sender = Sender(burst, "edge-1", ["force", "stroke"], readings_per_block=50, interval=0.02)
         sender.start()
-        dice = random.Random(1)
+        dice = random.Random(self.SEED)
+        print(f"{self.KILLS} kills, seed {self.SEED}", flush=True)
         for _ in range(self.KILLS):
             time.sleep(dice.uniform(0.2, 1.0))
             plant.process.kill()
