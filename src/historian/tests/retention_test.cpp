@@ -80,6 +80,57 @@ TEST_F(RetentionTest, AWallClockThatJumpsCostsNothing) {
   EXPECT_LE(hours_kept(), 13U) << "and time goes on under any clock";
 }
 
+// The wall clock jumps by an hour, a year, to 1970 and past 2038, and back; what it says becomes the time of
+// temperature(1)'s readings.
+class ClockJump : public RetentionTest, public testing::WithParamInterface<TimeNs> {};
+
+TEST_P(ClockJump, DeletesNothingAndKeepsTheOrder) {
+  std::vector<TimeNs> sent;
+  const auto hours = [&](int n) {
+    for (int i = 0; i < n; ++i) {
+      core::BlockBatch one = batch(++sequence_);
+      add_block(one, temperature(1), 40, clock_.now(), kSecond);
+      for (int k = 0; k < 40; ++k) sent.push_back(clock_.now() + k * kSecond);
+      send(0, std::move(one));
+      an_hour();
+      ASSERT_TRUE(history_->tidy());
+    }
+  };
+  open();
+  hours(3);
+  clock_.set_wall(GetParam());
+  hours(2);
+  restart_after_kill();
+  hours(1);
+  clock_.set_wall(kStart + 6 * kHour);
+  restart_after_power_cut();
+  hours(1);
+  std::sort(sent.begin(), sent.end());
+  sent.erase(std::unique(sent.begin(), sent.end()), sent.end());
+  EXPECT_EQ(hours_kept(), 7U) << "nothing is ten hours old";
+  auto kept = times(raw(temperature(1)));
+  EXPECT_TRUE(std::is_sorted(kept.begin(), kept.end()));
+  kept.erase(std::unique(kept.begin(), kept.end()), kept.end());
+  EXPECT_EQ(kept, sent);
+  EXPECT_EQ(history_->before(temperature(1), sent.back() + 1).value()->time, sent.back());
+  const auto days = history_->aggregates(temperature(1), {INT64_MIN, INT64_MAX}, 24 * kHour, 10'000, nullptr);
+  ASSERT_TRUE(days);
+  std::uint64_t count = 0;
+  for (const Aggregate& day : *days) count += day.count;
+  EXPECT_GE(count, sent.size());
+  // Time goes on: the oldest goes in the end, under whatever clock.
+  for (int i = 0; i < 14; ++i) an_hour();
+  ASSERT_TRUE(history_->tidy());
+  EXPECT_LE(hours_kept(), 14U);
+}
+
+constexpr core::DurationNs kYear = 365 * 24 * kHour;
+constexpr TimeNs kNow = kStart + 3 * kHour;
+constexpr TimeNs kEndOf32Bits = TimeNs{INT32_MAX} * kSecond;  // in January 2038
+INSTANTIATE_TEST_SUITE_P(Clocks, ClockJump,
+                         testing::Values(kNow + kHour, kNow - kHour, kNow + kYear, kNow - kYear, 0,
+                                         kEndOf32Bits - kHour));
+
 TEST_F(RetentionTest, AgeSurvivesARestart) {
   open();
   for (int i = 0; i < 8; ++i) {
