@@ -38,6 +38,7 @@ core::Result<std::shared_ptr<const ColumnFile>> ColumnFile::open(io::FileSystem&
     if (!chunks) return core::unexpected(chunks.error());
     made->footer_ = {};
     ColumnSummary& all = made->footer_.summary;
+    all.written.age = kAgeUnknown;
     all.chunks = (*chunks)->size();
     for (const ChunkEntry& chunk : **chunks) {
       all.times.add(chunk.times);
@@ -125,7 +126,7 @@ core::Result<std::vector<ChunkEntry>> ColumnFile::walk() const {
       if (auto read = read_exactly(offset, bytes); !read) return core::unexpected(read.error());
     }
     const auto directory = decode_directory(bytes, offset);
-    if (!directory || directory->end > bytes_ || (!found.empty() && found.back().key >= directory->key)) break;
+    if (!directory || (!found.empty() && found.back().key >= directory->key)) break;
     ChunkEntry entry{.key = directory->key,
                      .directory_bytes = directory->bytes,
                      .offset = offset,

@@ -17,6 +17,9 @@
 
 namespace millwright::historian {
 
+// The age of a file whose footer is damaged: it is never too old, and goes when the quota leaves no other choice.
+inline constexpr core::DurationNs kAgeUnknown = INT64_MAX;
+
 class ColumnFile {
  public:
   // `known` is what the manifest says of it, for when the file's own header is damaged.

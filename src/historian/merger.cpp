@@ -60,6 +60,10 @@ Merger::Files Merger::next(const ColumnSet& set, Tier tier) const {
   for (const ColumnSet::File& file : set.of(tier)) {
     Files& run = runs[file->header().retention];
     if (!run.empty() && run.front()->header().rank != file->header().rank) run.clear();
+    if (file->summary().written.age == kAgeUnknown) {  // damaged: it stays as it is
+      run.clear();
+      continue;
+    }
     run.push_back(file);
     if (run.size() < options_.fan_in) continue;
     if (fits(run, tier)) return run;

@@ -164,17 +164,17 @@ Status Upkeep::make_room() {
 core::Result<bool> Upkeep::delete_oldest(Tier tier) {
   const Shelf* from = nullptr;
   ColumnSet::File oldest;
-  DurationNs oldest_age = INT64_MAX;
+  DurationNs oldest_age = 0;
   for (const Shelf& shelf : shelves_) {
     for (const ColumnSet::File& file : shelf.store->set()->of(tier)) {
-      if (file->summary().written.age >= oldest_age) continue;
+      if (from != nullptr && file->summary().written.age >= oldest_age) continue;
       from = &shelf;
       oldest = file;
       oldest_age = file->summary().written.age;
     }
     const bool may_drop = tier == Tier::kRaw && shelf.log->may_drop_oldest();
     const auto closed = may_drop ? shelf.log->index().oldest_closed_age() : std::nullopt;
-    if (!closed || *closed >= oldest_age) continue;
+    if (!closed || (from != nullptr && *closed >= oldest_age)) continue;
     from = &shelf;
     oldest = nullptr;
     oldest_age = *closed;
