@@ -13,7 +13,8 @@ namespace {
 using core::MutexLock;
 
 constexpr std::uint64_t kAlarmStream = 0x6D77616C61726D73;  // "mwalarms"
-constexpr auto kHousekeeping = std::chrono::seconds(5);
+constexpr auto kHousekeeping = std::chrono::milliseconds(100);
+constexpr int kLimitsEvery = 50;  // turns of housekeeping
 
 journal::Options alarm_journal_options() {
   journal::Options options;
@@ -71,7 +72,7 @@ core::Status Engine::set_up() {
   auto journal = journal::Journal::open(files_, clock_, alarm_directory, kAlarmStream, alarm_journal_options());
   if (!journal) return core::unexpected(journal.error().within("alarms"));
   alarm_journal_ = std::move(*journal);
-  auto alarms = alarms::AlarmManager::open(model_, *alarm_journal_, clock_, metrics_);
+  auto alarms = alarms::AlarmManager::open(model_, *alarm_journal_, clock_, options_.alarms, metrics_);
   if (!alarms) return core::unexpected(alarms.error().within("alarms"));
   alarms_ = std::move(*alarms);
 
@@ -126,7 +127,7 @@ void Engine::stop() {
   begin_stop();
   if (pipeline_) pipeline_->stop();
   if (commit_) commit_->stop();
-  if (auto saved = limits_.save(); !saved) core::logger("detection")->warn("{}", saved.error().message);
+  save_limits();
 }
 
 bool Engine::wait_for_housekeeping() {
@@ -136,10 +137,15 @@ bool Engine::wait_for_housekeeping() {
 }
 
 void Engine::keep_house() {
-  while (wait_for_housekeeping()) {
-    if (auto saved = limits_.save(); !saved) {
-      core::logger("detection")->warn("control limits not saved: {}", saved.error().message);
-    }
+  for (int turn = 1; wait_for_housekeeping(); ++turn) {
+    alarms_->tick();
+    if (turn % kLimitsEvery == 0) save_limits();
+  }
+}
+
+void Engine::save_limits() {
+  if (auto saved = limits_.save(); !saved) {
+    core::logger("detection")->warn("control limits not saved: {}", saved.error().message);
   }
 }
 

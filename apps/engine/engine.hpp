@@ -29,6 +29,7 @@ struct EngineOptions {
   std::size_t shards = 0;  // 0: one for every two cores, at least one
   core::DurationNs commit_interval = 100 * core::kMillisecond;
   DetectionOptions detection;
+  alarms::AlarmOptions alarms;
   historian::HistorianOptions history;  // its directory is set by the engine
 };
 
@@ -60,7 +61,9 @@ class Engine {
   Engine(const asset::Model& model, io::Clock& clock, io::FileSystem& files, EngineOptions options,
          io::DirectoryLock lock);
   core::Status set_up();
+  // Until the engine stops: every 100 ms what time brings to alarms, every 5 s the learnt limits to disk.
   void keep_house();
+  void save_limits();
   bool wait_for_housekeeping();  // false: the engine stops
 
   const asset::Model& model_;

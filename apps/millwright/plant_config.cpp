@@ -42,6 +42,7 @@ core::Result<std::vector<config::Problem>> read_plant_config(const std::string& 
   config.model = std::make_shared<const asset::Model>(
       asset::load(*document, root.section("assets"), names, {shipped_directory("machine-types")}));
   config.engine.detection = engine::read_detection(root.section("detection"));
+  config.engine.alarms = alarms::read_options(root.section("alarms"));
   config.engine.history = historian::read_options(root.section("historian"));
   config.opcua_server = opcua::read_options(root.section("opcua_server"));
   require_loopback(root.section("opcua_server"), "host", config.opcua_server.host);

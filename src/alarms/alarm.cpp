@@ -42,8 +42,26 @@ std::string_view to_string(State state) {
       return "acknowledged";
     case State::kReturnedUnacknowledged:
       return "returned-unacknowledged";
+    case State::kLatchedUnacknowledged:
+      return "latched-unacknowledged";
+    case State::kLatchedAcknowledged:
+      return "latched-acknowledged";
   }
   ASSERT(false, "a state that does not exist");
+}
+
+std::string_view to_string(Suppression suppression) {
+  switch (suppression) {
+    case Suppression::kNone:
+      return "none";
+    case Suppression::kShelved:
+      return "shelved";
+    case Suppression::kByDesign:
+      return "suppressed-by-design";
+    case Suppression::kOutOfService:
+      return "out-of-service";
+  }
+  ASSERT(false, "a suppression that does not exist");
 }
 
 }  // namespace millwright::alarms

@@ -20,11 +20,26 @@ enum class State : std::uint8_t {
   kUnacknowledged = 1,          // B: active, nobody has seen it
   kAcknowledged = 2,            // C: active, seen
   kReturnedUnacknowledged = 3,  // D: gone again, nobody has seen it
+  kLatchedUnacknowledged = 4,   // E: gone again, and stays until it is acknowledged and reset
+  kLatchedAcknowledged = 5,     // F: gone again, seen, and stays until it is reset
 };
 std::string_view to_string(State state);
 constexpr bool active(State state) {
   return state == State::kUnacknowledged || state == State::kAcknowledged;
 }
+constexpr bool needs_acknowledgement(State state) {
+  return state == State::kUnacknowledged || state == State::kReturnedUnacknowledged ||
+         state == State::kLatchedUnacknowledged;
+}
+
+// Why operators are not bothered with an alarm. It goes through its states all the same, unseen.
+enum class Suppression : std::uint8_t {
+  kNone = 0,
+  kShelved = 1,       // G: by an operator, for a time
+  kByDesign = 2,      // H: by the plant's logic, such as a machine that stands
+  kOutOfService = 3,  // I: for maintenance, until it is put back
+};
+std::string_view to_string(Suppression suppression);
 
 // A detector's word about one condition: now in alarm, or back to normal.
 struct Signal {
@@ -58,7 +73,17 @@ struct Alarm {
   core::TimeNs acknowledged = 0;  // 0: not yet
   std::string acknowledged_by;
   std::string comment;
-  std::uint64_t version = 0;  // goes up with each change of any alarm: the id of the event
+  Suppression suppression = Suppression::kNone;
+  core::TimeNs suppressed_until = 0;  // 0: until somebody ends it
+  bool first_out = false;             // the first of its group on its machine
+  std::uint64_t consequence_of = 0;   // the machine's alarm that came shortly before; 0: none
+  std::uint32_t raises = 1;           // how often this occurrence became active
+  std::uint64_t version = 0;          // goes up with each change of any alarm: the id of the event
 };
+
+// Active, and operators are to see it.
+inline bool annunciated(const Alarm& alarm) {
+  return active(alarm.state) && alarm.suppression == Suppression::kNone;
+}
 
 }  // namespace millwright::alarms

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/text.hpp"
+
 namespace millwright::alarms {
 
 void AlarmBook::put(const Alarm& alarm) {
@@ -10,7 +12,7 @@ void AlarmBook::put(const Alarm& alarm) {
   if (!is_new && known.version >= alarm.version) return;
   const bool was_open = known.state != State::kNormal;
   if (!is_new && !was_open) return;  // closed is closed
-  active_ += static_cast<std::size_t>(active(alarm.state)) - static_cast<std::size_t>(active(known.state));
+  active_ += static_cast<std::size_t>(annunciated(alarm)) - static_cast<std::size_t>(!is_new && annunciated(known));
   known = alarm;
   if (alarm.state == State::kNormal) return note_closed(known);
   const auto [open, first] = open_.try_emplace(alarm.condition, alarm.id);
@@ -19,7 +21,7 @@ void AlarmBook::put(const Alarm& alarm) {
   const std::uint64_t older = std::min(open->second, alarm.id);
   open->second = std::max(open->second, alarm.id);
   Alarm& ended = by_id_.at(older);
-  if (active(ended.state)) --active_;
+  if (annunciated(ended)) --active_;
   ended.state = State::kNormal;
   note_closed(ended);
 }
@@ -49,10 +51,20 @@ std::vector<Alarm> AlarmBook::list(const Filter& filter) const {
   while (at != by_id_.begin() && listed.size() < filter.limit) {
     const Alarm& alarm = (--at)->second;
     if (filter.active && *filter.active != active(alarm.state)) continue;
+    if (filter.suppressed && *filter.suppressed != (alarm.suppression != Suppression::kNone)) continue;
     if (!filter.machine.empty() && filter.machine != alarm.machine) continue;
     listed.push_back(alarm);
   }
   return listed;
+}
+
+std::vector<Alarm> AlarmBook::open_like(std::string_view glob) const {
+  std::vector<Alarm> found;
+  for (const auto& [condition, id] : open_) {
+    if (condition == glob || core::glob_match(glob, condition)) found.push_back(by_id_.at(id));
+  }
+  std::sort(found.begin(), found.end(), [](const Alarm& a, const Alarm& b) { return a.id < b.id; });
+  return found;
 }
 
 std::vector<const Alarm*> AlarmBook::essence(std::size_t closed_max) const {

@@ -22,7 +22,9 @@ class AlarmBook {
   // The open occurrence of a condition; nullptr where there is none.
   [[nodiscard]] const Alarm* open(const std::string& condition) const;
   [[nodiscard]] std::vector<Alarm> list(const Filter& filter) const;
-  [[nodiscard]] std::size_t active_count() const { return active_; }
+  // The open occurrences of the conditions that the glob matches, oldest first.
+  [[nodiscard]] std::vector<Alarm> open_like(std::string_view glob) const;
+  [[nodiscard]] std::size_t active_count() const { return active_; }  // without suppressed ones
   // All open ones and the `closed_max` that were closed last, in the order that put() takes them again.
   [[nodiscard]] std::vector<const Alarm*> essence(std::size_t closed_max) const;
 

@@ -15,6 +15,9 @@
 #include <vector>
 
 #include "alarms/alarm.hpp"
+#include "alarms/control.hpp"
+#include "alarms/handling.hpp"
+#include "alarms/performance.hpp"
 #include "asset/model.hpp"
 #include "core/metrics.hpp"
 #include "core/result.hpp"
@@ -25,8 +28,9 @@ namespace millwright::alarms {
 
 struct Filter {
   std::optional<bool> active;
-  std::string machine;          // "" = all
-  std::uint64_t before_id = 0;  // only older occurrences than this one; 0 = from the newest
+  std::optional<bool> suppressed;  // shelved, suppressed by design or out of service
+  std::string machine;             // "" = all
+  std::uint64_t before_id = 0;     // only older occurrences than this one; 0 = from the newest
   std::size_t limit = 100;
 };
 
@@ -46,19 +50,33 @@ class AlarmManager {
 
   // Recovers from `journal`, which must outlive it and is committed by the owner's GroupCommit.
   static core::Result<std::unique_ptr<AlarmManager>> open(const asset::Model& model, journal::Journal& journal,
-                                                          const io::Clock& clock, core::Metrics& metrics);
+                                                          const io::Clock& clock, AlarmOptions options,
+                                                          core::Metrics& metrics);
   virtual ~AlarmManager() = default;
 
   virtual void add_listener(Listener listener) = 0;
   // A repeated signal changes nothing. An alarm that comes back before anybody acknowledged it is the same occurrence,
-  // unacknowledged again. Gives the alarm where something changed.
+  // unacknowledged again. Gives the alarm where something changed: not yet, where the alarm has a delay.
   virtual std::optional<Alarm> signal(const Signal& signal) = 0;
+  // What time brings: delays that are over, shelving that ends. Every 100 ms or so.
+  virtual void tick() = 0;
   // kNotFound, or kConflict where there is nothing to acknowledge.
   virtual core::Result<Alarm> acknowledge(std::uint64_t id, const std::string& by, const std::string& comment) = 0;
+  // Ends a latched alarm that was acknowledged. kConflict where it is not that.
+  virtual core::Result<Alarm> reset(std::uint64_t id, const std::string& by, const std::string& comment) = 0;
 
+  // Takes conditions out of sight; `id`, `since` and `released` of the control given are filled in here. An alarm that
+  // is active when its last control ends is unacknowledged again. kInvalid: shelving without an end, or for too long.
+  virtual core::Result<Control> suppress(Control control) = 0;
+  virtual core::Result<Control> release(std::uint64_t control, const std::string& by, const std::string& comment) = 0;
+  [[nodiscard]] virtual std::vector<Control> controls() const = 0;
+
+  // kNotFound where it is not known, or no longer.
+  [[nodiscard]] virtual core::Result<Alarm> find(std::uint64_t id) const = 0;
   // Newest first.
   [[nodiscard]] virtual std::vector<Alarm> list(const Filter& filter) const = 0;
-  [[nodiscard]] virtual std::size_t active_count() const = 0;
+  [[nodiscard]] virtual std::size_t active_count() const = 0;  // without suppressed ones
+  [[nodiscard]] virtual Performance performance(core::DurationNs period) const = 0;
   [[nodiscard]] virtual Latency latency() const = 0;
 };
 

@@ -21,7 +21,7 @@ bool whole_checkpoint(const journal::Journal& journal, journal::Sequence segment
       const auto end = decode_checkpoint_end(record.payload);
       whole = end && end->alarms == alarms;
     }
-    return record.type == kCheckpointRecord || record.type == 0;
+    return record.type == kCheckpointRecord || record.type == kControlRecord || record.type == 0;
   });
   return read && whole;
 }
@@ -41,6 +41,11 @@ core::Status take(const journal::Record& record, Replayed& replayed) {
     replayed.next_id = std::max(replayed.next_id, alarm->id + 1);
     replayed.version = std::max(replayed.version, alarm->version);
     replayed.book.put(*alarm);
+  } else if (record.type == kControlRecord) {
+    const auto control = decode_control(record.payload);
+    if (!control) return core::unexpected(control.error());
+    replayed.next_id = std::max(replayed.next_id, control->id + 1);
+    replayed.controls.put(*control);
   } else if (record.type == kCheckpointEndRecord) {
     const auto end = decode_checkpoint_end(record.payload);
     if (!end) return core::unexpected(end.error());

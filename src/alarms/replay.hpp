@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "alarms/alarm_book.hpp"
+#include "alarms/control.hpp"
 #include "core/result.hpp"
 #include "journal/journal.hpp"
 
@@ -11,6 +12,7 @@ namespace millwright::alarms {
 
 struct Replayed {
   AlarmBook book;
+  ControlBook controls;
   std::uint64_t next_id = 1;
   std::uint64_t version = 0;  // of the last change
 };

@@ -90,14 +90,14 @@ bool Dispatcher::refuse(Call& call) const {
                                        request.host),
                            request.path));
   }
-  auto found = match(request.path);
+  const bool post = request.method == Method::kPost;
+  auto found = match(request.path, post);
   if (!found) return refused(problem(found.error(), request.path));
   if (!*found) {
     return refused(problem(404, "no such path; GET /v1/openapi.json lists those that exist", request.path));
   }
   call.route = (*found)->route;
   call.captured = std::move((*found)->captured);
-  const bool post = request.method == Method::kPost;
   if (request.method == Method::kOther || post != call.route->post) {
     Response response = problem(405, fmt::format("this path takes {}", allowed_methods(*call.route)), request.path);
     response.fields.emplace_back("Allow", allowed_methods(*call.route));
@@ -138,6 +138,18 @@ void Dispatcher::answer(Call& call) {
       return reply(handlers_.alarms(call.parameters));
     case RouteId::kAcknowledge:
       return reply(handlers_.acknowledge(call.captured, request.body));
+    case RouteId::kReset:
+      return reply(handlers_.reset(call.captured, request.body));
+    case RouteId::kShelve:
+      return reply(handlers_.shelve(call.captured, request.body));
+    case RouteId::kAlarmPerformance:
+      return reply(handlers_.alarm_performance(call.parameters));
+    case RouteId::kAlarmControls:
+      return reply(handlers_.alarm_controls());
+    case RouteId::kSuppress:
+      return reply(handlers_.suppress(request.body));
+    case RouteId::kRelease:
+      return reply(handlers_.release(call.captured, request.body));
     case RouteId::kStream:
       return answer_stream(call);
     case RouteId::kOpenApi:

@@ -17,65 +17,13 @@ namespace {
 using core::ErrorCode;
 using core::unexpected;
 
-constexpr std::size_t kPageDefault = 10'000;
-constexpr std::size_t kPageMax = 100'000;
-constexpr std::size_t kByBytesMax = 200;
-constexpr std::size_t kCommentBytesMax = 2000;
-
-Response json_response(std::string body) {
-  Response response;
-  response.content_type = "application/json";
-  response.body = std::move(body);
-  return response;
-}
-
-Json cursor_or_null(const Cursor& cursor, bool more) {
-  return more ? Json(encode_cursor(cursor)) : Json();
-}
-
 alarms::Filter all_active(std::string machine = {}) {
-  return {
-      .active = true, .machine = std::move(machine), .before_id = 0, .limit = std::numeric_limits<std::size_t>::max()};
-}
-
-// A member of the body that must be text; absent gives "".
-core::Result<std::string> text_member(const nlohmann::json& body, const char* name, std::size_t bytes_max) {
-  const auto at = body.find(name);
-  if (at == body.end()) return std::string();
-  if (!at->is_string()) return unexpected(ErrorCode::kInvalid, fmt::format("body: {} must be a text", name));
-  auto text = at->get<std::string>();
-  if (text.size() > bytes_max) {
-    return unexpected(ErrorCode::kInvalid,
-                      fmt::format("body: {} has {} bytes; at most {} are kept", name, text.size(), bytes_max));
-  }
-  return text;
-}
-
-struct Acknowledgement {
-  std::string by;
-  std::string comment;
-};
-
-core::Result<Acknowledgement> parse_acknowledgement(std::string_view text) {
-  static constexpr std::string_view kMembers[] = {"by", "comment"};
-  const auto body = nlohmann::json::parse(text, nullptr, false);
-  if (body.is_discarded() || !body.is_object()) {
-    return unexpected(ErrorCode::kInvalid, R"(body: must be a JSON object like {"by": "…", "comment": "…"})");
-  }
-  for (const auto& [name, value] : body.items()) {
-    if (name != kMembers[0] && name != kMembers[1]) {
-      return unexpected(ErrorCode::kInvalid, fmt::format("body: unknown member '{}'{}; it takes by and comment", name,
-                                                         core::did_you_mean(name, kMembers)));
-    }
-  }
-  auto by = text_member(body, "by", kByBytesMax);
-  if (!by) return unexpected(by.error());
-  if (core::trim(*by).empty()) {
-    return unexpected(ErrorCode::kInvalid, "body: by is missing; say who acknowledges the alarm");
-  }
-  auto comment = text_member(body, "comment", kCommentBytesMax);
-  if (!comment) return unexpected(comment.error());
-  return Acknowledgement{std::move(*by), std::move(*comment)};
+  alarms::Filter filter;
+  filter.active = true;
+  filter.suppressed = false;
+  filter.machine = std::move(machine);
+  filter.limit = std::numeric_limits<std::size_t>::max();
+  return filter;
 }
 
 }  // namespace
@@ -118,7 +66,7 @@ core::Result<Response> Handlers::machines(const Parameters& parameters) const {
     if (i != first) body += ',';
     body += to_text(machine_json(all[i], summarize(services_.model, services_.live, all[i], active)));
   }
-  const Json next = cursor_or_null({query, static_cast<std::int64_t>(end), 0}, end < all.size());
+  const Json next = end < all.size() ? Json(encode_cursor({query, static_cast<std::int64_t>(end), 0})) : Json();
   return json_response(fmt::format(R"({}],"next_cursor":{}}})", body, to_text(next)));
 }
 
@@ -128,52 +76,6 @@ core::Result<Response> Handlers::twin(std::string_view name) const {
   const auto active = services_.alarms.list(all_active((*machine)->name));
   const MachineSummary summary = summarize(services_.model, services_.live, **machine, ActiveAlarms(active));
   return json_response(to_text(twin_json(services_.model, services_.live, **machine, summary, active)));
-}
-
-core::Result<Response> Handlers::alarms(const Parameters& parameters) const {
-  alarms::Filter filter;
-  const auto active = parameters.boolean("active");
-  if (!active) return unexpected(active.error());
-  filter.active = *active;
-  if (const auto name = parameters.text("machine")) {
-    const auto machine = find_machine(*name);
-    if (!machine) return unexpected(machine.error());
-    filter.machine = (*machine)->name;
-  }
-  const auto limit = parameters.limit(kPageDefault, kPageMax);
-  if (!limit) return unexpected(limit.error());
-  const std::uint32_t query = query_hash(
-      fmt::format("alarms {} {}", filter.active ? (*filter.active ? "active" : "past") : "all", filter.machine));
-  if (const auto text = parameters.text("cursor")) {
-    const auto cursor = decode_cursor(*text, query);
-    if (!cursor) return unexpected(cursor.error());
-    filter.before_id = static_cast<std::uint64_t>(cursor->position);
-  }
-  filter.limit = *limit + 1;  // one more says whether there is a next page
-  auto found = services_.alarms.list(filter);
-  const bool more = found.size() > *limit;
-  if (more) found.resize(*limit);
-  std::string body = R"({"items":[)";
-  for (const alarms::Alarm& alarm : found) {
-    if (&alarm != &found.front()) body += ',';
-    body += to_text(alarm_json(alarm));
-  }
-  const Json next = cursor_or_null({query, more ? static_cast<std::int64_t>(found.back().id) : 0, 0}, more);
-  return json_response(fmt::format(R"({}],"next_cursor":{}}})", body, to_text(next)));
-}
-
-core::Result<Response> Handlers::acknowledge(std::string_view id, std::string_view body) const {
-  const auto number = core::parse_int(id);
-  if (!number || *number < 1) {
-    return unexpected(
-        ErrorCode::kNotFound,
-        fmt::format("alarm '{}' does not exist: an alarm's id is a whole number; GET /v1/alarms lists them", id));
-  }
-  const auto given = parse_acknowledgement(body);
-  if (!given) return unexpected(given.error());
-  const auto alarm = services_.alarms.acknowledge(static_cast<std::uint64_t>(*number), given->by, given->comment);
-  if (!alarm) return unexpected(alarm.error());
-  return json_response(to_text(alarm_json(*alarm)));
 }
 
 core::Result<Subscription> Handlers::subscription(const Parameters& parameters, std::string_view last_event_id) const {

@@ -33,6 +33,12 @@ class Handlers {
                                               const std::function<bool()>& stopping) const;
   [[nodiscard]] core::Result<Response> alarms(const Parameters& parameters) const;
   [[nodiscard]] core::Result<Response> acknowledge(std::string_view id, std::string_view body) const;
+  [[nodiscard]] core::Result<Response> reset(std::string_view id, std::string_view body) const;
+  [[nodiscard]] core::Result<Response> shelve(std::string_view id, std::string_view body) const;
+  [[nodiscard]] Response alarm_controls() const;
+  [[nodiscard]] core::Result<Response> suppress(std::string_view body) const;
+  [[nodiscard]] core::Result<Response> release(std::string_view id, std::string_view body) const;
+  [[nodiscard]] core::Result<Response> alarm_performance(const Parameters& parameters) const;
   [[nodiscard]] core::Result<Subscription> subscription(const Parameters& parameters,
                                                         std::string_view last_event_id) const;
   [[nodiscard]] Response open_api(std::string_view if_none_match) const;

@@ -16,6 +16,10 @@
 
 namespace millwright::api {
 
+// Rows of a page of a list.
+inline constexpr std::size_t kPageDefault = 10'000;
+inline constexpr std::size_t kPageMax = 100'000;
+
 class Parameters {
  public:
   // Refuses names that are not in `allowed`, naming the nearest, and names that come twice.

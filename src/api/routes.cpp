@@ -14,10 +14,11 @@ constexpr std::array<std::string_view, 2> kPage = {"limit", "cursor"};
 constexpr std::array<std::string_view, 8> kHistoryOf = {"sensor",    "from",  "to",     "resolution",
                                                         "aggregate", "limit", "cursor", "format"};
 constexpr std::array<std::string_view, 5> kChartsOf = {"sensors", "from", "to", "points", "method"};
-constexpr std::array<std::string_view, 4> kAlarmsOf = {"active", "machine", "limit", "cursor"};
+constexpr std::array<std::string_view, 5> kAlarmsOf = {"active", "suppressed", "machine", "limit", "cursor"};
+constexpr std::array<std::string_view, 1> kPerformanceOf = {"period"};
 constexpr std::array<std::string_view, 1> kStreamOf = {"machine"};
 
-constexpr std::array<Route, 13> kRoutes = {{
+constexpr std::array<Route, 19> kRoutes = {{
     {RouteId::kPlant, "/v1/plant", false, false, {}},
     {RouteId::kMachines, "/v1/machines", false, true, kPage},
     {RouteId::kTwin, "/v1/machines/{id}/twin", false, true, {}},
@@ -25,6 +26,12 @@ constexpr std::array<Route, 13> kRoutes = {{
     {RouteId::kCharts, "/v1/charts", false, false, kChartsOf},
     {RouteId::kAlarms, "/v1/alarms", false, false, kAlarmsOf},
     {RouteId::kAcknowledge, "/v1/alarms/{id}/acknowledge", true, false, {}},
+    {RouteId::kReset, "/v1/alarms/{id}/reset", true, false, {}},
+    {RouteId::kShelve, "/v1/alarms/{id}/shelve", true, false, {}},
+    {RouteId::kAlarmPerformance, "/v1/alarm-performance", false, false, kPerformanceOf},
+    {RouteId::kAlarmControls, "/v1/alarm-controls", false, false, {}},
+    {RouteId::kSuppress, "/v1/alarm-controls", true, false, {}},
+    {RouteId::kRelease, "/v1/alarm-controls/{id}/release", true, false, {}},
     {RouteId::kStream, "/v1/stream", false, false, kStreamOf},
     {RouteId::kOpenApi, "/v1/openapi.json", false, false, {}},
     {RouteId::kHealth, "/healthz", false, false, {}},
@@ -60,25 +67,34 @@ const Route& route(RouteId id) {
   return *at;
 }
 
-core::Result<std::optional<Match>> match(std::string_view path) {
+core::Result<std::optional<Match>> match(std::string_view path, bool post) {
   const auto parts = core::split(path, '/');
+  const Route* found = nullptr;
+  std::string_view captured;
   for (const Route& candidate : kRoutes) {
-    if (candidate.id == RouteId::kFiles) continue;
-    std::string_view captured;
+    if (candidate.id == RouteId::kFiles || (found != nullptr && candidate.post != post)) continue;
     const std::string_view unprefixed = candidate.path.substr(candidate.alias ? 3 : 0);
-    if (!matches(candidate.path, parts, captured) && !(candidate.alias && matches(unprefixed, parts, captured))) {
-      continue;
+    if (matches(candidate.path, parts, captured) || (candidate.alias && matches(unprefixed, parts, captured))) {
+      found = &candidate;
+      if (candidate.post == post) break;
     }
+  }
+  if (found != nullptr) {
     auto decoded = percent_decode(captured);
     if (!decoded) return core::unexpected(decoded.error().within("path"));
-    return std::optional(Match{&candidate, std::move(*decoded)});
+    return std::optional(Match{found, std::move(*decoded)});
   }
   if (parts.size() > 1 && parts[1] == "v1") return std::optional<Match>();
   return std::optional(Match{&route(RouteId::kFiles), std::string(path)});
 }
 
-std::string_view allowed_methods(const Route& route) {
-  return route.post ? "POST" : "GET, HEAD";
+std::string allowed_methods(const Route& route) {
+  bool get = false;
+  bool post = false;
+  for (const Route& one : kRoutes) {
+    if (one.path == route.path) (one.post ? post : get) = true;
+  }
+  return get && post ? "GET, HEAD, POST" : post ? "POST" : "GET, HEAD";
 }
 
 }  // namespace millwright::api

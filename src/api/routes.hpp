@@ -21,6 +21,12 @@ enum class RouteId {
   kCharts,
   kAlarms,
   kAcknowledge,
+  kReset,
+  kShelve,
+  kAlarmPerformance,
+  kAlarmControls,
+  kSuppress,
+  kRelease,
   kStream,
   kOpenApi,
   kHealth,
@@ -44,11 +50,12 @@ struct Match {
   const Route* route = nullptr;
   std::string captured;  // what "{id}" stood for, decoded
 };
-// A path below /v1 that no route has gives nothing; any other falls to the dashboard's files. kInvalid on a path that
-// is not percent-encoded as it should be.
-core::Result<std::optional<Match>> match(std::string_view path);
+// The path's route for POST or for GET and HEAD; where it has none for these, the other one. A path below /v1 that no
+// route has gives nothing; any other falls to the dashboard's files. kInvalid on a path that is not percent-encoded as
+// it should be.
+core::Result<std::optional<Match>> match(std::string_view path, bool post);
 
-// "GET, HEAD" or "POST".
-std::string_view allowed_methods(const Route& route);
+// What the route's path takes: "GET, HEAD", "POST" or both.
+std::string allowed_methods(const Route& route);
 
 }  // namespace millwright::api

@@ -128,6 +128,13 @@ std::string to_text(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+Response json_response(std::string body) {
+  Response response;
+  response.content_type = "application/json";
+  response.body = std::move(body);
+  return response;
+}
+
 Json time_or_null(core::TimeNs time) {
   return time == 0 ? Json() : Json(core::format_time(time));
 }
@@ -233,6 +240,41 @@ Json sensor_json(const asset::Sensor& sensor, const pipeline::LiveTable& live) {
   return json;
 }
 
+Json control_json(const alarms::Control& control) {
+  return {{"id", control.id},
+          {"kind", alarms::to_string(control.kind)},
+          {"match", control.match},
+          {"since", time_or_null(control.since)},
+          {"until", time_or_null(control.until)},
+          {"by", control.by},
+          {"comment", control.comment},
+          {"released", control.released}};
+}
+
+Json performance_json(const alarms::Performance& all) {
+  Json actors = Json::array();
+  for (const alarms::BadActor& one : all.bad_actors) {
+    const double share = all.raises == 0 ? 0 : static_cast<double>(one.raises) / static_cast<double>(all.raises);
+    actors.push_back({{"condition", one.condition}, {"raises", one.raises}, {"share", share}});
+  }
+  Json priorities = Json::object();
+  for (std::size_t i = 0; i < all.by_priority.size(); ++i) {
+    priorities[std::string(alarms::to_string(static_cast<alarms::Priority>(i)))] = all.by_priority[i];
+  }
+  return {{"period_s", static_cast<double>(all.period) * 1e-9},
+          {"raises", all.raises},
+          {"per_10min", all.per_10min},
+          {"peak_10min", all.peak_10min},
+          {"flood_share", all.flood_share},
+          {"in_flood", all.in_flood},
+          {"active", all.active},
+          {"suppressed", all.suppressed},
+          {"by_priority", std::move(priorities)},
+          {"bad_actors", std::move(actors)},
+          {"chattering", all.chattering},
+          {"stale", all.stale}};
+}
+
 Json alarm_json(const alarms::Alarm& alarm) {
   return {{"id", alarm.id},
           {"condition", alarm.condition},
@@ -251,6 +293,11 @@ Json alarm_json(const alarms::Alarm& alarm) {
           {"acknowledged", time_or_null(alarm.acknowledged)},
           {"acknowledged_by", alarm.acknowledged_by},
           {"comment", alarm.comment},
+          {"suppression", alarms::to_string(alarm.suppression)},
+          {"suppressed_until", time_or_null(alarm.suppressed_until)},
+          {"first_out", alarm.first_out},
+          {"consequence_of", alarm.consequence_of == 0 ? Json() : Json(alarm.consequence_of)},
+          {"raises", alarm.raises},
           {"version", alarm.version}};
 }
 

@@ -12,7 +12,8 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "alarms/alarm.hpp"
+#include "alarms/control.hpp"
+#include "alarms/performance.hpp"
 #include "api/server.hpp"
 #include "asset/model.hpp"
 #include "core/time.hpp"
@@ -24,6 +25,7 @@ using Json = nlohmann::ordered_json;
 
 // What is no UTF-8 is replaced, never an error.
 std::string to_text(const Json& json);
+Response json_response(std::string body);
 
 Json time_or_null(core::TimeNs time);  // 0: null
 // A value by its own bytes: number, true or false; null where it is not finite. A float32 prints as the shortest number
@@ -62,6 +64,8 @@ MachineSummary summarize(const asset::Model& model, const pipeline::LiveTable& l
 Json machine_json(const asset::Machine& machine, const MachineSummary& summary);
 Json sensor_json(const asset::Sensor& sensor, const pipeline::LiveTable& live);
 Json alarm_json(const alarms::Alarm& alarm);
+Json control_json(const alarms::Control& control);
+Json performance_json(const alarms::Performance& performance);
 Json twin_json(const asset::Model& model, const pipeline::LiveTable& live, const asset::Machine& machine,
                const MachineSummary& summary, const std::vector<alarms::Alarm>& active);
 // Of an event stream: a machine, with its sensors' values where asked for.

@@ -52,6 +52,52 @@ TEST(Alarms, ShowAllThatIsKnown) {
   EXPECT_EQ(alarm["version"], 1);
 }
 
+TEST(Alarms, ShelvedForATime) {
+  Plant plant;
+  plant.raise(1);
+  const Reply reply = plant.post("/v1/alarms/1/shelve", R"({"by":"kim","duration":"30min","comment":"known"})");
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  const auto control = reply.json();
+  EXPECT_EQ(control["kind"], "shelved");
+  EXPECT_EQ(control["match"], kPump + "/motor/temperature#xbar");
+  EXPECT_EQ(control["until"], "2026-11-21T08:30:00Z");
+  EXPECT_EQ(plant.get("/v1/alarm-controls").json()["items"].size(), 1u);
+  EXPECT_EQ(plant.post("/v1/alarm-controls/7/release", R"({"by":"kim"})").json()["released"], true);
+  EXPECT_EQ(plant.get("/v1/alarm-controls").json()["items"].size(), 0u);
+  const auto detail = [&](const std::string& target, const std::string& body, int status) {
+    return problem_detail(plant.post(target, body), status);
+  };
+  EXPECT_THAT(detail("/v1/alarms/1/shelve", R"({"by":"kim"})", 400), HasSubstr("duration is missing"));
+  EXPECT_THAT(detail("/v1/alarms/1/shelve", R"({"by":"kim","duration":"soon"})", 400), HasSubstr("30min"));
+  EXPECT_THAT(detail("/v1/alarms/9/shelve", R"({"by":"kim","duration":"1h"})", 404), HasSubstr("9"));
+  EXPECT_THAT(detail("/v1/alarm-controls", R"({"by":"kim","kind":"shelvd","match":"**"})", 400),
+              HasSubstr("did you mean 'shelved'?"));
+  EXPECT_THAT(detail("/v1/alarm-controls", R"({"by":"kim","kind":"shelved"})", 400), HasSubstr("match is missing"));
+  EXPECT_THAT(detail("/v1/alarm-controls/x/release", R"({"by":"kim"})", 404), HasSubstr("whole number"));
+  EXPECT_EQ(plant.get("/v1/alarms/1/shelve").status, 405);
+  EXPECT_EQ(ask(plant.server.port(), "PUT", "/v1/alarm-controls", {}, "").field("allow"), "GET, HEAD, POST");
+}
+
+TEST(Alarms, SuppressedOnesApart) {
+  Plant plant;
+  plant.raise(1);
+  auto alarm = plant.raise(2);
+  alarm.suppression = alarms::Suppression::kByDesign;
+  plant.alarms.put(alarm);
+  EXPECT_THAT(ids(plant.get("/v1/alarms?suppressed=false").json()), ElementsAre(1));
+  EXPECT_THAT(ids(plant.get("/v1/alarms?suppressed=true").json()), ElementsAre(2));
+  EXPECT_EQ(plant.get("/v1/machines/pump-1/twin").json()["active_alarms"].size(), 1u);
+}
+
+TEST(Alarms, PerformanceOfAPeriod) {
+  Plant plant;
+  const auto all = plant.get("/v1/alarm-performance?period=8h").json();
+  EXPECT_EQ(all["period_s"], 28800.0);
+  EXPECT_EQ(all["bad_actors"][0]["condition"], "a#xbar");
+  EXPECT_NEAR(all["bad_actors"][0]["share"].get<double>(), 2.0 / 3, 1e-12);
+  EXPECT_THAT(problem_detail(plant.get("/v1/alarm-performance?period=1s"), 400), HasSubstr("24h"));
+}
+
 TEST(Acknowledge, KeepsWhoAndWhy) {
   Plant plant;
   plant.raise(1);

@@ -105,14 +105,15 @@ TEST(OpenApi, EveryPathIsRoutedWithItsMethods) {
   for (const auto& [path, item] : document()["paths"].items()) {
     std::string example = path;
     if (const auto at = example.find("{id}"); at != std::string::npos) example.replace(at, 4, "7");
-    const auto found = match(example);
-    ASSERT_TRUE(found && *found) << path;
-    const Route& r = *(*found)->route;
-    EXPECT_TRUE(r.path == path || (r.alias && r.path.substr(3) == path)) << path;
     const Json& methods = path_item(path);
-    EXPECT_EQ(methods.contains("post"), r.post) << path;
-    EXPECT_EQ(methods.contains("get"), !r.post) << path;
-    EXPECT_EQ(methods.contains("head"), !r.post) << path;
+    EXPECT_EQ(methods.contains("get"), methods.contains("head")) << path;
+    for (const bool post : {false, true}) {
+      const auto found = match(example, post);
+      ASSERT_TRUE(found && *found) << path;
+      const Route& r = *(*found)->route;
+      EXPECT_TRUE(r.path == path || (r.alias && r.path.substr(3) == path)) << path;
+      EXPECT_EQ(methods.contains(post ? "post" : "get"), r.post == post) << path;
+    }
   }
 }
 
@@ -165,6 +166,16 @@ TEST(OpenApi, AnswersHaveTheShapesDescribed) {
   expect_described(plant.get("/v1/plant"), "/v1/plant", "get");
   expect_described(plant.get("/v1/alarms"), "/v1/alarms", "get");
   expect_described(plant.post("/v1/alarms/1/acknowledge", R"({"by":"a"})"), "/v1/alarms/{id}/acknowledge", "post");
+  expect_described(plant.post("/v1/alarms/1/shelve", R"({"by":"a","duration":"1h"})"), "/v1/alarms/{id}/shelve",
+                   "post");
+  expect_described(plant.get("/v1/alarm-controls"), "/v1/alarm-controls", "get");
+  expect_described(plant.post("/v1/alarm-controls", R"({"by":"a","kind":"out-of-service","match":"**"})"),
+                   "/v1/alarm-controls", "post");
+  expect_described(plant.post("/v1/alarm-controls/7/release", R"({"by":"a"})"), "/v1/alarm-controls/{id}/release",
+                   "post");
+  expect_described(plant.get("/v1/alarm-performance"), "/v1/alarm-performance", "get");
+  plant.raise(3, alarms::State::kLatchedAcknowledged);
+  expect_described(plant.post("/v1/alarms/3/reset", R"({"by":"a"})"), "/v1/alarms/{id}/reset", "post");
   expect_described(plant.get("/healthz"), "/healthz", "get");
   expect_described(plant.get("/readyz"), "/readyz", "get");
   plant.checks[0].ok = false;

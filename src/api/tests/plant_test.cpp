@@ -151,6 +151,57 @@ core::Result<alarms::Alarm> MemoryAlarms::acknowledge(std::uint64_t id, const st
   return put(alarm);
 }
 
+core::Result<alarms::Alarm> MemoryAlarms::find(std::uint64_t id) const {
+  const std::lock_guard lock(mutex_);
+  const auto at = alarms_.find(id);
+  if (at == alarms_.end()) return core::unexpected(core::ErrorCode::kNotFound, "alarm " + std::to_string(id));
+  return at->second;
+}
+
+core::Result<alarms::Alarm> MemoryAlarms::reset(std::uint64_t id, const std::string& by, const std::string&) {
+  auto alarm = find(id);
+  if (!alarm) return alarm;
+  if (alarm->state != alarms::State::kLatchedAcknowledged) {
+    return core::unexpected(core::ErrorCode::kConflict, "not latched");
+  }
+  alarm->state = alarms::State::kNormal;
+  alarm->acknowledged_by = by;
+  return put(*alarm);
+}
+
+core::Result<alarms::Control> MemoryAlarms::suppress(alarms::Control control) {
+  const std::lock_guard lock(mutex_);
+  control.id = 7;
+  control.since = kNow;
+  controls_.put(control);
+  return control;
+}
+
+core::Result<alarms::Control> MemoryAlarms::release(std::uint64_t id, const std::string& by, const std::string&) {
+  const std::lock_guard lock(mutex_);
+  const alarms::Control* known = controls_.find(id);
+  if (known == nullptr) return core::unexpected(core::ErrorCode::kNotFound, "control " + std::to_string(id));
+  alarms::Control control = *known;
+  control.released = true;
+  control.by = by;
+  controls_.put(control);
+  return control;
+}
+
+std::vector<alarms::Control> MemoryAlarms::controls() const {
+  const std::lock_guard lock(mutex_);
+  return controls_.all();
+}
+
+alarms::Performance MemoryAlarms::performance(core::DurationNs period) const {
+  alarms::Performance all;
+  all.period = period;
+  all.raises = 3;
+  all.bad_actors = {{"a#xbar", 2}, {"b#xbar", 1}};
+  all.stale = {"a#xbar"};
+  return all;
+}
+
 std::vector<alarms::Alarm> MemoryAlarms::list(const alarms::Filter& filter) const {
   const std::lock_guard lock(mutex_);
   std::vector<alarms::Alarm> found;
@@ -158,6 +209,7 @@ std::vector<alarms::Alarm> MemoryAlarms::list(const alarms::Filter& filter) cons
     const alarms::Alarm& alarm = at->second;
     if (filter.before_id != 0 && alarm.id >= filter.before_id) continue;
     if (filter.active && alarms::active(alarm.state) != *filter.active) continue;
+    if (filter.suppressed && (alarm.suppression != alarms::Suppression::kNone) != *filter.suppressed) continue;
     if (!filter.machine.empty() && alarm.machine != filter.machine) continue;
     found.push_back(alarm);
   }

@@ -75,7 +75,14 @@ class MemoryAlarms final : public alarms::AlarmManager {
 
   void add_listener(Listener listener) override { listener_ = std::move(listener); }
   std::optional<alarms::Alarm> signal(const alarms::Signal& signal) override;
+  void tick() override {}
   core::Result<alarms::Alarm> acknowledge(std::uint64_t id, const std::string& by, const std::string& comment) override;
+  core::Result<alarms::Alarm> reset(std::uint64_t id, const std::string& by, const std::string& comment) override;
+  core::Result<alarms::Control> suppress(alarms::Control control) override;
+  core::Result<alarms::Control> release(std::uint64_t id, const std::string& by, const std::string& comment) override;
+  [[nodiscard]] std::vector<alarms::Control> controls() const override;
+  [[nodiscard]] core::Result<alarms::Alarm> find(std::uint64_t id) const override;
+  [[nodiscard]] alarms::Performance performance(core::DurationNs period) const override;
   [[nodiscard]] std::vector<alarms::Alarm> list(const alarms::Filter& filter) const override;
   [[nodiscard]] std::size_t active_count() const override;
   [[nodiscard]] alarms::Latency latency() const override { return {}; }
@@ -83,6 +90,7 @@ class MemoryAlarms final : public alarms::AlarmManager {
  private:
   mutable std::mutex mutex_;
   std::map<std::uint64_t, alarms::Alarm> alarms_;
+  alarms::ControlBook controls_;
   std::uint64_t version_ = 0;
   Listener listener_;
 };

@@ -1,0 +1,46 @@
+// How alarms are handled: rules of the plant's `alarms` section, by condition.
+//
+// Threads: values. Units: durations in ns.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "alarms/alarm.hpp"
+#include "config/document.hpp"
+
+namespace millwright::alarms {
+
+// What a rule says, and nothing of what it leaves open.
+struct AlarmRule {
+  std::string match = "**";  // glob over conditions
+  std::optional<Priority> priority;
+  std::optional<core::DurationNs> on_delay;   // in alarm for so long before it is raised
+  std::optional<core::DurationNs> off_delay;  // normal for so long before it returns
+  std::optional<bool> latching;
+  std::optional<std::string> group;  // of first-out
+};
+
+struct AlarmOptions {
+  std::vector<AlarmRule> rules;  // of each key the last rule that matches and says it counts
+  core::DurationNs shelve_max = 24 * core::kHour;
+  // An alarm of a machine so soon after another that is still active is its consequence.
+  core::DurationNs consequence_window = core::kMinute;
+};
+// Reads the `alarms` section.
+AlarmOptions read_options(config::Section section);
+
+struct Handling {
+  std::optional<Priority> priority;  // instead of the detector's
+  core::DurationNs on_delay = 0;
+  core::DurationNs off_delay = 0;
+  bool latching = false;
+  std::string group;  // "": none
+};
+Handling handling_of(const AlarmOptions& options, std::string_view condition);
+
+std::optional<Priority> parse_priority(std::string_view text);
+
+}  // namespace millwright::alarms

@@ -1,0 +1,251 @@
+// The alarms' routes: lists, what operators do to alarms (ISA-18.2), and how well the alarm system does.
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "api/cursor.hpp"
+#include "api/handlers.hpp"
+#include "api/views.hpp"
+#include "core/text.hpp"
+
+namespace millwright::api {
+namespace {
+
+using core::ErrorCode;
+using core::unexpected;
+
+constexpr std::size_t kByBytesMax = 200;
+constexpr std::size_t kCommentBytesMax = 2000;
+constexpr std::size_t kMatchBytesMax = 1000;
+constexpr core::DurationNs kPeriodDefault = 24 * core::kHour;
+
+// A body: a JSON object whose members are texts, under a closed list.
+class Body {
+ public:
+  static core::Result<Body> parse(std::string_view text, std::span<const std::string_view> members) {
+    Body body;
+    body.json_ = nlohmann::json::parse(text, nullptr, false);
+    if (body.json_.is_discarded() || !body.json_.is_object()) {
+      return unexpected(ErrorCode::kInvalid, R"(body: must be a JSON object like {"by": "…", "comment": "…"})");
+    }
+    for (const auto& [name, value] : body.json_.items()) {
+      if (std::find(members.begin(), members.end(), name) != members.end()) continue;
+      return unexpected(ErrorCode::kInvalid, fmt::format("body: unknown member '{}'{}; it takes {}", name,
+                                                         core::did_you_mean(name, members), fmt::join(members, ", ")));
+    }
+    return body;
+  }
+
+  // Absent: "".
+  [[nodiscard]] core::Result<std::string> text(const char* name, std::size_t bytes_max) const {
+    const auto at = json_.find(name);
+    if (at == json_.end()) return std::string();
+    if (!at->is_string()) return unexpected(ErrorCode::kInvalid, fmt::format("body: {} must be a text", name));
+    auto text = at->get<std::string>();
+    if (text.size() <= bytes_max) return text;
+    return unexpected(ErrorCode::kInvalid,
+                      fmt::format("body: {} has {} bytes; at most {} are kept", name, text.size(), bytes_max));
+  }
+  [[nodiscard]] core::Result<std::string> required(const char* name, std::size_t bytes_max, const char* say) const {
+    auto given = text(name, bytes_max);
+    if (!given || !core::trim(*given).empty()) return given;
+    return unexpected(ErrorCode::kInvalid, fmt::format("body: {} is missing; say {}", name, say));
+  }
+  // Absent: 0.
+  [[nodiscard]] core::Result<core::DurationNs> duration(const char* name) const {
+    const auto given = text(name, kByBytesMax);
+    if (!given) return unexpected(given.error());
+    if (given->empty()) return core::DurationNs{0};
+    const auto read = core::parse_duration(*given);
+    if (read && *read > 0) return *read;
+    return unexpected(ErrorCode::kInvalid,
+                      fmt::format("body: {}: '{}' is no duration; write it like 30min or 8h", name, *given));
+  }
+
+ private:
+  nlohmann::json json_;
+};
+
+struct Person {
+  std::string by;
+  std::string comment;
+};
+
+core::Result<Person> read_person(const Body& body) {
+  auto by = body.required("by", kByBytesMax, "who does it");
+  if (!by) return unexpected(by.error());
+  auto comment = body.text("comment", kCommentBytesMax);
+  if (!comment) return unexpected(comment.error());
+  return Person{std::move(*by), std::move(*comment)};
+}
+
+core::Result<Person> parse_person(std::string_view text) {
+  static constexpr std::array<std::string_view, 2> kMembers = {"by", "comment"};
+  const auto body = Body::parse(text, kMembers);
+  if (!body) return unexpected(body.error());
+  return read_person(*body);
+}
+
+core::Result<std::uint64_t> parse_id(std::string_view text, const char* what) {
+  const auto number = core::parse_int(text);
+  if (number && *number >= 1) return static_cast<std::uint64_t>(*number);
+  return unexpected(ErrorCode::kNotFound,
+                    fmt::format("{} '{}' does not exist: its id is a whole number; GET /v1/{}s lists them",
+                                what == std::string_view("alarm") ? "alarm" : "control", text, what));
+}
+
+core::Result<Response> alarm_response(const core::Result<alarms::Alarm>& alarm) {
+  if (!alarm) return unexpected(alarm.error());
+  return json_response(to_text(alarm_json(*alarm)));
+}
+core::Result<Response> control_response(const core::Result<alarms::Control>& control) {
+  if (!control) return unexpected(control.error());
+  return json_response(to_text(control_json(*control)));
+}
+
+core::Result<alarms::Suppression> parse_kind(std::string_view text) {
+  static constexpr std::array kKinds = {alarms::Suppression::kShelved, alarms::Suppression::kByDesign,
+                                        alarms::Suppression::kOutOfService};
+  std::vector<std::string_view> names;
+  for (const alarms::Suppression kind : kKinds) {
+    names.push_back(alarms::to_string(kind));
+    if (text == names.back()) return kind;
+  }
+  return unexpected(ErrorCode::kInvalid, fmt::format("body: kind: '{}' is none of {}{}", text, fmt::join(names, ", "),
+                                                     core::did_you_mean(text, names)));
+}
+
+std::string_view flag_text(const std::optional<bool>& flag) {
+  return !flag ? "any" : *flag ? "yes" : "no";
+}
+
+}  // namespace
+
+core::Result<Response> Handlers::alarms(const Parameters& parameters) const {
+  alarms::Filter filter;
+  const auto active = parameters.boolean("active");
+  if (!active) return unexpected(active.error());
+  filter.active = *active;
+  const auto suppressed = parameters.boolean("suppressed");
+  if (!suppressed) return unexpected(suppressed.error());
+  filter.suppressed = *suppressed;
+  if (const auto name = parameters.text("machine")) {
+    const auto machine = find_machine(*name);
+    if (!machine) return unexpected(machine.error());
+    filter.machine = (*machine)->name;
+  }
+  const auto limit = parameters.limit(kPageDefault, kPageMax);
+  if (!limit) return unexpected(limit.error());
+  const std::uint32_t query = query_hash(
+      fmt::format("alarms {} {} {}", flag_text(filter.active), flag_text(filter.suppressed), filter.machine));
+  if (const auto text = parameters.text("cursor")) {
+    const auto cursor = decode_cursor(*text, query);
+    if (!cursor) return unexpected(cursor.error());
+    filter.before_id = static_cast<std::uint64_t>(cursor->position);
+  }
+  filter.limit = *limit + 1;  // one more says whether there is a next page
+  auto found = services_.alarms.list(filter);
+  const bool more = found.size() > *limit;
+  if (more) found.resize(*limit);
+  std::string body = R"({"items":[)";
+  for (const alarms::Alarm& alarm : found) {
+    if (&alarm != &found.front()) body += ',';
+    body += to_text(alarm_json(alarm));
+  }
+  const Json next = more ? Json(encode_cursor({query, static_cast<std::int64_t>(found.back().id), 0})) : Json();
+  return json_response(fmt::format(R"({}],"next_cursor":{}}})", body, to_text(next)));
+}
+
+core::Result<Response> Handlers::acknowledge(std::string_view id, std::string_view body) const {
+  const auto number = parse_id(id, "alarm");
+  if (!number) return unexpected(number.error());
+  const auto person = parse_person(body);
+  if (!person) return unexpected(person.error());
+  return alarm_response(services_.alarms.acknowledge(*number, person->by, person->comment));
+}
+
+core::Result<Response> Handlers::reset(std::string_view id, std::string_view body) const {
+  const auto number = parse_id(id, "alarm");
+  if (!number) return unexpected(number.error());
+  const auto person = parse_person(body);
+  if (!person) return unexpected(person.error());
+  return alarm_response(services_.alarms.reset(*number, person->by, person->comment));
+}
+
+core::Result<Response> Handlers::shelve(std::string_view id, std::string_view text) const {
+  static constexpr std::array<std::string_view, 3> kMembers = {"by", "comment", "duration"};
+  const auto number = parse_id(id, "alarm");
+  if (!number) return unexpected(number.error());
+  const auto body = Body::parse(text, kMembers);
+  if (!body) return unexpected(body.error());
+  const auto person = read_person(*body);
+  if (!person) return unexpected(person.error());
+  const auto duration = body->duration("duration");
+  if (!duration) return unexpected(duration.error());
+  if (*duration == 0) return unexpected(ErrorCode::kInvalid, "body: duration is missing; say for how long, like 30min");
+  const auto alarm = services_.alarms.find(*number);
+  if (!alarm) return unexpected(alarm.error());
+  alarms::Control control;
+  control.kind = alarms::Suppression::kShelved;
+  control.match = alarm->condition;
+  control.until = services_.clock.now() + *duration;
+  control.by = person->by;
+  control.comment = person->comment;
+  return control_response(services_.alarms.suppress(std::move(control)));
+}
+
+Response Handlers::alarm_controls() const {
+  Json items = Json::array();
+  for (const alarms::Control& control : services_.alarms.controls()) items.push_back(control_json(control));
+  return json_response(to_text({{"items", std::move(items)}}));
+}
+
+core::Result<Response> Handlers::suppress(std::string_view text) const {
+  static constexpr std::array<std::string_view, 5> kMembers = {"kind", "match", "duration", "by", "comment"};
+  const auto body = Body::parse(text, kMembers);
+  if (!body) return unexpected(body.error());
+  const auto person = read_person(*body);
+  if (!person) return unexpected(person.error());
+  const auto kind_text = body->required("kind", kByBytesMax, "shelved, suppressed-by-design or out-of-service");
+  if (!kind_text) return unexpected(kind_text.error());
+  const auto kind = parse_kind(*kind_text);
+  if (!kind) return unexpected(kind.error());
+  const auto match = body->required("match", kMatchBytesMax, "which alarms: a condition, or a glob over conditions");
+  if (!match) return unexpected(match.error());
+  const auto duration = body->duration("duration");
+  if (!duration) return unexpected(duration.error());
+  alarms::Control control;
+  control.kind = *kind;
+  control.match = *match;
+  control.until = *duration == 0 ? 0 : services_.clock.now() + *duration;
+  control.by = person->by;
+  control.comment = person->comment;
+  return control_response(services_.alarms.suppress(std::move(control)));
+}
+
+core::Result<Response> Handlers::release(std::string_view id, std::string_view body) const {
+  const auto number = parse_id(id, "alarm-control");
+  if (!number) return unexpected(number.error());
+  const auto person = parse_person(body);
+  if (!person) return unexpected(person.error());
+  return control_response(services_.alarms.release(*number, person->by, person->comment));
+}
+
+core::Result<Response> Handlers::alarm_performance(const Parameters& parameters) const {
+  core::DurationNs period = kPeriodDefault;
+  if (const auto text = parameters.text("period")) {
+    const auto given = core::parse_duration(*text);
+    if (!given || *given < alarms::kFloodWindow || *given > alarms::kPeriodMax) {
+      return unexpected(ErrorCode::kInvalid, fmt::format("period={}: must be a duration from {} to {}, such as 24h",
+                                                         *text, core::format_duration(alarms::kFloodWindow),
+                                                         core::format_duration(alarms::kPeriodMax)));
+    }
+    period = *given;
+  }
+  return json_response(to_text(performance_json(services_.alarms.performance(period))));
+}
+
+}  // namespace millwright::api
