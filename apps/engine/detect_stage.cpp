@@ -73,7 +73,7 @@ DetectionOptions read_detection(config::Section section) {
 }
 
 DetectStage::DetectStage(const asset::Model& model, const pipeline::Pipeline& pipeline, std::size_t shard,
-                         const DetectionOptions& options, LimitStore& limits, alarms::AlarmManager& alarms,
+                         const DetectionOptions& options, LimitStore& limits, alarms::SignalSink& alarms,
                          core::Metrics& metrics)
     : model_(model),
       limits_(limits),

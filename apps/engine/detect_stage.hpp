@@ -40,8 +40,7 @@ DetectionOptions read_detection(config::Section section);
 class DetectStage final : public pipeline::Stage {
  public:
   DetectStage(const asset::Model& model, const pipeline::Pipeline& pipeline, std::size_t shard,
-              const DetectionOptions& options, LimitStore& limits, alarms::AlarmManager& alarms,
-              core::Metrics& metrics);
+              const DetectionOptions& options, LimitStore& limits, alarms::SignalSink& alarms, core::Metrics& metrics);
   void on_batch(core::BlockBatch& batch) override;
 
  private:
@@ -64,7 +63,7 @@ class DetectStage final : public pipeline::Stage {
 
   const asset::Model& model_;
   LimitStore& limits_;
-  alarms::AlarmManager& alarms_;
+  alarms::SignalSink& alarms_;
   core::Counter& judged_;
   core::DurationNs settle_;
   std::vector<detection::XbarROptions> chart_options_;

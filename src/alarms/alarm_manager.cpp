@@ -258,10 +258,10 @@ class Manager final : public AlarmManager {
 
   void note_flood(core::TimeNs now) REQUIRES(mutex_) {
     const bool flood = log_.update_flood(now);
-    if (flood != flood_) {
-      core::logger("alarms")->warn(flood ? "an alarm flood begins: more than {} alarms in 10 minutes"
-                                         : "the alarm flood is over: fewer than {} alarms in 10 minutes",
-                                   flood ? kFloodBegins : kFloodEnds);
+    if (flood && !flood_) {
+      core::logger("alarms")->warn("an alarm flood begins: more than {} alarms in 10 minutes", kFloodBegins);
+    } else if (flood_ && !flood) {
+      core::logger("alarms")->warn("the alarm flood is over: fewer than {} alarms in 10 minutes", kFloodEnds);
     }
     flood_ = flood;
     flood_gauge_.Set(flood ? 1 : 0);

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "alarms/alarm.hpp"
@@ -34,6 +35,16 @@ struct Filter {
   std::size_t limit = 100;
 };
 
+// All that operators are to see now, of one machine or of all.
+inline Filter annunciated_alarms(std::string machine = {}) {
+  Filter filter;
+  filter.active = true;
+  filter.suppressed = false;
+  filter.machine = std::move(machine);
+  filter.limit = std::numeric_limits<std::size_t>::max();
+  return filter;
+}
+
 inline constexpr std::size_t kClosedMax = 10'000;
 inline constexpr std::size_t kLatencyWindow = 10'000;
 
@@ -44,7 +55,16 @@ struct Latency {
   std::uint64_t count = 0;
 };
 
-class AlarmManager {
+// What detectors see of the alarms.
+class SignalSink {
+ public:
+  virtual ~SignalSink() = default;
+  // A repeated signal changes nothing. An alarm that comes back before anybody acknowledged it is the same occurrence,
+  // unacknowledged again. Gives the alarm where something changed: not yet, where the alarm has a delay.
+  virtual std::optional<Alarm> signal(const Signal& signal) = 0;
+};
+
+class AlarmManager : public SignalSink {
  public:
   using Listener = std::function<void(const Alarm&)>;
 
@@ -52,12 +72,7 @@ class AlarmManager {
   static core::Result<std::unique_ptr<AlarmManager>> open(const asset::Model& model, journal::Journal& journal,
                                                           const io::Clock& clock, AlarmOptions options,
                                                           core::Metrics& metrics);
-  virtual ~AlarmManager() = default;
-
   virtual void add_listener(Listener listener) = 0;
-  // A repeated signal changes nothing. An alarm that comes back before anybody acknowledged it is the same occurrence,
-  // unacknowledged again. Gives the alarm where something changed: not yet, where the alarm has a delay.
-  virtual std::optional<Alarm> signal(const Signal& signal) = 0;
   // What time brings: delays that are over, shelving that ends. Every 100 ms or so.
   virtual void tick() = 0;
   // kNotFound, or kConflict where there is nothing to acknowledge.

@@ -16,11 +16,11 @@ namespace millwright::alarms {
 struct Control {
   std::uint64_t id = 0;
   Suppression kind = Suppression::kShelved;
-  std::string match;       // a condition, or a glob over conditions: "acme/lyon/**/pump-1/**"
+  std::string match{};     // a condition, or a glob over conditions: "acme/lyon/**/pump-1/**"
   core::TimeNs since = 0;  // wall clock
   core::TimeNs until = 0;  // 0: until it is released
-  std::string by;
-  std::string comment;
+  std::string by{};
+  std::string comment{};
   bool released = false;
 };
 

@@ -16,15 +16,15 @@ namespace millwright::alarms {
 // What a rule says, and nothing of what it leaves open.
 struct AlarmRule {
   std::string match = "**";  // glob over conditions
-  std::optional<Priority> priority;
-  std::optional<core::DurationNs> on_delay;   // in alarm for so long before it is raised
-  std::optional<core::DurationNs> off_delay;  // normal for so long before it returns
-  std::optional<bool> latching;
-  std::optional<std::string> group;  // of first-out
+  std::optional<Priority> priority{};
+  std::optional<core::DurationNs> on_delay{};   // in alarm for so long before it is raised
+  std::optional<core::DurationNs> off_delay{};  // normal for so long before it returns
+  std::optional<bool> latching{};
+  std::optional<std::string> group{};  // of first-out
 };
 
 struct AlarmOptions {
-  std::vector<AlarmRule> rules;  // of each key the last rule that matches and says it counts
+  std::vector<AlarmRule> rules{};  // of each key the last rule that matches and says it counts
   core::DurationNs shelve_max = 24 * core::kHour;
   // An alarm of a machine so soon after another that is still active is its consequence.
   core::DurationNs consequence_window = core::kMinute;

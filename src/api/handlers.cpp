@@ -17,15 +17,6 @@ namespace {
 using core::ErrorCode;
 using core::unexpected;
 
-alarms::Filter all_active(std::string machine = {}) {
-  alarms::Filter filter;
-  filter.active = true;
-  filter.suppressed = false;
-  filter.machine = std::move(machine);
-  filter.limit = std::numeric_limits<std::size_t>::max();
-  return filter;
-}
-
 }  // namespace
 
 Handlers::Handlers(const Options& options, const Services& services)
@@ -60,7 +51,7 @@ core::Result<Response> Handlers::machines(const Parameters& parameters) const {
     first = std::min(static_cast<std::size_t>(cursor->position), all.size());
   }
   const std::size_t end = std::min(all.size(), first + *limit);
-  const ActiveAlarms active(services_.alarms.list(all_active()));
+  const ActiveAlarms active(services_.alarms.list(alarms::annunciated_alarms()));
   std::string body = R"({"items":[)";
   for (std::size_t i = first; i < end; ++i) {
     if (i != first) body += ',';
@@ -73,7 +64,7 @@ core::Result<Response> Handlers::machines(const Parameters& parameters) const {
 core::Result<Response> Handlers::twin(std::string_view name) const {
   const auto machine = find_machine(name);
   if (!machine) return unexpected(machine.error());
-  const auto active = services_.alarms.list(all_active((*machine)->name));
+  const auto active = services_.alarms.list(alarms::annunciated_alarms((*machine)->name));
   const MachineSummary summary = summarize(services_.model, services_.live, **machine, ActiveAlarms(active));
   return json_response(to_text(twin_json(services_.model, services_.live, **machine, summary, active)));
 }

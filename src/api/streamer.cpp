@@ -189,8 +189,9 @@ void Streamer::drop_closed() {
 
 std::vector<alarms::Alarm> Streamer::changed_after(std::uint64_t version, bool* cut) const {
   // In one call: an alarm that changed between two pages would be missed.
-  auto changed = services_.alarms.list(
-      {.active = {}, .machine = {}, .before_id = 0, .limit = std::numeric_limits<std::size_t>::max()});
+  alarms::Filter all;
+  all.limit = std::numeric_limits<std::size_t>::max();
+  auto changed = services_.alarms.list(all);
   std::erase_if(changed, [&](const alarms::Alarm& alarm) { return alarm.version <= version; });
   std::sort(changed.begin(), changed.end(), [](const auto& a, const auto& b) { return a.version < b.version; });
   *cut = changed.size() > kReplayMax;
@@ -200,8 +201,7 @@ std::vector<alarms::Alarm> Streamer::changed_after(std::uint64_t version, bool* 
 
 const ActiveAlarms& Streamer::active_alarms() {
   if (!active_alarms_) {
-    active_alarms_.emplace(services_.alarms.list(
-        {.active = true, .machine = {}, .before_id = 0, .limit = std::numeric_limits<std::size_t>::max()}));
+    active_alarms_.emplace(services_.alarms.list(alarms::annunciated_alarms()));
   }
   return *active_alarms_;
 }

@@ -14,6 +14,7 @@
 
 #include "alarms/control.hpp"
 #include "alarms/performance.hpp"
+#include "api/http.hpp"
 #include "api/server.hpp"
 #include "asset/model.hpp"
 #include "core/time.hpp"

@@ -17,19 +17,12 @@ using core::SensorId;
 using core::TimeNs;
 
 // Keeps what it is told.
-class NotedAlarms final : public alarms::AlarmManager {
+class NotedAlarms final : public alarms::SignalSink {
  public:
-  void add_listener(Listener) override {}
   std::optional<alarms::Alarm> signal(const alarms::Signal& signal) override {
     signals.push_back(signal);
     return std::nullopt;
   }
-  core::Result<alarms::Alarm> acknowledge(std::uint64_t, const std::string&, const std::string&) override {
-    return core::unexpected(core::ErrorCode::kNotFound, "nothing here");
-  }
-  [[nodiscard]] std::vector<alarms::Alarm> list(const alarms::Filter&) const override { return {}; }
-  [[nodiscard]] std::size_t active_count() const override { return 0; }
-  [[nodiscard]] alarms::Latency latency() const override { return {}; }
 
   std::vector<alarms::Signal> signals;
 };

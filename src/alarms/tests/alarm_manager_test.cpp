@@ -351,11 +351,11 @@ TEST_F(AlarmManagerTest, AnAlarmOfARemovedSensorDoesNotStayForEver) {
 TEST_F(AlarmManagerTest, ALaterVersionsRecordsAreRefused) {
   raise();
   auto later = encode(now());
-  later[0] = std::byte{2};
+  later[0] = std::byte{3};
   ASSERT_TRUE(journal_->append(kChangeRecord, later));
   commit();
   manager_.reset();
-  const auto refused = AlarmManager::open(model_, *journal_, clock_, metrics_);
+  const auto refused = AlarmManager::open(model_, *journal_, clock_, {}, metrics_);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kUnsupported);
 }
@@ -375,7 +375,7 @@ TEST_F(AlarmManagerTest, AStoppedJournalHoldsUpNoAlarm) {
 }
 
 TEST_F(AlarmManagerTest, AFullJournalTakesTheChangesLater) {
-  options_.buffer_bytes = 400;
+  options_.buffer_bytes = 500;
   manager_.reset();
   journal_.reset();
   open();
@@ -520,7 +520,7 @@ TEST(AlarmRecord, ReadsBackAndRefusesAnythingShorterOrLonger) {
   bytes.push_back(std::byte{0});
   EXPECT_FALSE(decode_alarm(bytes));
   bytes.pop_back();
-  bytes[1] = std::byte{4};  // a state that does not exist
+  bytes[1] = std::byte{6};  // a state that does not exist
   EXPECT_FALSE(decode_alarm(bytes));
 }
 
@@ -534,16 +534,33 @@ TEST(AlarmRecord, IsLaidOutAsDocumented) {
   alarm.cleared = 5;
   alarm.acknowledged = 6;
   alarm.machine = "m";
+  alarm.suppression = Suppression::kByDesign;
+  alarm.first_out = true;
+  alarm.suppressed_until = 7;
+  alarm.consequence_of = 8;
+  alarm.raises = 9;
   const auto bytes = encode(alarm);
-  std::vector<int> expected = {1, 2, 3};
+  std::vector<int> expected = {2, 2, 3};
   for (const int number : {1, 2, 3, 4, 5, 6, 0, 0}) {
     expected.push_back(number);
     expected.insert(expected.end(), 7, 0);
   }
   for (const int byte : {1, static_cast<int>('c'), 1, static_cast<int>('m'), 0, 0, 0, 0, 0}) expected.push_back(byte);
+  const std::vector<int> texts_end = expected;
+  for (const int byte : {2, 1, 7, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0}) expected.push_back(byte);
   std::vector<int> got;
   for (const std::byte b : bytes) got.push_back(std::to_integer<int>(b));
   EXPECT_EQ(got, expected);
+
+  // Version 1 ended after the texts, and is read as long as there are journals of it.
+  std::vector<std::byte> first;
+  for (const int byte : texts_end) first.push_back(static_cast<std::byte>(byte));
+  first[0] = std::byte{1};
+  const auto read = decode_alarm(first);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->machine, "m");
+  EXPECT_EQ(read->suppression, Suppression::kNone);
+  EXPECT_EQ(read->raises, 1u);
 }
 
 }  // namespace

@@ -217,7 +217,7 @@ std::vector<alarms::Alarm> MemoryAlarms::list(const alarms::Filter& filter) cons
 }
 
 std::size_t MemoryAlarms::active_count() const {
-  return list({.active = true, .machine = {}, .before_id = 0, .limit = SIZE_MAX}).size();
+  return list(alarms::annunciated_alarms()).size();
 }
 
 namespace {
