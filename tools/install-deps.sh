@@ -3,13 +3,14 @@
 #
 #   tools/install-deps.sh build   compilers and libraries, enough for `make demo`
 #   tools/install-deps.sh test    the above, and what the tests and checks use
+#   tools/install-deps.sh peers   the first, and the databases that `make bench-peers` measures; none is left running
 #
 # Needs root or sudo. The OPC UA stack (open62541 1.4) is in Debian 13 only: that suite is added from the mirror the
 # machine already uses, pinned so low that nothing else can ever come from it.
 set -euo pipefail
 
 want=${1:-build}
-case "$want" in build | test) ;; *) echo "usage: $0 build|test" >&2; exit 2 ;; esac
+case "$want" in build | test | peers) ;; *) echo "usage: $0 build|test|peers" >&2; exit 2 ;; esac
 
 build_packages=(
   build-essential ca-certificates ccache cmake ninja-build pkg-config git python3
@@ -22,9 +23,13 @@ test_packages=(
   libgtest-dev libgmock-dev libbenchmark-dev
   python3-venv curl chromium
 )
+# QuestDB comes from Maven Central (bench/peers/questdb.py) and needs Java.
+peer_servers=(influxdb victoria-metrics clickhouse-server)
+peer_packages=("${peer_servers[@]}" maven openjdk-17-jre-headless)
 
 packages=("${build_packages[@]}")
 [ "$want" = test ] && packages+=("${test_packages[@]}")
+[ "$want" = peers ] && packages+=("${peer_packages[@]}")
 
 # Node.js 18 or newer builds the dashboard; a newer one that is already there (with its npm) serves as well.
 node_major=$(node --version 2>/dev/null | sed -E 's/^v([0-9]+).*/\1/' || true)
@@ -79,5 +84,18 @@ apt_get update
 apt_get install -y --no-install-recommends ca-certificates debian-archive-keyring
 add_opcua_suite
 apt_get update
+
+# Debian starts a server as it installs it, unless this file forbids it; and at every boot, unless it is disabled.
+policy=/usr/sbin/policy-rc.d
+if [ "$want" = peers ] && [ ! -e $policy ]; then
+  printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
+  as_root chmod +x $policy
+  trap 'as_root rm -f $policy' EXIT
+fi
 apt_get install -y --no-install-recommends "${missing[@]}"
+if [ "$want" = peers ] && command -v systemctl >/dev/null 2>&1; then
+  for server in "${peer_servers[@]}"; do
+    case " ${missing[*]} " in *" $server "*) as_root systemctl disable --quiet "$server" 2>/dev/null || true ;; esac
+  done
+fi
 echo "deps: done"

@@ -14,6 +14,7 @@
 #include "connectors/influx_server.hpp"
 #include "core/mutex.hpp"
 #include "io/network.hpp"
+#include "rendered_numbers.hpp"
 
 namespace millwright::app {
 namespace {
@@ -21,7 +22,6 @@ namespace {
 constexpr std::size_t kConnections = 64;
 constexpr std::size_t kLinesPerRequest = 10'000;
 constexpr core::DurationNs kTimeout = core::kMinute;
-constexpr int kNumbers = 20'000;  // 0.00 to 199.99
 
 std::span<const std::byte> as_bytes(std::string_view text) {
   return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
@@ -32,33 +32,6 @@ connectors::InfluxServerOptions free_port() {
   options.port = 0;
   return options;
 }
-
-// "0.00" to "199.99", rendered once.
-class Numbers {
- public:
-  Numbers() {
-    for (int i = 0; i < kNumbers; ++i) {
-      Text& text = texts_[static_cast<std::size_t>(i)];
-      const auto end = fmt::format_to(text.bytes.data(), "{}.{:02}", i / 100, i % 100);
-      text.size = static_cast<std::uint8_t>(end - text.bytes.data());
-    }
-  }
-  // Writes up to 7 bytes and gives the end of those that count.
-  char* put(float value, char* out) const {
-    const long hundredths = std::lround(value * 100);
-    ASSERT(hundredths >= 0 && hundredths < kNumbers, "the benchmark's signal left its range");
-    const Text& text = texts_[static_cast<std::size_t>(hundredths)];
-    std::memcpy(out, text.bytes.data(), text.bytes.size());
-    return out + text.size;
-  }
-
- private:
-  struct Text {
-    std::array<char, 7> bytes{};
-    std::uint8_t size = 0;
-  };
-  std::vector<Text> texts_ = std::vector<Text>(kNumbers);
-};
 
 class LineSource final : public BenchSource {
  public:
@@ -169,7 +142,7 @@ class LineSource final : public BenchSource {
     }
   }
 
-  const Numbers numbers_;
+  const RenderedNumbers numbers_;
   std::vector<std::string> prefixes_;  // by sensor
   io::RealNetwork network_;
   connectors::InfluxServer server_;

@@ -205,6 +205,7 @@ void add_bench(CLI::App& app, const SetCommand& set) {
   bench->require_subcommand(1);
   add_query(*bench, set);
   add_codec(*bench, set);
+  add_bench_parts(*bench, set);
   auto* sub = bench->add_subcommand(
       "ingest", "readings/s through calibration, SPC, live table, roll-up, codec and journal, durable");
   auto options = std::make_shared<IngestOptions>();
