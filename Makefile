@@ -7,7 +7,7 @@ export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := 1
 WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
 
-.PHONY: help deps deps-test build web demo test bench fuzz soak tsan clang format tidy clean
+.PHONY: help deps deps-test build web demo test bench bench-peers fuzz soak tsan clang format tidy clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,10 @@ bench: build ## the ingest benchmark, from memory, over TCP and as line protocol
 	@build/release/bin/millwright bench ingest --source tcp --seconds 10
 	@build/release/bin/millwright bench ingest --source line --seconds 10
 	@build/release/bin/millwright bench ingest --source memory --seconds 10 --rate 1000000
+
+bench-peers: build ## Millwright beside InfluxDB, VictoriaMetrics, ClickHouse and QuestDB (PEERS_OPTIONS=--quick: a try)
+	@tools/install-deps.sh peers || echo "bench-peers: goes on with what is there"
+	@python3 bench/peers/run.py $(PEERS_OPTIONS)
 
 fuzz: deps-test ## fuzz every parser for a minute each (FUZZ_SECONDS)
 	@cmake --preset fuzz >/dev/null

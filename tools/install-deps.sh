@@ -23,7 +23,7 @@ test_packages=(
   libgtest-dev libgmock-dev libbenchmark-dev
   python3-venv curl chromium
 )
-# QuestDB comes from Maven Central (bench/peers/questdb.py) and needs Java.
+# QuestDB comes from Maven Central (bench/peers/questdb.py) and needs Java. What cannot be had is left out of the run.
 peer_servers=(influxdb victoria-metrics clickhouse-server)
 peer_packages=("${peer_servers[@]}" maven openjdk-17-jre-headless)
 
@@ -86,16 +86,19 @@ add_opcua_suite
 apt_get update
 
 # Debian starts a server as it installs it, unless this file forbids it; and at every boot, unless it is disabled.
-policy=/usr/sbin/policy-rc.d
-if [ "$want" = peers ] && [ ! -e $policy ]; then
-  printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
-  as_root chmod +x $policy
-  trap 'as_root rm -f $policy' EXIT
-fi
-apt_get install -y --no-install-recommends "${missing[@]}"
-if [ "$want" = peers ] && command -v systemctl >/dev/null 2>&1; then
-  for server in "${peer_servers[@]}"; do
-    case " ${missing[*]} " in *" $server "*) as_root systemctl disable --quiet "$server" 2>/dev/null || true ;; esac
+install_peers() {
+  local policy=/usr/sbin/policy-rc.d package
+  if [ ! -e $policy ]; then
+    trap "as_root rm -f $policy" EXIT
+    printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
+    as_root chmod +x $policy
+  fi
+  for package in "${missing[@]}"; do
+    apt_get install -y --no-install-recommends "$package" || { echo "deps: no $package" >&2; continue; }
+    case " ${peer_servers[*]} " in
+      *" $package "*) ! command -v systemctl >/dev/null || as_root systemctl disable --quiet "$package" 2>/dev/null || true ;;
+    esac
   done
-fi
+}
+if [ "$want" = peers ]; then install_peers; else apt_get install -y --no-install-recommends "${missing[@]}"; fi
 echo "deps: done"
