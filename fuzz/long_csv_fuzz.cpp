@@ -18,7 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!(*parser)->parse(lines[i], row)) continue;
     bytes += row.sensor.size() + row.value.size();
     std::string written;
-    history::TimeWriter().append(row.time, written);
+    core::TimeWriter().append(row.time, written);
     const auto again = core::parse_time(written);
     ASSERT(again && *again == row.time, "a time that does not read back");
   }

@@ -43,7 +43,7 @@ class TableWriter final : public RowWriter {
   void row(const asset::Sensor& sensor, const Reading& reading, std::string& out) override {
     begin_row(sensor, reading.time, out);
     cell_.clear();
-    append_value(sensor.type, reading.bits, cell_);
+    core::append_value(sensor.type, reading.bits, cell_);
     if (sensor.type == ValueType::kState) {
       const auto name = sensor.states.find(value_as_int(sensor.type, reading.bits));
       if (name != sensor.states.end()) cell_ += " " + name->second;
@@ -81,7 +81,7 @@ class CsvWriter final : public RowWriter {
   }
   void row(const asset::Sensor& sensor, const Reading& reading, std::string& out) override {
     begin_row(sensor, reading.time, out);
-    append_value(sensor.type, reading.bits, out);
+    core::append_value(sensor.type, reading.bits, out);
     out += ',';
     out += reading.quality == core::kGood ? "Good" : core::format_quality(reading.quality);
     out += '\n';
@@ -91,7 +91,7 @@ class CsvWriter final : public RowWriter {
     fmt::format_to(std::back_inserter(out), "{},{}", a.count, a.bad_count);
     for_each_statistic(sensor.type, a, [&](const char*, ValueType type, double value) {
       out += ',';
-      if (a.count != 0) append_statistic(type, value, out);
+      if (a.count != 0) core::append_statistic(type, value, out);
     });
     out += '\n';
   }
@@ -100,7 +100,7 @@ class CsvWriter final : public RowWriter {
   void begin_row(const asset::Sensor& sensor, core::TimeNs time, std::string& out) {
     time_.append(time, out);
     out += ',';
-    append_csv_field(sensor.path, out);
+    core::append_csv_field(sensor.path, out);
     out += ',';
   }
   const bool intervals_;
@@ -116,7 +116,7 @@ class JsonWriter final : public RowWriter {
     if (is_real(sensor.type) && !std::isfinite(as_double(sensor.type, reading.bits))) {
       out += "null";
     } else {
-      append_value(sensor.type, reading.bits, out);
+      core::append_value(sensor.type, reading.bits, out);
     }
     fmt::format_to(std::back_inserter(out), ",\"quality\":\"{}\",\"quality_code\":{}}}",
                    core::quality_name(reading.quality), reading.quality.code);
@@ -129,7 +129,7 @@ class JsonWriter final : public RowWriter {
       if (a.count == 0 || !std::isfinite(value)) {
         out += "null";
       } else {
-        append_statistic(type, value, out);
+        core::append_statistic(type, value, out);
       }
     });
     out += '}';
@@ -156,7 +156,7 @@ class InfluxWriter final : public RowWriter {
     }
     out += sensor.path;
     out += " value=";
-    append_value(sensor.type, reading.bits, out);
+    core::append_value(sensor.type, reading.bits, out);
     if (sensor.type == ValueType::kInt64 || sensor.type == ValueType::kState) out += 'i';
     if (reading.quality != core::kGood) fmt::format_to(std::back_inserter(out), ",quality={}i", reading.quality.code);
     fmt::format_to(std::back_inserter(out), " {}\n", reading.time);
@@ -166,7 +166,7 @@ class InfluxWriter final : public RowWriter {
     for_each_statistic(sensor.type, a, [&](const char* name, ValueType type, double value) {
       if (a.count == 0 || !std::isfinite(value)) return;
       fmt::format_to(std::back_inserter(out), ",{}=", name);
-      append_statistic(type, value, out);
+      core::append_statistic(type, value, out);
     });
     fmt::format_to(std::back_inserter(out), " {}\n", a.start);
   }

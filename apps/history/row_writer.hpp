@@ -25,7 +25,7 @@ class RowWriter {
   [[nodiscard]] std::uint64_t left_out() const { return left_out_; }
 
  protected:
-  TimeWriter time_;
+  core::TimeWriter time_;
   std::uint64_t left_out_ = 0;
 };
 

@@ -61,7 +61,7 @@ class Answer {
   void add_cell(std::size_t column, const std::string& value, std::string& text) const {
     if (format_ == TextFormat::kCsv) {
       if (column != 0) text += ',';
-      append_csv_field(value, text);
+      core::append_csv_field(value, text);
       return;
     }
     if (column != 0) text += "  ";

@@ -165,16 +165,16 @@ class Wide {
     if constexpr (kIntervals) {
       for (const char* what : {":min", ":mean", ":max", ":count"}) {
         text += ',';
-        append_csv_field(lane.sensor->path + what, text);
+        core::append_csv_field(lane.sensor->path + what, text);
       }
     } else {
       text += ',';
-      append_csv_field(lane.sensor->path, text);
+      core::append_csv_field(lane.sensor->path, text);
     }
   }
   static void append_cells(const Lane& lane, const Reading& reading, std::string& text) {
     text += ',';
-    if (!reading.quality.is_bad()) append_value(lane.sensor->type, reading.bits, text);
+    if (!reading.quality.is_bad()) core::append_value(lane.sensor->type, reading.bits, text);
   }
   static void append_cells(const Lane& lane, const Aggregate& a, std::string& text) {
     if (a.count == 0) {
@@ -182,11 +182,11 @@ class Wide {
       return;
     }
     text += ',';
-    append_statistic(lane.sensor->type, a.min, text);
+    core::append_statistic(lane.sensor->type, a.min, text);
     text += ',';
-    append_statistic(core::ValueType::kFloat64, a.sum / static_cast<double>(a.count), text);
+    core::append_statistic(core::ValueType::kFloat64, a.sum / static_cast<double>(a.count), text);
     text += ',';
-    append_statistic(lane.sensor->type, a.max, text);
+    core::append_statistic(lane.sensor->type, a.max, text);
     text += ',' + std::to_string(a.count);
   }
 
@@ -195,7 +195,7 @@ class Wide {
   std::vector<Lane> lanes_;
   std::priority_queue<Head, std::vector<Head>, std::greater<>> queue_;
   std::vector<std::size_t> row_lanes_;
-  TimeWriter time_;
+  core::TimeWriter time_;
   std::optional<TimeNs> first_;
 };
 

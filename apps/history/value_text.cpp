@@ -28,20 +28,6 @@ std::uint64_t to_bits(T value) {
   return bits;
 }
 
-template <typename T>
-void append_number(T value, std::string& out) {
-  if constexpr (std::is_floating_point_v<T>) {
-    if (!std::isfinite(value)) {
-      out += std::signbit(value) ? "-" : "";
-      out += std::isnan(value) ? "NaN" : "Infinity";
-      return;
-    }
-  }
-  std::array<char, 32> buffer;
-  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr;
-  out.append(buffer.data(), static_cast<std::size_t>(end - buffer.data()));
-}
-
 // Accepts nan and infinity in any case.
 template <typename T>
 std::optional<T> parse_number(std::string_view text) {
@@ -75,26 +61,6 @@ std::int64_t value_as_int(ValueType type, std::uint64_t bits) {
   if (type == ValueType::kInt64) return from_bits<std::int64_t>(bits);
   if (type == ValueType::kState) return from_bits<std::int32_t>(bits);
   return from_bits<std::uint8_t>(bits);
-}
-
-void append_value(ValueType type, std::uint64_t bits, std::string& out) {
-  switch (type) {
-    case ValueType::kFloat64:
-      return append_number(from_bits<double>(bits), out);
-    case ValueType::kFloat32:
-      return append_number(from_bits<float>(bits), out);
-    case ValueType::kBool:
-      out += from_bits<std::uint8_t>(bits) != 0 ? "true" : "false";
-      return;
-    case ValueType::kInt64:
-    case ValueType::kState:
-      return append_number(value_as_int(type, bits), out);
-  }
-}
-
-void append_statistic(ValueType type, double value, std::string& out) {
-  if (type == ValueType::kFloat32) return append_number(static_cast<float>(value), out);
-  append_number(value, out);
 }
 
 std::optional<std::uint64_t> bits_of(ValueType type, std::int64_t value) {
@@ -136,27 +102,6 @@ std::optional<std::uint64_t> parse_value(const asset::Sensor& sensor, std::strin
   return real ? bits_of(sensor.type, *real) : std::nullopt;
 }
 
-void TimeWriter::append(core::TimeNs time, std::string& out) {
-  const core::TimeNs second = core::floor_to(time, core::kSecond);
-  if (text_.empty() || second != second_) {
-    second_ = second;
-    text_ = core::format_time(second);
-    text_.pop_back();
-  }
-  out += text_;
-  if (auto fraction = time - second; fraction != 0) {
-    int digits = 9;
-    for (; fraction % 1000 == 0; fraction /= 1000) digits -= 3;
-    std::array<char, 10> buffer;
-    buffer[0] = '.';
-    for (int i = digits; i > 0; --i, fraction /= 10) {
-      buffer[static_cast<std::size_t>(i)] = static_cast<char>('0' + fraction % 10);
-    }
-    out.append(buffer.data(), static_cast<std::size_t>(digits) + 1);
-  }
-  out += 'Z';
-}
-
 // "2026-11-21T08:15:30[.fraction][Z]" of the same day as the time before.
 bool TimeReader::read_quickly(std::string_view text, core::TimeNs& time) const {
   constexpr std::size_t kSeconds = 19;
@@ -195,16 +140,6 @@ core::Result<core::TimeNs> TimeReader::read(std::string_view text) {
     day_ = *day;
   }
   return core::parse_time(text);
-}
-
-void append_csv_field(std::string_view text, std::string& out) {
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
-    out += text;
-    return;
-  }
-  out += '"';
-  for (const char c : text) out.append(c == '"' ? 2 : 1, c);
-  out += '"';
 }
 
 }  // namespace millwright::history

@@ -50,10 +50,8 @@ core::Status read_sensors(const Parameters& parameters, const asset::Model& mode
 template <typename Rows>
 std::string items(const asset::Sensor& sensor, const Rows& rows) {
   std::string out;
-  for (const auto& row : rows) {
-    if (!out.empty()) out += ',';
-    out += json_row(sensor, row);
-  }
+  HistoryRows writer(sensor, false);
+  for (const auto& row : rows) writer.append(row, out);
   return out;
 }
 

@@ -47,18 +47,14 @@ core::Result<std::optional<core::TimeNs>> write_rows(const HistoryQuery& query, 
                                                      const historian::Check& check, std::string& out) {
   historian::Range range = {query.position, query.range.to};
   std::size_t left = query.limit;
-  bool first = true;
+  HistoryRows writer(*query.sensor, query.csv);
   while (range.from < range.to) {
     if (auto go_on = check(); !go_on) return unexpected(go_on.error());
     if (left == 0) return std::optional(range.from);
     std::optional<core::TimeNs> next;
     const auto rows = fetch(range, std::min(left, kRowsAtOnce), &next);
     if (!rows) return unexpected(rows.error());
-    for (const auto& row : *rows) {
-      if (!query.csv && !first) out += ',';
-      first = false;
-      out += query.csv ? csv_row(*query.sensor, row) : json_row(*query.sensor, row);
-    }
+    for (const auto& row : *rows) writer.append(row, out);
     if (!next || *next <= range.from) return std::optional<core::TimeNs>();
     left -= std::min(left, rows->size());  // an answer may be longer than asked for, to end between two times
     range.from = *next;

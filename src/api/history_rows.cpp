@@ -2,102 +2,111 @@
 
 #include <cmath>
 
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "api/views.hpp"
 #include "core/quality.hpp"
-#include "core/text.hpp"
 
 namespace millwright::api {
 namespace {
 
-using historian::Aggregate;
-using historian::Processed;
-using historian::Reading;
+using core::ValueType;
 
-// Quoted where it must be.
-std::string csv_field(std::string_view text) {
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
-  std::string out = "\"";
-  for (const char c : text) out.append(c == '"' ? 2 : 1, c);
-  return out + "\"";
-}
-
-// What JSON cannot say (NaN, Infinity) CSV can.
-std::string csv_number(const Json& json, double value) {
-  return json.is_number() && std::isfinite(value) ? json.dump() : core::format_double(value);
-}
-
-std::string csv_value(core::ValueType type, std::uint64_t bits) {
-  const Json json = value_json(type, bits);
-  if (!json.is_number_float()) return json.dump();
-  return core::format_double(json.get<double>());
+// JSON has no word for what is not finite, and reads "-0" as a whole number, which has no sign.
+void append_json_real(ValueType type, double value, std::string& out) {
+  if (!std::isfinite(value)) {
+    out += "null";
+  } else if (value == 0 && std::signbit(value)) {
+    out += "-0.0";
+  } else {
+    core::append_statistic(type, value, out);
+  }
 }
 
 }  // namespace
 
-std::string json_row(const asset::Sensor& sensor, const Reading& reading) {
-  Json row = {{"time", core::format_time(reading.time)}, {"value", value_json(sensor.type, reading.bits)}};
-  if (sensor.type == core::ValueType::kState) {
-    const std::string* name = state_name(sensor, reading.bits);
-    row["state_name"] = name == nullptr ? Json() : Json(*name);
-  }
-  row["quality"] = core::quality_name(reading.quality);
-  row["quality_code"] = reading.quality.code;
-  return to_text(row);
+void HistoryRows::begin(core::TimeNs time, std::string& out) {
+  if (csv_) return time_.append(time, out);
+  out += first_ ? R"({"time":")" : R"(,{"time":")";
+  first_ = false;
+  time_.append(time, out);
+  out += '"';
 }
 
-std::string json_row(const asset::Sensor& sensor, const Aggregate& a) {
+void HistoryRows::append_quality(core::Quality quality, std::string& out) const {
+  out += csv_ ? "," : R"(,"quality":")";
+  out += core::quality_name(quality);
+  out += csv_ ? "," : R"(","quality_code":)";
+  core::append_number(quality.code, out);
+  out += csv_ ? '\n' : '}';
+}
+
+void HistoryRows::append(const historian::Reading& reading, std::string& out) {
+  begin(reading.time, out);
+  out += csv_ ? "," : R"(,"value":)";
+  if (csv_ || !core::is_real(sensor_.type)) {
+    core::append_value(sensor_.type, reading.bits, out);
+  } else {
+    append_json_real(sensor_.type, core::as_double(sensor_.type, reading.bits), out);
+  }
+  if (sensor_.type == ValueType::kState) {
+    const std::string* name = state_name(sensor_, reading.bits);
+    if (csv_) {
+      out += ',';
+      if (name != nullptr) core::append_csv_field(*name, out);
+    } else {
+      out += R"(,"state_name":)" + (name == nullptr ? std::string("null") : to_text(Json(*name)));
+    }
+  }
+  append_quality(reading.quality, out);
+}
+
+void HistoryRows::append_statistic(const char* name, ValueType type, double value, bool known, std::string& out) const {
+  out += ',';
+  if (!csv_) ((out += '"') += name) += "\":";
+  if (!known) {
+    out += csv_ ? "" : "null";
+  } else if (csv_) {
+    core::append_statistic(type, value, out);
+  } else {
+    append_json_real(type, value, out);
+  }
+}
+
+void HistoryRows::append(const historian::Aggregate& a, std::string& out) {
+  begin(a.start, out);
+  out += csv_ ? "," : R"(,"count":)";
+  core::append_number(a.count, out);
+  out += csv_ ? "," : R"(,"bad_count":)";
+  core::append_number(a.bad_count, out);
   const bool any = a.count != 0;
-  const auto one_of_them = [&](double value) { return any ? statistic_json(sensor.type, value) : Json(); };
-  const auto made_of_them = [&](double value) { return any ? Json(value) : Json(); };
-  return to_text({{"time", core::format_time(a.start)},
-                  {"count", a.count},
-                  {"bad_count", a.bad_count},
-                  {"min", one_of_them(a.min)},
-                  {"max", one_of_them(a.max)},
-                  {"mean", made_of_them(a.mean())},
-                  {"first", one_of_them(a.first)},
-                  {"last", one_of_them(a.last)},
-                  {"sum", made_of_them(a.sum)},
-                  {"stddev", made_of_them(a.stddev())},
-                  {"time_weighted_mean", made_of_them(a.time_weighted_mean())}});
+  // Those that are values of readings print as such.
+  const ValueType own = sensor_.type == ValueType::kFloat32 ? ValueType::kFloat32 : ValueType::kFloat64;
+  append_statistic("min", own, a.min, any, out);
+  append_statistic("max", own, a.max, any, out);
+  append_statistic("mean", ValueType::kFloat64, any ? a.mean() : 0, any, out);
+  append_statistic("first", own, a.first, any, out);
+  append_statistic("last", own, a.last, any, out);
+  append_statistic("sum", ValueType::kFloat64, a.sum, any, out);
+  append_statistic("stddev", ValueType::kFloat64, a.stddev(), any, out);
+  append_statistic("time_weighted_mean", ValueType::kFloat64, any ? a.time_weighted_mean() : 0, any, out);
+  out += csv_ ? '\n' : '}';
 }
 
-std::string json_row(const asset::Sensor&, const Processed& value) {
-  return to_text({{"time", core::format_time(value.start)},
-                  {"value", Json(value.value)},
-                  {"quality", core::quality_name(value.quality)},
-                  {"quality_code", value.quality.code}});
-}
-
-std::string csv_row(const asset::Sensor& sensor, const Reading& reading) {
-  std::string row = core::format_time(reading.time) + "," + csv_value(sensor.type, reading.bits);
-  if (sensor.type == core::ValueType::kState) {
-    const std::string* name = state_name(sensor, reading.bits);
-    row += "," + (name == nullptr ? std::string() : csv_field(*name));
+void HistoryRows::append(const historian::Processed& value, std::string& out) {
+  begin(value.start, out);
+  out += csv_ ? "," : R"(,"value":)";
+  if (csv_) {
+    core::append_statistic(ValueType::kFloat64, value.value, out);
+  } else {
+    append_json_real(ValueType::kFloat64, value.value, out);
   }
-  return row + fmt::format(",{},{}\n", core::quality_name(reading.quality), reading.quality.code);
-}
-
-std::string csv_row(const asset::Sensor& sensor, const Aggregate& a) {
-  if (a.count == 0) return fmt::format("{},0,{},,,,,,,,\n", core::format_time(a.start), a.bad_count);
-  const auto number = [&](double value) { return csv_number(statistic_json(sensor.type, value), value); };
-  return fmt::format("{},{},{},{},{},{},{},{},{},{},{}\n", core::format_time(a.start), a.count, a.bad_count,
-                     number(a.min), number(a.max), core::format_double(a.mean()), number(a.first), number(a.last),
-                     core::format_double(a.sum), core::format_double(a.stddev()),
-                     core::format_double(a.time_weighted_mean()));
-}
-
-std::string csv_row(const asset::Sensor&, const Processed& value) {
-  return fmt::format("{},{},{},{}\n", core::format_time(value.start), core::format_double(value.value),
-                     core::quality_name(value.quality), value.quality.code);
+  append_quality(value.quality, out);
 }
 
 std::string_view csv_header_of_readings(const asset::Sensor& sensor) {
-  return sensor.type == core::ValueType::kState ? "time,value,state_name,quality,quality_code\n"
-                                                : "time,value,quality,quality_code\n";
+  return sensor.type == ValueType::kState ? "time,value,state_name,quality,quality_code\n"
+                                          : "time,value,quality,quality_code\n";
 }
 std::string_view csv_header_of_aggregates() {
   return "time,count,bad_count,min,max,mean,first,last,sum,stddev,time_weighted_mean\n";

@@ -21,7 +21,7 @@ class Sealer {
  public:
   struct Options {
     // Journal that is sealed at once, for each series: enough that chunks are worth their heads …
-    std::uint64_t bytes_per_series = 5 * 1024;
+    std::uint64_t bytes_per_series = 4 * 1024;
     // … but no more than this.
     std::uint64_t bytes_max = 512ULL << 20;
     std::uint64_t arena_bytes = 64ULL << 20;

@@ -64,6 +64,10 @@ std::uint32_t first_at_or_after(const Block& block, std::uint32_t i, std::uint32
   return i;
 }
 
+bool has_readings(const Rollup& rollup) {
+  return rollup.start != 0 && rollup.count + rollup.bad_count != 0;
+}
+
 }  // namespace
 
 LiveStage::LiveStage(LiveTable& live) : live_(live), open_(live.size()) {}
@@ -106,6 +110,9 @@ void LiveStage::take(const Block& block) {
 
 void LiveStage::add_to_rollup(const Block& block) {
   Rollup& open = open_[block.sensor.value];
+  // A block may be of many seconds: only the last one that it ends is ever seen.
+  Rollup ended;
+  bool begun = false;
   std::uint32_t i = 0;
   for (const core::QualityRun& run : block.qualities()) {
     const std::uint32_t run_end = i + run.count;
@@ -116,9 +123,9 @@ void LiveStage::add_to_rollup(const Block& block) {
         // Late for the live view; the history has it.
       } else {
         if (second != open.start) {
-          close_second(block.sensor.value);
+          if (has_readings(open)) ended = open;
           open = {.start = second};
-          touched_.push_back(block.sensor.value);
+          begun = true;
         }
         if (run.quality.is_bad()) {
           open.bad_count += end - i;
@@ -129,11 +136,12 @@ void LiveStage::add_to_rollup(const Block& block) {
       i = std::max(end, i + 1);
     }
   }
+  if (has_readings(ended)) live_.write_rollup(block.sensor, ended);
+  if (begun) touched_.push_back(block.sensor.value);
 }
 
 void LiveStage::close_second(std::uint32_t sensor) {
-  Rollup& open = open_[sensor];
-  if (open.start != 0 && open.count + open.bad_count != 0) live_.write_rollup(core::SensorId(sensor), open);
+  if (has_readings(open_[sensor])) live_.write_rollup(core::SensorId(sensor), open_[sensor]);
 }
 
 void LiveStage::on_tick(TimeNs now) {

@@ -19,7 +19,7 @@ asset::Sensor sensor_of(ValueType type) {
 
 std::string text_of(ValueType type, std::uint64_t bits) {
   std::string text;
-  append_value(type, bits, text);
+  core::append_value(type, bits, text);
   return text;
 }
 
@@ -58,7 +58,7 @@ TEST(ValueText, AStateMayBeItsName) {
 }
 
 TEST(ValueText, TimesAreAsTheCoreWritesThem) {
-  TimeWriter writer;
+  core::TimeWriter writer;
   TimeReader reader;
   const core::TimeNs start = *core::parse_time("2026-11-21T23:59:59Z");
   for (const core::TimeNs step :

@@ -1,0 +1,90 @@
+#include "core/value_text.hpp"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+
+namespace millwright::core {
+namespace {
+
+template <typename T>
+T from_bits(std::uint64_t bits) {
+  T value;
+  std::memcpy(&value, &bits, sizeof(T));
+  return value;
+}
+
+template <typename T>
+void append_text_of(T value, std::string& out) {
+  if constexpr (std::is_floating_point_v<T>) {
+    if (!std::isfinite(value)) {
+      out += std::signbit(value) ? "-" : "";
+      out += std::isnan(value) ? "NaN" : "Infinity";
+      return;
+    }
+  }
+  std::array<char, 32> buffer;
+  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr;
+  out.append(buffer.data(), static_cast<std::size_t>(end - buffer.data()));
+}
+
+}  // namespace
+
+void append_value(ValueType type, std::uint64_t bits, std::string& out) {
+  switch (type) {
+    case ValueType::kFloat64:
+      return append_text_of(from_bits<double>(bits), out);
+    case ValueType::kFloat32:
+      return append_text_of(from_bits<float>(bits), out);
+    case ValueType::kBool:
+      out += from_bits<std::uint8_t>(bits) != 0 ? "true" : "false";
+      return;
+    case ValueType::kInt64:
+    case ValueType::kState:
+      return append_text_of(
+          type == ValueType::kInt64 ? from_bits<std::int64_t>(bits) : std::int64_t{from_bits<std::int32_t>(bits)}, out);
+  }
+}
+
+void append_statistic(ValueType type, double value, std::string& out) {
+  if (type == ValueType::kFloat32) return append_text_of(static_cast<float>(value), out);
+  append_text_of(value, out);
+}
+
+void append_number(std::uint64_t number, std::string& out) {
+  append_text_of(number, out);
+}
+
+void TimeWriter::append(TimeNs time, std::string& out) {
+  const TimeNs second = floor_to(time, kSecond);
+  if (text_.empty() || second != second_) {
+    second_ = second;
+    text_ = format_time(second);
+    text_.pop_back();
+  }
+  out += text_;
+  if (auto fraction = time - second; fraction != 0) {
+    int digits = 9;
+    for (; fraction % 1000 == 0; fraction /= 1000) digits -= 3;
+    std::array<char, 10> buffer;
+    buffer[0] = '.';
+    for (int i = digits; i > 0; --i, fraction /= 10) {
+      buffer[static_cast<std::size_t>(i)] = static_cast<char>('0' + fraction % 10);
+    }
+    out.append(buffer.data(), static_cast<std::size_t>(digits) + 1);
+  }
+  out += 'Z';
+}
+
+void append_csv_field(std::string_view text, std::string& out) {
+  if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
+    out += text;
+    return;
+  }
+  out += '"';
+  for (const char c : text) out.append(c == '"' ? 2 : 1, c);
+  out += '"';
+}
+
+}  // namespace millwright::core
