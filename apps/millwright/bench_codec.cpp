@@ -14,6 +14,7 @@
 
 #include "bench_signal.hpp"
 #include "historian/codec.hpp"
+#include "thread_time.hpp"
 
 namespace millwright::app {
 namespace {
@@ -132,32 +133,6 @@ Blocks cut(const std::vector<Column>& columns, const CodecOptions& options) {
   return cut;
 }
 
-double thread_seconds() {
-  timespec now{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
-}
-
-// Values a second of `round`, which handles `values` at a time: the best of several stretches.
-template <typename Round>
-double speed(std::uint64_t values, Round round) {
-  constexpr int kStretches = 50;
-  constexpr double kStretch_s = 0.02;
-  double best = 0;
-  for (int i = 0; i < kStretches; ++i) {
-    const double begin = thread_seconds();
-    std::uint64_t done = 0;
-    double seconds = 0;
-    while (seconds < kStretch_s) {
-      round();
-      done += values;
-      seconds = thread_seconds() - begin;
-    }
-    best = std::max(best, static_cast<double>(done) / seconds);
-  }
-  return best;
-}
-
 }  // namespace
 
 core::Result<CodecResult> run_codec(const CodecOptions& options) {
@@ -188,8 +163,8 @@ core::Result<CodecResult> run_codec(const CodecOptions& options) {
                       std::memcmp(decoded.values.data(), block.values, decoded.values.size()) == 0;
   });
   result.bits_per_value = 8.0 * static_cast<double>(bytes.size()) / static_cast<double>(result.values);
-  result.decode_values_per_s = speed(result.values, [&] { decode_all([](const core::Block&, bool) {}); });
-  result.encode_values_per_s = speed(result.values, [&] {
+  result.decode_values_per_s = best_speed(result.values, [&] { decode_all([](const core::Block&, bool) {}); });
+  result.encode_values_per_s = best_speed(result.values, [&] {
     bytes.clear();
     for (const core::Block& block : data.blocks) encoder.encode(block, block.start, bytes);
   });

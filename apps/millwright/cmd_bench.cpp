@@ -17,6 +17,7 @@
 #include "bench_codec.hpp"
 #include "bench_ingest.hpp"
 #include "bench_query.hpp"
+#include "bench_spc.hpp"
 #include "commands.hpp"
 
 namespace millwright::app {
@@ -198,6 +199,38 @@ void add_codec(CLI::App& bench, const SetCommand& set) {
   });
 }
 
+int bench_spc(const SpcBenchOptions& options, bool json) {
+  const SpcBenchResult result = run_spc_bench(options);
+  if (json) {
+    fmt::print("{}\n", nlohmann::json{{"sensors", options.sensors},
+                                      {"block", options.block},
+                                      {"subgroup_size", options.subgroup_size},
+                                      {"readings_per_s", result.readings_per_s},
+                                      {"processor", processor()}}
+                           .dump(2));
+  } else {
+    fmt::print("{}, one core\nX-bar and R charts of {} sensors, {} readings a block, subgroups of {}\n", processor(),
+               options.sensors, options.block, options.subgroup_size);
+    fmt::print("  {:>12.3f} G readings/s\n", result.readings_per_s / 1e9);
+  }
+  return kDone;
+}
+
+void add_spc(CLI::App& bench, const SetCommand& set) {
+  auto* sub = bench.add_subcommand("spc", "readings/s through X-bar and R charts with learnt limits, on one core");
+  auto options = std::make_shared<SpcBenchOptions>();
+  auto json = std::make_shared<bool>(false);
+  sub->add_option("--sensors", options->sensors, "sensors, a chart each")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  sub->add_option("--block", options->block, "readings a block")->check(CLI::Range(1, 8192))->capture_default_str();
+  sub->add_option("--subgroup", options->subgroup_size, "readings a subgroup")
+      ->check(CLI::Range(2, 1000))
+      ->capture_default_str();
+  sub->add_flag("--json", *json, "answer as JSON");
+  sub->callback([=] { set([=] { return bench_spc(*options, *json); }); });
+}
+
 }  // namespace
 
 void add_bench(CLI::App& app, const SetCommand& set) {
@@ -205,6 +238,7 @@ void add_bench(CLI::App& app, const SetCommand& set) {
   bench->require_subcommand(1);
   add_query(*bench, set);
   add_codec(*bench, set);
+  add_spc(*bench, set);
   add_bench_parts(*bench, set);
   auto* sub = bench->add_subcommand(
       "ingest", "readings/s through calibration, SPC, live table, roll-up, codec and journal, durable");

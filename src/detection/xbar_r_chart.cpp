@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "detection/spc_constants.hpp"
+#include "detection/subgroup.hpp"
 
 namespace millwright::detection {
 namespace {
@@ -39,19 +40,10 @@ std::optional<SpcEvent> XbarRChart::add(const XbarROptions& options, std::span<c
   std::size_t i = 0;
   while (i < values.size()) {
     const std::size_t n = std::min<std::size_t>(options.subgroup_size - in_subgroup_, values.size() - i);
-    const auto first = static_cast<double>(values[i]);
-    double sum = in_subgroup_ != 0 ? sum_ : 0;
-    double low = in_subgroup_ != 0 ? min_ : first;
-    double high = in_subgroup_ != 0 ? max_ : first;
-    for (std::size_t j = i; j < i + n; ++j) {
-      const auto x = static_cast<double>(values[j]);
-      sum += x;
-      low = x < low ? x : low;
-      high = x > high ? x : high;
-    }
-    sum_ = sum;
-    min_ = low;
-    max_ = high;
+    const SubgroupPart part = summarise(values.subspan(i, n));
+    sum_ = in_subgroup_ != 0 ? sum_ + part.sum : part.sum;
+    min_ = in_subgroup_ != 0 ? std::min(min_, part.min) : part.min;
+    max_ = in_subgroup_ != 0 ? std::max(max_, part.max) : part.max;
     in_subgroup_ += static_cast<std::uint32_t>(n);
     i += n;
     if (in_subgroup_ == options.subgroup_size) {

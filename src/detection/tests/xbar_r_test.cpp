@@ -1,9 +1,11 @@
+#include <algorithm>
 #include <cmath>
 #include <random>
 
 #include <gtest/gtest.h>
 
 #include "detection/spc_constants.hpp"
+#include "detection/subgroup.hpp"
 #include "detection/xbar_r_chart.hpp"
 
 namespace millwright::detection {
@@ -122,6 +124,28 @@ TEST_F(XbarRTest, RestoresFrozenLimits) {
   restored.restore(chart_.limits());
   EXPECT_TRUE(restored.trained());
   EXPECT_EQ(restored.limits().high, chart_.limits().high);
+}
+
+template <typename T>
+void expect_summary() {
+  std::mt19937 random(3);
+  std::normal_distribution<double> normal(1e3, 1);
+  std::vector<T> values(70);
+  for (T& value : values) value = static_cast<T>(normal(random));
+  for (std::size_t n = 1; n <= values.size(); ++n) {
+    const auto part = std::span<const T>(values).first(n);
+    const SubgroupPart got = summarise(part);
+    long double sum = 0;
+    for (const T value : part) sum += static_cast<long double>(value);
+    EXPECT_NEAR(got.sum, static_cast<double>(sum), 1e-9 * static_cast<double>(n));
+    EXPECT_EQ(got.min, static_cast<double>(*std::min_element(part.begin(), part.end())));
+    EXPECT_EQ(got.max, static_cast<double>(*std::max_element(part.begin(), part.end())));
+  }
+}
+
+TEST(SubgroupSummary, IsThatOfAPlainLoop) {
+  expect_summary<float>();
+  expect_summary<double>();
 }
 
 }  // namespace
