@@ -5,20 +5,16 @@ import random
 import time
 import unittest
 
-from burst_sender import Sender
+from burst_sender import Sender, write_plant
 from harness import EndToEnd, Plant, free_ports
-from test_crash import PLANT, PRESS
 
 
 class Backup(EndToEnd):
     def setUp(self):
         super().setUp()
         self.burst, api, opcua = free_ports(3)
-        (self.folder / "press.yaml").write_text(PRESS)
-        self.plant_file = self.folder / "plant.yaml"
-        text = PLANT.format(port=self.burst).replace("  enterprise: acme", "  enterprise: acme\n  machine_types: [.]")
         # Small segments, so that sealing and merging go on all the time.
-        self.plant_file.write_text(text + "historian: {segment_size: 64KiB}\n")
+        self.plant_file = write_plant(self.folder, self.burst, "historian: {segment_size: 64KiB}")
         self.data = self.folder / "data"
         self.plant = Plant(self, self.plant_file, api, opcua, self.data)
         self.copy = self.folder / "copy"

@@ -4,9 +4,8 @@ import socket
 import time
 import unittest
 
-from burst_sender import Connection, data, declare, frame, hello
+from burst_sender import PLANT, PRESS, Connection, data, declare, frame, hello
 from harness import ROOT, EndToEnd, Plant, free_ports
-from test_crash import PLANT, PRESS
 
 MINIMAL = ROOT / "examples/minimal/plant.yaml"
 
@@ -22,7 +21,7 @@ class BadConfiguration(EndToEnd):
         return err
 
     def plant(self, **changes):
-        text = PLANT.format(port=4850).replace("  enterprise: acme", "  enterprise: acme\n  machine_types: [.]")
+        text = PLANT.format(port=4850, historian="")
         (self.folder / "press.yaml").write_text(PRESS)
         for old, new in changes.items():
             text = text.replace(old, new)
@@ -73,7 +72,7 @@ class BadSurroundings(EndToEnd):
         burst, api, opcua = free_ports(3)
         (self.folder / "press.yaml").write_text(PRESS)
         file = self.folder / "plant.yaml"
-        file.write_text(PLANT.format(port=burst).replace("  enterprise: acme", "  enterprise: acme\n  machine_types: [.]"))
+        file.write_text(PLANT.format(port=burst, historian=""))
         for taken in (api, opcua, burst):
             with socket.create_server(("127.0.0.1", taken)):
                 plant = Plant(self, file, api, opcua, self.folder / "data")
@@ -85,7 +84,7 @@ class BadSurroundings(EndToEnd):
         burst, api, opcua, api2, opcua2 = free_ports(5)
         (self.folder / "press.yaml").write_text(PRESS)
         file = self.folder / "plant.yaml"
-        file.write_text(PLANT.format(port=burst).replace("  enterprise: acme", "  enterprise: acme\n  machine_types: [.]"))
+        file.write_text(PLANT.format(port=burst, historian=""))
         Plant(self, file, api, opcua, self.folder / "data").start()
         second = Plant(self, file, api2, opcua2, self.folder / "data")
         code, _, err = self.run_millwright("run", file, env=second.env)
@@ -127,7 +126,7 @@ class BadFrames(EndToEnd):
         self.burst, api, opcua = free_ports(3)
         (self.folder / "press.yaml").write_text(PRESS)
         file = self.folder / "plant.yaml"
-        file.write_text(PLANT.format(port=self.burst).replace("  enterprise: acme", "  enterprise: acme\n  machine_types: [.]"))
+        file.write_text(PLANT.format(port=self.burst, historian=""))
         self.plant = Plant(self, file, api, opcua, self.folder / "data").start()
 
     def greet(self, source):
