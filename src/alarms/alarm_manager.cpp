@@ -227,7 +227,7 @@ class Manager final : public AlarmManager {
     } else {
       ++alarm.raises;
     }
-    alarm.state = State::kUnacknowledged;
+    ask_again(alarm);
     alarm.priority = handling.priority.value_or(signal.priority);
     name(alarm, signal);
     alarm.message = signal.message;
@@ -241,6 +241,14 @@ class Manager final : public AlarmManager {
     if (annunciated(alarm)) relate(alarm, handling.group);
     count_raise(alarm, signal);
     return alarm;
+  }
+
+  // Somebody is to see it, whoever has seen it before.
+  static void ask_again(Alarm& alarm) {
+    alarm.state = State::kUnacknowledged;
+    alarm.acknowledged = 0;
+    alarm.acknowledged_by.clear();
+    alarm.comment.clear();
   }
 
   void count_raise(const Alarm& alarm, const Signal& signal) REQUIRES(mutex_) {
@@ -376,7 +384,7 @@ class Manager final : public AlarmManager {
       note_control(alarm);
       if (alarm.suppression == before && alarm.suppressed_until == until_before) continue;
       if (before != Suppression::kNone && annunciated(alarm)) {
-        alarm.state = State::kUnacknowledged;
+        ask_again(alarm);
         alarm.published = clock_.now();
         log_.add(alarm.condition, alarm.priority, alarm.published);
       }

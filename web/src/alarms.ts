@@ -2,7 +2,7 @@
 
 import { words } from "./format";
 import { parse_time } from "./time";
-import type { Alarm, Priority } from "./types";
+import type { Alarm, AlarmState, Priority, Suppression } from "./types";
 
 export const PRIORITIES: readonly Priority[] = ["critical", "high", "medium", "low"];
 
@@ -14,23 +14,42 @@ export function highest_priority(alarms: readonly Alarm[]): Priority | null {
   return PRIORITIES.find((priority) => alarms.some((alarm) => alarm.priority === priority)) ?? null;
 }
 
+export function is_suppressed(alarm: Alarm): boolean {
+  return alarm.suppression !== "none";
+}
+
+/** Active, and the operator is to see it. */
 export function is_active(alarm: Alarm): boolean {
-  return alarm.cleared === null;
+  return (alarm.state === "unacknowledged" || alarm.state === "acknowledged") && !is_suppressed(alarm);
 }
 
 export function is_unacknowledged(alarm: Alarm): boolean {
-  return alarm.acknowledged === null;
+  return alarm.state.endsWith("unacknowledged") && !is_suppressed(alarm);
 }
 
-/** Still of interest to the operator: active, or gone but not seen by anybody. */
+/** Still of interest to the operator: active, latched, or gone but not seen by anybody. */
 export function is_open(alarm: Alarm): boolean {
-  return is_active(alarm) || is_unacknowledged(alarm);
+  return alarm.state !== "normal" && !is_suppressed(alarm);
 }
+
+const STATE_WORDS: Record<AlarmState, string> = {
+  normal: "Normal",
+  unacknowledged: "Unacknowledged",
+  acknowledged: "Acknowledged",
+  "returned-unacknowledged": "Returned to normal, unacknowledged",
+  "latched-unacknowledged": "Returned to normal, latched, unacknowledged",
+  "latched-acknowledged": "Returned to normal, latched",
+};
+const SUPPRESSION_WORDS: Record<Suppression, string> = {
+  none: "",
+  shelved: "Shelved",
+  "suppressed-by-design": "Suppressed by design",
+  "out-of-service": "Out of service",
+};
 
 /** ISA-18.2's words. */
 export function state_words(alarm: Alarm): string {
-  if (is_active(alarm)) return is_unacknowledged(alarm) ? "Unacknowledged" : "Acknowledged";
-  return is_unacknowledged(alarm) ? "Returned to normal, unacknowledged" : "Normal";
+  return is_suppressed(alarm) ? SUPPRESSION_WORDS[alarm.suppression] : STATE_WORDS[alarm.state];
 }
 
 /** Active before gone, unacknowledged before acknowledged, then by priority, then the newest. */

@@ -111,7 +111,7 @@ export async function get_twin(id: string, signal?: AbortSignal): Promise<Twin> 
 }
 
 export async function get_active_alarms(signal?: AbortSignal): Promise<Alarm[]> {
-  return (await all_pages<WireAlarm>("v1/alarms", { active: "true", limit: 500 }, signal)).map(clean_alarm);
+  return (await all_pages<WireAlarm>("v1/alarms", { active: "true", suppressed: "false", limit: 500 }, signal)).map(clean_alarm);
 }
 
 export async function get_alarms(cursor?: string, signal?: AbortSignal): Promise<Page<Alarm>> {

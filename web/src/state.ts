@@ -61,7 +61,7 @@ export function merge_alarms(
   if (!merged) return known;
   for (const [key, alarm] of merged) {
     if (merged.size <= ALARMS_KEPT_MAX) break;
-    if (alarm.cleared !== null && alarm.acknowledged !== null) merged.delete(key);
+    if (alarm.state === "normal") merged.delete(key);
   }
   return merged;
 }

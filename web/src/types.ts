@@ -103,10 +103,21 @@ export interface Twin {
   active_alarms: Alarm[];
 }
 
+/** ISA-18.2. */
+export type AlarmState =
+  | "normal"
+  | "unacknowledged"
+  | "acknowledged"
+  | "returned-unacknowledged"
+  | "latched-unacknowledged"
+  | "latched-acknowledged";
+export type Suppression = "none" | "shelved" | "suppressed-by-design" | "out-of-service";
+
 export interface Alarm {
   id: number | string;
   condition: string;
-  state: string;
+  state: AlarmState;
+  suppression: Suppression;
   priority: Priority;
   severity: number;
   machine: string;

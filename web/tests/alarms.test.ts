@@ -5,7 +5,9 @@ import {
   announcement,
   compare_alarms,
   highest_priority,
+  is_active,
   is_open,
+  is_unacknowledged,
   state_words,
 } from "../src/alarms";
 import { clean_alarm } from "../src/wire";
@@ -16,9 +18,9 @@ const T = "2026-11-21T09:00:00Z";
 describe("alarm list", () => {
   it("puts the unseen and active first, then by priority, then the newest", () => {
     const list = [
-      alarm({ id: "gone", cleared: T, acknowledged: T, priority: "critical" }),
-      alarm({ id: "returned", cleared: T, priority: "critical" }),
-      alarm({ id: "seen", acknowledged: T, priority: "critical" }),
+      alarm({ id: "gone", state: "normal", priority: "critical" }),
+      alarm({ id: "returned", state: "returned-unacknowledged", priority: "critical" }),
+      alarm({ id: "seen", state: "acknowledged", priority: "critical" }),
       alarm({ id: "low", priority: "low" }),
       alarm({ id: "old", priority: "high" }),
       alarm({ id: "new", priority: "high", raised: T }),
@@ -31,9 +33,19 @@ describe("alarm list", () => {
 
   it("uses the words of ISA-18.2", () => {
     expect(state_words(alarm())).toBe("Unacknowledged");
-    expect(state_words(alarm({ acknowledged: T }))).toBe("Acknowledged");
-    expect(state_words(alarm({ cleared: T }))).toBe("Returned to normal, unacknowledged");
-    expect(state_words(alarm({ cleared: T, acknowledged: T }))).toBe("Normal");
+    expect(state_words(alarm({ state: "acknowledged" }))).toBe("Acknowledged");
+    expect(state_words(alarm({ state: "returned-unacknowledged" }))).toBe("Returned to normal, unacknowledged");
+    expect(state_words(alarm({ state: "latched-acknowledged" }))).toBe("Returned to normal, latched");
+    expect(state_words(alarm({ state: "normal" }))).toBe("Normal");
+    expect(state_words(alarm({ suppression: "shelved" }))).toBe("Shelved");
+  });
+
+  it("leaves suppressed alarms out of sight, and keeps latched ones in it", () => {
+    expect(is_open(alarm({ suppression: "out-of-service" }))).toBe(false);
+    expect(is_active(alarm({ suppression: "shelved" }))).toBe(false);
+    expect(is_unacknowledged(alarm({ suppression: "shelved" }))).toBe(false);
+    expect(is_open(alarm({ state: "latched-acknowledged" }))).toBe(true);
+    expect(is_unacknowledged(alarm({ state: "latched-unacknowledged" }))).toBe(true);
   });
 
   it("names the place, whether the sensor comes as a path, a name or not at all", () => {

@@ -272,6 +272,7 @@ export async function start_fixture({ port = 0, machines: machine_count = 24, di
       id: next_id++,
       condition: `${machine}/${component}/${sensor}#xbar`,
       state: "unacknowledged",
+      suppression: "none",
       priority,
       severity: SEVERITY[priority],
       machine,

@@ -24,6 +24,7 @@ export function alarm(changes: Partial<Alarm> = {}): Alarm {
     id: 1,
     condition: "c",
     state: "unacknowledged",
+    suppression: "none",
     priority: "medium",
     severity: 400,
     machine: "pump-1",

@@ -62,7 +62,7 @@ describe("alarms", () => {
 
   it("are kept in bounds, the open ones always", () => {
     const past = Array.from({ length: ALARMS_KEPT_MAX + 10 }, (_, i) =>
-      alarm({ id: i + 10, version: i + 10, cleared: "x", acknowledged: "x" }),
+      alarm({ id: i + 10, version: i + 10, state: "normal" }),
     );
     const merged = merge_alarms(new Map(), [alarm(), ...past]);
     expect(merged.size).toBe(ALARMS_KEPT_MAX);

@@ -141,6 +141,8 @@ TEST_F(Isa182Test, AnAcknowledgedAlarmIsShownAnewAfterShelving) {
   const Control control = shelve(core::kHour);
   ASSERT_TRUE(manager_->release(control.id, "kim", ""));
   EXPECT_EQ(now().state, State::kUnacknowledged);
+  EXPECT_EQ(now().acknowledged, 0);
+  EXPECT_EQ(now().acknowledged_by, "");
 }
 
 TEST_F(Isa182Test, TheStrongestControlHolds) {
