@@ -101,19 +101,25 @@ bool FaultyFileSystem::dead() const {
 
 std::optional<FaultyFileSystem::Failure> FaultyFileSystem::next(Operation operation, const std::string& path) {
   MutexLock lock(mutex_);
-  const auto fail = [&](ErrorCode code, std::string_view reason, Done done) {
-    ++failures_;
+  const auto failed = [&](ErrorCode code, std::string_view reason, Done done) {
     return Failure{{code, fmt::format("cannot {} {}: {}", to_string(operation), path, reason)}, done};
   };
-  if (dead_) return fail(ErrorCode::kIo, "the machine went down", Done::kNothing);
+  if (dead_) {
+    ++failures_;
+    return failed(ErrorCode::kIo, "the machine went down", Done::kNothing);
+  }
   const std::uint64_t nth = ++counts_[static_cast<std::size_t>(operation)];
   if (changes_disk(operation) && ++changes_ == die_at_) {
     dead_ = true;
-    return fail(ErrorCode::kIo, "the machine goes down", last_done_);
+    ++failures_;
+    return failed(ErrorCode::kIo, "the machine goes down", last_done_);
   }
-  if (!fault_ || fault_->operation != operation || nth < fault_->nth || nth - fault_->nth >= fault_->times) return {};
-  return fail(fault_->error, fault_->error == ErrorCode::kFull ? "No space left on device" : "Input/output error",
-              fault_->done);
+  if (!fault_ || fault_->operation != operation || nth < fault_->nth || nth - fault_->nth >= fault_->times) {
+    return {};
+  }
+  ++failures_;
+  return failed(fault_->error, fault_->error == ErrorCode::kFull ? "No space left on device" : "Input/output error",
+                fault_->done);
 }
 
 core::Status FaultyFileSystem::pass(Operation operation, const std::string& path,
