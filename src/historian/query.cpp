@@ -225,12 +225,14 @@ core::Result<std::vector<Aggregate>> Query::aggregates(Range range, const Interv
                                                        std::optional<TimeNs>* next) {
   const auto have = extent();
   if (!have) return core::unexpected(have.error());
-  range.from = std::max(range.from, have->low);
-  range.to = std::min(range.to, later(have->high, 1));
   auto tier = Tier::kRaw;
   for (const Tier coarser : {Tier::kSecond, Tier::kMinute, Tier::kHour}) {
     if (intervals.width % width_of(coarser) == 0 && intervals.shift % width_of(coarser) == 0) tier = coarser;
   }
+  // As far as there is something, in whole intervals of the tier: of the finer ones there may be nothing any more.
+  const core::DurationNs width = std::max(width_of(tier), core::DurationNs{1});
+  range.from = std::max(range.from, Intervals(width).start_of(have->low));
+  range.to = std::min(range.to, round_up(later(have->high, 1), width));
   spacing_ = intervals;
   intervals_.clear();
   // Step by step, so that memory stays small whatever the range.
