@@ -70,8 +70,10 @@ class HistorianImpl final : public Historian {
   Status open_logs(io::FileSystem& files, const io::Clock& clock);
   void start_age(const io::Clock& clock);
   Status spread_lanes();
-  void set_up_upkeep();
+  void set_up_upkeep(io::FileSystem& files);
+  [[nodiscard]] std::uint64_t segment_bytes() const;
   [[nodiscard]] std::uint64_t disk_bytes() const;
+  [[nodiscard]] std::int64_t room(io::FileSystem& files) const;
   [[nodiscard]] Status check(core::SensorId sensor, std::size_t limit, std::optional<core::TimeNs>* next) const;
 
   const asset::Model& model_;
@@ -115,12 +117,12 @@ Status HistorianImpl::open(io::FileSystem& files, const io::Clock& clock) {
                                      .readings_total = readings_total_,
                                      .bytes_total = bytes_total_,
                                      .lost_total = lost_total_});
-  set_up_upkeep();
+  set_up_upkeep(files);
   return {};
 }
 
 // Sensors of one rule share files, so that those can go as a whole.
-void HistorianImpl::set_up_upkeep() {
+void HistorianImpl::set_up_upkeep(io::FileSystem& files) {
   for (const asset::Sensor& sensor : model_.sensors()) {
     for (std::size_t i = options_.rules.size(); i > 0; --i) {
       if (!core::glob_match(options_.rules[i - 1].match, sensor.path)) continue;
@@ -132,7 +134,9 @@ void HistorianImpl::set_up_upkeep() {
     const auto found = class_of_.find(key);
     return found != class_of_.end() ? found->second : 0;
   };
-  upkeep_ = std::make_unique<Upkeep>(shelves_, *age_, options_, class_of, [this] { return disk_bytes(); });
+  upkeep_ = std::make_unique<Upkeep>(
+      shelves_, *age_, options_, class_of,
+      Upkeep::Space{.used = [this] { return disk_bytes(); }, .room = [this, &files] { return room(files); }});
 }
 
 Status HistorianImpl::tidy() {
@@ -141,13 +145,15 @@ Status HistorianImpl::tidy() {
   return done;
 }
 
+// A query reads what is not sealed from the journal as it came: the fewer sensors, the less of that there should be.
+std::uint64_t HistorianImpl::segment_bytes() const {
+  if (options_.journal.segment_bytes != 0) return options_.journal.segment_bytes;
+  return std::clamp<std::uint64_t>(model_.sensors().size() * kBytesPerSensor, kSegmentMin, kSegmentMax);
+}
+
 Status HistorianImpl::open_logs(io::FileSystem& files, const io::Clock& clock) {
   journal::Options log_options = options_.journal;
-  // A query reads what is not sealed from the journal as it came: the fewer sensors, the less of that there should be.
-  if (log_options.segment_bytes == 0) {
-    log_options.segment_bytes =
-        std::clamp<std::uint64_t>(model_.sensors().size() * kBytesPerSensor, kSegmentMin, kSegmentMax);
-  }
+  log_options.segment_bytes = segment_bytes();
   const auto shards = static_cast<std::uint32_t>(shards_);
   // The folders are on record before they exist, so that none is ever forgotten.
   if (catalogue_->folders() < shards) {
@@ -296,6 +302,17 @@ std::uint64_t HistorianImpl::disk_bytes() const {
   std::uint64_t sum = catalogue_->bytes();
   for (const Shelf& shelf : shelves_) sum += shelf.log->journal().bytes() + shelf.store->set()->bytes();
   return sum;
+}
+
+// What is free beyond the reserve, a segment that each shard writes while upkeep is at work, and the journals, which
+// are written once more when they are sealed.
+std::int64_t HistorianImpl::room(io::FileSystem& files) const {
+  constexpr auto kUnknown = INT64_MAX;
+  const auto free = files.free_bytes(options_.directory);
+  if (!free || *free > static_cast<std::uint64_t>(kUnknown)) return kUnknown;
+  std::uint64_t needed = options_.journal.reserve_bytes + shards_ * segment_bytes();
+  for (const Shelf& shelf : shelves_) needed += shelf.log->journal().bytes();
+  return static_cast<std::int64_t>(*free) - static_cast<std::int64_t>(needed);
 }
 
 Historian::Stats HistorianImpl::stats() const {

@@ -13,6 +13,12 @@ namespace {
 // Blocks of fewer readings are worth encoding again together.
 constexpr std::uint32_t kFullBlock = 2048;
 
+std::uint64_t bytes_of(const std::vector<ColumnSet::File>& files) {
+  std::uint64_t bytes = 0;
+  for (const ColumnSet::File& file : files) bytes += file->bytes();
+  return bytes;
+}
+
 }  // namespace
 
 // Goes through one file's chunks in order.
@@ -39,7 +45,7 @@ core::Result<bool> Merger::merge() {
   const auto set = store_.set();
   for (std::size_t tier = 0; tier < kTiers; ++tier) {
     const Files files = next(*set, static_cast<Tier>(tier));
-    if (files.empty()) continue;
+    if (files.empty() || options_.room() < static_cast<std::int64_t>(bytes_of(files))) continue;
     if (auto merged = merge(files); !merged) return core::unexpected(merged.error());
     return true;
   }
@@ -47,8 +53,7 @@ core::Result<bool> Merger::merge() {
 }
 
 bool Merger::fits(const Files& files, Tier tier) const {
-  std::uint64_t bytes = 0;
-  for (const ColumnSet::File& file : files) bytes += file->bytes();
+  const std::uint64_t bytes = bytes_of(files);
   const core::DurationNs span = files.back()->summary().written.age - files.front()->summary().written.age;
   const core::DurationNs span_max = options_.span_max[static_cast<std::size_t>(tier)];
   return bytes <= options_.bytes_max && (span_max == 0 || span <= span_max);

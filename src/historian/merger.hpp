@@ -5,6 +5,8 @@
 // historian's background thread. Source: P. O'Neil et al., "The log-structured merge-tree", 1996.
 #pragma once
 
+#include <functional>
+
 #include "historian/chunk_builder.hpp"
 #include "historian/column_reader.hpp"
 #include "historian/column_store.hpp"
@@ -18,8 +20,10 @@ class Merger {
     std::uint64_t bytes_max = 1ULL << 30;  // of a merged file
     // The longest time, by the history's age, that a file of a tier may span: a part of what it is kept. 0: any.
     std::array<core::DurationNs, kTiers> span_max{};
+    // Bytes of the disk that a merge may take, before what it merges is gone.
+    std::function<std::int64_t()> room;
   };
-  Merger(ColumnStore& store, Options options) : store_(store), options_(options) {}
+  Merger(ColumnStore& store, Options options) : store_(store), options_(std::move(options)) {}
 
   // Merges once; false where there is nothing to merge.
   core::Result<bool> merge();

@@ -41,8 +41,8 @@ void step_back() {
 }  // namespace
 
 Upkeep::Upkeep(const std::vector<Shelf>& shelves, const AgeClock& age, const HistorianOptions& options,
-               std::function<std::uint64_t(SeriesKey)> class_of, std::function<std::uint64_t()> disk_bytes)
-    : shelves_(shelves), age_(age), options_(options), disk_bytes_(std::move(disk_bytes)) {
+               std::function<std::uint64_t(SeriesKey)> class_of, Space space)
+    : shelves_(shelves), age_(age), options_(options), space_(std::move(space)) {
   Merger::Options merging;
   auto shortest = by_tier(options.retention);
   for (const KeepingRule& rule : options.rules) {
@@ -52,6 +52,7 @@ Upkeep::Upkeep(const std::vector<Shelf>& shelves, const AgeClock& age, const His
     }
   }
   for (std::size_t tier = 0; tier < kTiers; ++tier) merging.span_max[tier] = shortest[tier] / kSpanPart;
+  merging.room = space_.room;
   const auto deviation = [class_of, &rules = options.rules](SeriesKey key) {
     const std::uint64_t rule = class_of(key);
     return rule == 0 ? 0.0 : rules[rule - 1].compression_deviation;
@@ -148,11 +149,16 @@ Status Upkeep::delete_expired() {
   return {};
 }
 
-// Readings first, the oldest first, then the finest roll-ups.
 Status Upkeep::make_room() {
   if (auto done = delete_expired(); !done) return done;
+  if (auto done = keep_quota(); !done) return done;
+  return free_disk();
+}
+
+// Readings first, the oldest first, then the finest roll-ups.
+Status Upkeep::keep_quota() {
   if (options_.disk_quota_bytes == 0) return {};
-  for (std::size_t tier = 0; tier < kTiers && disk_bytes_() > options_.disk_quota_bytes;) {
+  for (std::size_t tier = 0; tier < kTiers && space_.used() > options_.disk_quota_bytes;) {
     const auto deleted = delete_oldest(static_cast<Tier>(tier));
     if (!deleted) return core::unexpected(deleted.error());
     if (!*deleted) ++tier;
@@ -160,33 +166,67 @@ Status Upkeep::make_room() {
   return {};
 }
 
+// In the same order, where the disk may cost the oldest; but the hours stay, which would make little room. Segments of
+// a journal go last, and the journal drops them itself when it cannot write, with a record of it.
+Status Upkeep::free_disk() {
+  if (options_.journal.when_full != journal::FullPolicy::kDropOldest) return {};
+  for (const Tier tier : {Tier::kRaw, Tier::kSecond, Tier::kMinute}) {
+    while (space_.room() < -bytes_going()) {
+      const Oldest oldest = oldest_file(tier);
+      if (oldest.shelf == nullptr) break;
+      ColumnStore::Change change;
+      change.remove.push_back(oldest.file);
+      if (auto applied = oldest.shelf->store->apply(std::move(change)); !applied) return applied;
+      const ColumnSummary& held = oldest.file->summary();
+      core::logger("historian")
+          ->warn("the disk is full: {} is given up: {} {} from {} to {}", oldest.file->path(), held.readings,
+                 tier == Tier::kRaw ? "readings" : "rows of roll-ups", core::format_time(held.times.low),
+                 core::format_time(held.times.high));
+      going_.push_back(oldest.file);
+    }
+  }
+  return {};
+}
+
+// Their room comes when the queries that read them end.
+std::int64_t Upkeep::bytes_going() {
+  std::erase_if(going_, [](const auto& file) { return file.expired(); });
+  std::int64_t sum = 0;
+  for (const auto& one : going_) {
+    if (const auto file = one.lock()) sum += static_cast<std::int64_t>(file->bytes());
+  }
+  return sum;
+}
+
+Upkeep::Oldest Upkeep::oldest_file(Tier tier) const {
+  Oldest oldest;
+  for (const Shelf& shelf : shelves_) {
+    const auto set = shelf.store->set();
+    for (const ColumnSet::File& file : set->of(tier)) {
+      const DurationNs age = file->summary().written.age;
+      if (oldest.shelf == nullptr || age < oldest.age) oldest = {.shelf = &shelf, .file = file, .age = age};
+    }
+  }
+  return oldest;
+}
+
 // The oldest file of the tier in all shards; for readings that may be a segment of a journal.
 core::Result<bool> Upkeep::delete_oldest(Tier tier) {
-  const Shelf* from = nullptr;
-  ColumnSet::File oldest;
-  DurationNs oldest_age = 0;
+  Oldest oldest = oldest_file(tier);
   for (const Shelf& shelf : shelves_) {
-    for (const ColumnSet::File& file : shelf.store->set()->of(tier)) {
-      if (from != nullptr && file->summary().written.age >= oldest_age) continue;
-      from = &shelf;
-      oldest = file;
-      oldest_age = file->summary().written.age;
-    }
     const bool may_drop = tier == Tier::kRaw && shelf.log->may_drop_oldest();
     const auto closed = may_drop ? shelf.log->index().oldest_closed_age() : std::nullopt;
-    if (!closed || (from != nullptr && *closed >= oldest_age)) continue;
-    from = &shelf;
-    oldest = nullptr;
-    oldest_age = *closed;
+    if (!closed || (oldest.shelf != nullptr && *closed >= oldest.age)) continue;
+    oldest = {.shelf = &shelf, .file = nullptr, .age = *closed};
   }
-  if (from == nullptr) return false;
-  if (oldest == nullptr) {
-    if (auto dropped = from->log->journal().drop_oldest(); !dropped) return core::unexpected(dropped.error());
+  if (oldest.shelf == nullptr) return false;
+  if (oldest.file == nullptr) {
+    if (auto dropped = oldest.shelf->log->journal().drop_oldest(); !dropped) return core::unexpected(dropped.error());
     return true;
   }
   ColumnStore::Change change;
-  change.remove.push_back(std::move(oldest));
-  if (auto applied = from->store->apply(std::move(change)); !applied) return core::unexpected(applied.error());
+  change.remove.push_back(std::move(oldest.file));
+  if (auto applied = oldest.shelf->store->apply(std::move(change)); !applied) return core::unexpected(applied.error());
   return true;
 }
 

@@ -242,6 +242,74 @@ TEST_F(RetentionTest, AFullDiskMayDropTheOldest) {
   EXPECT_EQ(raw(temperature(0)).size(), kept.size());
 }
 
+TEST_F(RetentionTest, AFullDiskMayDropTheOldestThatIsSealed) {
+  options_.journal.when_full = journal::FullPolicy::kDropOldest;
+  options_.journal.segment_bytes = 8 * 1024;
+  options_.retention.raw = 0;
+  open();
+  const std::uint64_t capacity = disk_.used_bytes() + 200 * 1024;
+  disk_.set_capacity(capacity);
+  const auto receipt = std::make_shared<CountingReceipt>();
+  constexpr std::size_t kBatches = 600;
+  for (std::size_t i = 0; i < kBatches; ++i) {
+    clock_.advance(kSecond);
+    send(0, noise(++sequence_, receipt));
+    tick_and_commit();
+    if (i % 4 == 0) {
+      ASSERT_TRUE(history_->tidy());
+    }
+    ASSERT_FALSE(history_->stats().disk_full) << "batch " << i;
+  }
+  EXPECT_EQ(receipt->settled, kBatches);
+  const auto kept = raw(temperature(0));
+  ASSERT_GT(kept.size(), 50U * 300);
+  EXPECT_GT(kept.front().time, data_time(100)) << "the oldest went";
+  EXPECT_EQ(kept.back().time, data_time(sequence_) + 299 * kMillisecond);
+  // What is kept has no hole: no newer reading went before an older one.
+  const auto missing = static_cast<std::size_t>((kept.front().time - kStart) / kSecond) - 1;
+  EXPECT_EQ(kept.size(), (kBatches - missing) * 300);
+  // Roll-ups stay as long as there are readings to give up.
+  const auto all = history_->aggregates(temperature(0), {kStart, kStart + 24 * kHour}, kHour, 10, nullptr);
+  ASSERT_TRUE(all);
+  std::uint64_t count = 0;
+  for (const Aggregate& one : *all) count += one.count;
+  EXPECT_EQ(count, kBatches * 300);
+
+  // Others take ever more of the disk, until nothing is left to give up but the hours, which stay.
+  for (int i = 0; i < 300; ++i) {
+    disk_.set_capacity(disk_.used_bytes() + 7 * 1024);
+    ASSERT_TRUE(history_->tidy());
+  }
+  EXPECT_LT(raw(temperature(0)).size(), 20U * 300);
+  const core::TimeNs hour = Intervals(kHour).start_of(kStart);
+  const auto hours = history_->aggregates(temperature(0), {hour, hour + 2 * kHour}, kHour, 10, nullptr);
+  ASSERT_TRUE(hours);
+  ASSERT_EQ(hours->size(), 1U);
+  EXPECT_EQ(hours->front().count, kBatches * 300);
+  disk_.set_capacity(capacity);
+  restart_after_power_cut();
+  send(0, noise(++sequence_));
+  tick_and_commit();
+  EXPECT_EQ(raw(temperature(0)).back().time, data_time(sequence_) + 299 * kMillisecond);
+}
+
+TEST_F(RetentionTest, AFullDiskThatPushesBackGivesUpNothing) {
+  options_.journal.segment_bytes = 8 * 1024;
+  options_.journal.when_full = journal::FullPolicy::kDropOldest;
+  open();
+  for (int i = 0; i < 5; ++i) {
+    an_hour();
+    ASSERT_TRUE(history_->tidy());
+  }
+  // One that pushes back gives up nothing, however full.
+  close();
+  options_.journal.when_full = journal::FullPolicy::kPushBack;
+  open();
+  disk_.set_capacity(disk_.used_bytes());
+  static_cast<void>(history_->tidy());
+  EXPECT_EQ(hours_kept(), 5U);
+}
+
 TEST_F(RetentionTest, ADiskThatFailsStopsRecordingAndCounts) {
   open();
   an_hour();
