@@ -34,7 +34,7 @@ core::Result<std::shared_ptr<const ColumnFile>> ColumnFile::open(io::FileSystem&
     if (footer.error().code != ErrorCode::kCorrupt) return core::unexpected(footer.error());
     made->damage_ += (made->damage_.empty() ? "" : "; ") + footer.error().message;
     made->without_index_ = true;
-    const auto chunks = made->rebuilt();
+    const auto chunks = made->rebuilt(footer.error().message);
     if (!chunks) return core::unexpected(chunks.error());
     made->footer_ = {};
     ColumnSummary& all = made->footer_.summary;
@@ -85,7 +85,8 @@ Status ColumnFile::read_footer() {
   if (auto read = read_exactly(bytes_ - kColumnTailBytes, end); !read) return read;
   const auto tail = decode_column_tail(end, header_);
   if (!tail) return core::unexpected(tail.error().within(where(bytes_ - kColumnTailBytes, kColumnTailBytes)));
-  if (tail->footer_offset + tail->footer_bytes + kColumnTailBytes != bytes_) {
+  const std::uint64_t footer_end = bytes_ - kColumnTailBytes;
+  if (tail->footer_bytes > footer_end || tail->footer_offset != footer_end - tail->footer_bytes) {
     return core::unexpected(ErrorCode::kCorrupt, path_ + ": is longer or shorter than its end says");
   }
   std::vector<std::byte> bytes(tail->footer_bytes);
@@ -107,6 +108,11 @@ core::Result<std::vector<ChunkEntry>> ColumnFile::page(std::size_t index) const 
   for (std::size_t i = 0; i < count; ++i) entries.push_back(get_entry(in));
   if (in.get<std::uint32_t>() != core::crc32c(std::span(bytes).first(count * kEntryBytes))) {
     return core::unexpected(ErrorCode::kCorrupt, where(offset, bytes.size()) + ": the index fails its check");
+  }
+  for (const ChunkEntry& entry : entries) {
+    const bool inside = entry.offset <= bytes_ && entry.bytes <= bytes_ - entry.offset;
+    if (inside && entry.directory_bytes <= entry.bytes) continue;
+    return core::unexpected(ErrorCode::kCorrupt, where(offset, bytes.size()) + ": the index does not fit the file");
   }
   return entries;
 }
@@ -143,12 +149,12 @@ core::Result<std::vector<ChunkEntry>> ColumnFile::walk() const {
   return found;
 }
 
-core::Result<const std::vector<ChunkEntry>*> ColumnFile::rebuilt() const {
+core::Result<const std::vector<ChunkEntry>*> ColumnFile::rebuilt(const std::string& damage) const {
   core::MutexLock lock(mutex_);
   if (!walked_) {
     auto found = walk();
     if (!found) return core::unexpected(found.error());
-    core::logger("historian")->error("{}: its index is damaged and was made anew from its chunks", path_);
+    core::logger("historian")->error("{}; the index is made anew from the chunks", damage);
     walked_ = std::move(*found);
   }
   return &*walked_;
@@ -160,6 +166,7 @@ core::Result<std::optional<ChunkEntry>> ColumnFile::find(SeriesKey key) const {
                                      [](const ChunkEntry& entry, SeriesKey wanted) { return entry.key < wanted; });
     return at != list.end() && at->key == key ? std::optional(*at) : std::nullopt;
   };
+  std::string damage;
   if (!without_index_) {
     const auto& first = footer_.first_keys;
     const auto after = std::upper_bound(first.begin(), first.end(), key);
@@ -167,14 +174,16 @@ core::Result<std::optional<ChunkEntry>> ColumnFile::find(SeriesKey key) const {
     const auto entries = page(static_cast<std::size_t>(after - first.begin()) - 1);
     if (entries) return in_list(*entries);
     if (entries.error().code != ErrorCode::kCorrupt) return core::unexpected(entries.error());
+    damage = entries.error().message;
   }
-  const auto list = rebuilt();
+  const auto list = rebuilt(damage);
   if (!list) return core::unexpected(list.error());
   return in_list(**list);
 }
 
 core::Result<std::vector<ChunkEntry>> ColumnFile::entries(std::size_t from) const {
   if (from >= footer_.summary.chunks) return std::vector<ChunkEntry>();
+  std::string damage;
   if (!without_index_) {
     auto entries = page(from / kEntriesPerPage);
     if (entries) {
@@ -182,8 +191,9 @@ core::Result<std::vector<ChunkEntry>> ColumnFile::entries(std::size_t from) cons
       return entries;
     }
     if (entries.error().code != ErrorCode::kCorrupt) return entries;
+    damage = entries.error().message;
   }
-  const auto list = rebuilt();
+  const auto list = rebuilt(damage);
   if (!list) return core::unexpected(list.error());
   const std::size_t begin = std::min(from, (*list)->size());
   const std::size_t end = std::min(begin + kEntriesPerPage, (*list)->size());
@@ -242,7 +252,8 @@ Status ColumnFile::read(std::span<const BlockEntry> blocks, std::vector<std::byt
                         const DamageVisitor& damaged) const {
   if (blocks.empty()) return {};
   const std::uint64_t from = blocks.front().offset;
-  buffer.resize(blocks.back().offset + blocks.back().bytes - from);
+  const std::uint64_t end = std::min(bytes_, blocks.back().offset + blocks.back().bytes);  // it may be cut short
+  buffer.resize(end > from ? end - from : 0);
   const auto n = file_->read_at(from, buffer);
   if (!n) return core::unexpected(n.error());
   for (const BlockEntry& block : blocks) {

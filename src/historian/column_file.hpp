@@ -54,8 +54,8 @@ class ColumnFile {
   core::Status read_exactly(std::uint64_t offset, std::span<std::byte> out) const;
   core::Result<std::vector<ChunkEntry>> page(std::size_t index) const;
   core::Result<std::vector<ChunkEntry>> walk() const;
-  // The chunks found by walking, once the index is known to be damaged.
-  core::Result<const std::vector<ChunkEntry>*> rebuilt() const EXCLUDES(mutex_);
+  // The chunks found by walking, once the index is known to be damaged; `damage` says where.
+  core::Result<const std::vector<ChunkEntry>*> rebuilt(const std::string& damage) const EXCLUDES(mutex_);
   [[nodiscard]] std::string where(std::uint64_t offset, std::uint64_t bytes) const;
 
   std::unique_ptr<io::File> file_;

@@ -43,9 +43,9 @@ bool all_float32(std::span<const RollupRow> rows) {
 
 // What `held` is where the readings are evenly spaced.
 double even_held(const Aggregate& a) {
-  if (a.count < 2) return 0;
-  return (a.sum - a.last) *
-         (static_cast<double>(a.last_time - a.first_time) * kSeconds / static_cast<double>(a.count - 1));
+  DurationNs span = 0;
+  if (a.count < 2 || __builtin_sub_overflow(a.last_time, a.first_time, &span)) return 0;
+  return (a.sum - a.last) * (static_cast<double>(span) * kSeconds / static_cast<double>(a.count - 1));
 }
 
 bool held_follows(std::span<const RollupRow> rows) {
@@ -94,8 +94,8 @@ void put_row(const RollupRow& row, DurationNs width, std::uint8_t flags, core::T
 RollupRow get_row(ByteReader& in, DurationNs width, std::uint8_t flags, core::TimeNs& before) {
   RollupRow row;
   Aggregate& a = row.of;
-  before += in.zigzag();
-  if (__builtin_mul_overflow(before, width, &a.start)) in.fail();
+  if (__builtin_add_overflow(before, in.zigzag(), &before) || __builtin_mul_overflow(before, width, &a.start))
+    in.fail();
   set_count_and_whole(row, in.varint());
   a.bad_count = in.varint();
   if (!in.ok() || a.count == 0) return row;
