@@ -137,11 +137,10 @@ core::Status SimDisk::remove(const std::string& path) {
 
 core::Status SimDisk::sync_directory(const std::string& directory) {
   MutexLock lock(mutex_);
-  std::erase_if(loose_, [&](const NameChange& change) {
-    if (change.directory != directory) return false;
-    apply(change, durable_names_);
-    return true;
-  });
+  for (const NameChange& change : loose_) {
+    if (change.directory == directory) apply(change, durable_names_);
+  }
+  std::erase_if(loose_, [&](const NameChange& change) { return change.directory == directory; });
   return {};
 }
 
