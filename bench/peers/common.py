@@ -145,25 +145,29 @@ def post_files(port, path, files, connections, headers=None):
         raise errors[0]
 
 
+def files_below(folder):
+    """Those there are now; what a server merges away meanwhile is passed over, folders too."""
+    for place, _, names in os.walk(folder):
+        yield from (path for path in (pathlib.Path(place, name) for name in names) if path.is_file() and not path.is_symlink())
+
+
 def make_durable(folder):
     """fdatasync of every file: what an acknowledgement without it leaves to the operating system."""
-    for path in pathlib.Path(folder).rglob("*"):
-        with contextlib.suppress(FileNotFoundError):  # merged away meanwhile
-            if path.is_file():
-                descriptor = os.open(path, os.O_RDONLY)
-                try:
-                    os.fdatasync(descriptor)
-                finally:
-                    os.close(descriptor)
+    for path in files_below(folder):
+        with contextlib.suppress(FileNotFoundError):
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fdatasync(descriptor)
+            finally:
+                os.close(descriptor)
 
 
 def disk_bytes(folder):
     """Blocks in use, as du counts them."""
     total = 0
-    for path in pathlib.Path(folder).rglob("*"):
+    for path in files_below(folder):
         with contextlib.suppress(FileNotFoundError):
-            if path.is_file() and not path.is_symlink():
-                total += path.stat().st_blocks * 512
+            total += path.stat().st_blocks * 512
     return total
 
 
