@@ -1,5 +1,6 @@
 // bench ingest: the whole way, calibrate to fdatasync, from a source that costs next to nothing.
 // bench codec: the historian's codec alone, on the columns of a CSV or on the same signal.
+// bench spc: control charts. bench pca: T2 and SPE of a machine's rows, in batches.
 
 #include <algorithm>
 #include <array>
@@ -16,6 +17,7 @@
 
 #include "bench_codec.hpp"
 #include "bench_ingest.hpp"
+#include "bench_pca.hpp"
 #include "bench_query.hpp"
 #include "bench_spc.hpp"
 #include "commands.hpp"
@@ -231,6 +233,49 @@ void add_spc(CLI::App& bench, const SetCommand& set) {
   sub->callback([=] { set([=] { return bench_spc(*options, *json); }); });
 }
 
+int bench_pca(const PcaOptions& options, bool json) {
+  const auto result = run_pca(options);
+  if (!result) return fail(result.error());
+  if (json) {
+    const nlohmann::json answer = {
+        {"sensors", options.sensors},
+        {"components", options.components},
+        {"rows_per_batch", options.batch},
+        {"kernel", result->kernel},
+        {"ns_per_inference", result->ns_per_inference},
+        {"ns_per_inference_portable", result->ns_portable},
+        {"ns_per_inference_row_by_row", result->ns_row_by_row},
+        {"largest_difference", result->largest_difference},
+        {"processor", processor()},
+    };
+    fmt::print("{}\n", answer.dump(2));
+  } else {
+    fmt::print("{}, one core\nT2 and SPE of {} sensors with {} components, {} rows a batch\n", processor(),
+               options.sensors, options.components, options.batch);
+    fmt::print("  {:>12.2f} ns an inference, float32, kernel {}\n", result->ns_per_inference, result->kernel);
+    fmt::print("  {:>12.2f} ns an inference, float32, without it\n", result->ns_portable);
+    fmt::print("  {:>12.2f} ns an inference, float64, row by row\n", result->ns_row_by_row);
+    fmt::print("  {:>12.2e} of the limit: the greatest difference between the first and the last\n",
+               result->largest_difference);
+  }
+  return kDone;
+}
+
+void add_pca(CLI::App& bench, const SetCommand& set) {
+  auto* sub = bench.add_subcommand("pca", "ns an inference of a PCA detector that scores rows in batches");
+  auto options = std::make_shared<PcaOptions>();
+  auto json = std::make_shared<bool>(false);
+  sub->add_option("--sensors", options->sensors, "sensors")->check(CLI::Range(3, 2000))->capture_default_str();
+  sub->add_option("--components", options->components, "components; fewer than sensors")
+      ->check(CLI::Range(1, 1999))
+      ->capture_default_str();
+  sub->add_option("--batch", options->batch, "rows that are scored together")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  sub->add_flag("--json", *json, "answer as JSON");
+  sub->callback([=] { set([=] { return bench_pca(*options, *json); }); });
+}
+
 }  // namespace
 
 void add_bench(CLI::App& app, const SetCommand& set) {
@@ -239,6 +284,7 @@ void add_bench(CLI::App& app, const SetCommand& set) {
   add_query(*bench, set);
   add_codec(*bench, set);
   add_spc(*bench, set);
+  add_pca(*bench, set);
   add_bench_parts(*bench, set);
   auto* sub = bench->add_subcommand(
       "ingest", "readings/s through calibration, SPC, live table, roll-up, codec and journal, durable");

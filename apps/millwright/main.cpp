@@ -32,6 +32,7 @@ int run(int argc, char** argv) {
   app::add_simulate(app, set);
   app::add_check_config(app, set);
   app::add_bench(app, set);
+  app::add_backtest(app, set);
   app::add_backup(app, set);
   app::add_history(app, set);
   app::add_version(app, set);

@@ -312,6 +312,7 @@ CsvReader::Next CsvReader::read_row(std::string_view record, CsvRow& row) {
   if (!time) return complain(Next::kBadRow, 1, time.error().message);
   row.line = lines_ + 1;
   row.time = *time;
+  row.time_text = core::trim(fields_[0]);
   row.cells.resize(columns_.size());
   for (std::size_t i = 0; i < columns_.size(); ++i) {
     if (!read_cell(fields_[i + 1], row.cells[i])) {

@@ -38,6 +38,7 @@ struct CsvCell {
 struct CsvRow {
   std::uint64_t line = 0;  // counts from 1
   core::TimeNs time = 0;
+  std::string time_text;       // as it is written there
   std::vector<CsvCell> cells;  // one per value column
 };
 

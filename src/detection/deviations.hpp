@@ -1,0 +1,59 @@
+// Deviations: a machine's raw rows turned into what models judge: missing values held, centred, smoothed, scaled, with
+// the rows before beside them. What was learnt in training is shared by all copies; the past is each copy's own.
+//
+//   auto deviations = Deviations::learn(options, sensors, training);
+//   deviations->start();
+//   for each row: std::span<const double> x = deviations->take(row);
+//
+// Threads: one owner; copies are independent. Shapes: a row has a value for each sensor, NaN where there is none; x has
+// sensors · (lags + 1) values, lag by lag, the newest first. Units: in, the sensors'; out, the training's spread.
+// Errors: training rows that cannot be learnt from are refused, with the sensor's name.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/result.hpp"
+#include "detection/detector_options.hpp"
+#include "detection/matrix.hpp"
+
+namespace millwright::detection {
+
+class Deviations {
+ public:
+  static core::Result<Deviations> learn(const ModelOptions& options, std::span<const std::string> sensors,
+                                        const Matrix& rows);
+
+  // Forgets the past: every sensor is at its centre, and the rows before were so too.
+  void start();
+  std::span<const double> take(std::span<const double> row);
+  // The last row's.
+  [[nodiscard]] std::span<const double> now() const { return window_; }
+  // Whether the rows before are real: `lags` rows were taken since the start.
+  [[nodiscard]] bool full() const { return taken_ > lags_; }
+
+  [[nodiscard]] std::size_t sensors() const { return smooth_.size(); }
+  [[nodiscard]] const std::vector<double>& centre() const { return learnt_->centre; }
+  [[nodiscard]] const std::vector<double>& spread() const { return learnt_->spread; }
+
+ private:
+  struct Learnt {
+    std::vector<double> centre;
+    std::vector<double> spread;
+    std::vector<double> follow;  // part of a deviation by which the centre moves: 0 for a sensor that does not wander
+  };
+  explicit Deviations(std::shared_ptr<const Learnt> learnt, const ModelOptions& options);
+
+  std::shared_ptr<const Learnt> learnt_;
+  double smoothing_ = 1;
+  std::size_t lags_ = 0;
+  std::size_t taken_ = 0;
+  std::vector<double> held_;    // the last good value
+  std::vector<double> centre_;  // now
+  std::vector<double> smooth_;  // the smoothed deviation, in the sensor's unit
+  std::vector<double> window_;
+};
+
+}  // namespace millwright::detection

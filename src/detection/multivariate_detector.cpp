@@ -1,0 +1,197 @@
+#include "detection/multivariate_detector.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include <fmt/format.h>
+
+#include "detection/control_limits.hpp"
+
+namespace millwright::detection {
+
+using core::ErrorCode;
+using core::unexpected;
+
+std::string to_string(Statistic statistic) {
+  switch (statistic) {
+    case Statistic::kT2:
+      return "t2";
+    case Statistic::kSpe:
+      return "spe";
+    case Statistic::kDistance:
+      return "distance";
+    case Statistic::kState:
+      return "state";
+    case Statistic::kResidual:
+      return "residual";
+    case Statistic::kLargest:
+      break;
+  }
+  return "largest";
+}
+
+std::vector<Statistic> statistics_of(ModelKind kind) {
+  switch (kind) {
+    case ModelKind::kPca:
+      return {Statistic::kT2, Statistic::kSpe};
+    case ModelKind::kCovariance:
+      return {Statistic::kDistance};
+    case ModelKind::kCva:
+      return {Statistic::kState, Statistic::kResidual};
+    case ModelKind::kLargest:
+      break;
+  }
+  return {Statistic::kLargest};
+}
+
+core::Result<MultivariateDetector> MultivariateDetector::fit(const DetectorOptions& options,
+                                                             std::vector<std::string> sensors, const Matrix& rows) {
+  ASSERT(!options.models.empty() && !sensors.empty(), "a detector has a model and a sensor");
+  std::vector<Model> models;
+  std::size_t settling = 0;
+  for (std::size_t i = 0; i < options.models.size(); ++i) {
+    const ModelOptions& one = options.models[i];
+    if (options.limit.source == LimitSource::kTheory && (one.statistic_smoothing < 1)) {
+      return unexpected(
+          ErrorCode::kInvalid,
+          "theory knows no limit of a smoothed statistic; take the training's, or no 'statistic_smoothing'");
+    }
+    auto model = Model::fit(one, sensors, rows, options.limit.false_alarms);
+    if (!model) return unexpected(model.error().within(fmt::format("model {}", i + 1)));
+    models.push_back(std::move(*model));
+    settling = std::max(settling, settling_rows(one, rows.rows()));
+  }
+  MultivariateDetector out;
+  out.lay_out(options, std::move(sensors), std::move(models));
+  const Matrix seen = out.run(rows);
+  auto learnt = std::make_shared<Learnt>(*out.learnt_);
+  for (std::size_t s = 0; s < seen.columns(); ++s) {
+    std::vector<double> values;
+    double sum = 0;
+    for (std::size_t i = settling; i < seen.rows(); ++i) {
+      values.push_back(seen(i, s));
+      sum += seen(i, s);
+    }
+    learnt->places[s].usual = sum / static_cast<double>(values.size());
+    double& limit = out.limits_[s].limit;
+    if (options.limit.source == LimitSource::kTraining) limit = quantile(values, 1 - options.limit.false_alarms);
+    limit *= options.limit.factor;
+    if (!(limit > 0)) {
+      return unexpected(
+          ErrorCode::kInvalid,
+          fmt::format("'{}' is 0 in nearly all training rows and so has no limit; leave it out", out.limits_[s].name));
+    }
+  }
+  out.learnt_ = std::move(learnt);
+  out.start();
+  return out;
+}
+
+void MultivariateDetector::lay_out(const DetectorOptions& options, std::vector<std::string> sensors,
+                                   std::vector<Model> models) {
+  auto learnt = std::make_shared<Learnt>();
+  learnt->sensors = std::move(sensors);
+  learnt->models = std::move(models);
+  learnt->alarm = options.alarm;
+  for (std::size_t m = 0; m < learnt->models.size(); ++m) {
+    const Model& model = learnt->models[m];
+    deviations_.push_back(model.deviations);
+    for (std::size_t f = 0; f < model.statistics.size(); ++f) {
+      std::string name = to_string(model.statistics[f].kind);
+      if (learnt->models.size() > 1) name = fmt::format("{}_{}", name, m + 1);
+      limits_.push_back({std::move(name), model.statistics[f].theory_limit});
+      learnt->places.push_back({m, f, options.models[m].statistic_smoothing, 0});
+    }
+  }
+  verdict_.statistics.resize(learnt->places.size());
+  recent_.resize(options.alarm.of);
+  raised_.resize(options.alarm.hold + 1);
+  learnt_ = std::move(learnt);
+  start();
+}
+
+void MultivariateDetector::start() {
+  for (Deviations& one : deviations_) one.start();
+  for (std::size_t s = 0; s < limits_.size(); ++s) verdict_.statistics[s] = learnt_->places[s].usual;
+  std::fill(recent_.begin(), recent_.end(), 0.0);
+  std::fill(raised_.begin(), raised_.end(), 0.0);
+  rows_ = 0;
+}
+
+void MultivariateDetector::judge(std::span<const double> row) {
+  for (Deviations& one : deviations_) one.take(row);
+  for (std::size_t s = 0; s < limits_.size(); ++s) {
+    const Place& place = learnt_->places[s];
+    const double value = learnt_->models[place.model].statistics[place.form].form.value(deviations_[place.model].now());
+    double& smooth = verdict_.statistics[s];
+    smooth += place.smoothing * (value - smooth);
+  }
+}
+
+const Verdict& MultivariateDetector::score(std::span<const double> row) {
+  judge(row);
+  double worst = 0;
+  for (std::size_t s = 0; s < limits_.size(); ++s) {
+    const double ratio = verdict_.statistics[s] / limits_[s].limit;
+    if (s == 0 || ratio > worst) {
+      worst = ratio;
+      verdict_.worst = s;
+    }
+  }
+  // "At least `raise` of the last rows are above 1" is "the raise-th greatest is above 1".
+  recent_[rows_ % recent_.size()] = worst;
+  sorted_ = recent_;
+  const auto nth = sorted_.begin() + static_cast<std::ptrdiff_t>(learnt_->alarm.raise - 1);
+  std::nth_element(sorted_.begin(), nth, sorted_.end(), std::greater<>());
+  raised_[rows_ % raised_.size()] = *nth;
+  verdict_.score = *std::max_element(raised_.begin(), raised_.end());
+  verdict_.alarm = verdict_.score > 1;
+  ++rows_;
+  return verdict_;
+}
+
+Matrix MultivariateDetector::run(const Matrix& rows) {
+  start();
+  Matrix out;
+  for (std::size_t i = 0; i < rows.rows(); ++i) {
+    judge(rows.row(i));
+    out.append(verdict_.statistics);
+  }
+  return out;
+}
+
+core::Status MultivariateDetector::calibrate(const Matrix& rows, double false_alarms) {
+  ASSERT(rows.columns() == sensors().size(), "a value for each sensor");
+  if (static_cast<double>(rows.rows()) * false_alarms < 1) {
+    return unexpected(ErrorCode::kInvalid,
+                      fmt::format("{} rows to calibrate with cannot show a share of {}; it takes {} or more",
+                                  rows.rows(), false_alarms, std::ceil(1 / false_alarms)));
+  }
+  const Matrix seen = run(rows);
+  for (std::size_t s = 0; s < limits_.size(); ++s) {
+    std::vector<double> values(seen.rows());
+    for (std::size_t i = 0; i < seen.rows(); ++i) values[i] = seen(i, s);
+    limits_[s].limit = quantile(values, 1 - false_alarms);
+  }
+  start();
+  std::vector<double> scores;
+  for (std::size_t i = 0; i < rows.rows(); ++i) scores.push_back(score(rows.row(i)).score);
+  const double factor = quantile(scores, 1 - false_alarms);
+  for (StatisticInfo& one : limits_) one.limit *= factor;
+  start();
+  return {};
+}
+
+std::vector<double> MultivariateDetector::contributions() const {
+  const Place& place = learnt_->places[verdict_.worst];
+  return learnt_->models[place.model].statistics[place.form].form.contributions(deviations_[place.model].now());
+}
+
+std::vector<std::size_t> MultivariateDetector::components() const {
+  std::vector<std::size_t> out;
+  for (const Model& one : learnt_->models) out.push_back(one.components);
+  return out;
+}
+
+}  // namespace millwright::detection
