@@ -14,15 +14,15 @@
 namespace millwright::backtest {
 
 struct BacktestOptions {
-  std::string data;
-  std::string detector;        // a YAML file
-  std::string train;           // a CSV; or
+  std::string data = {};
+  std::string detector = {};   // a YAML file
+  std::string train = {};      // a CSV; or
   std::size_t train_rows = 0;  // the first rows of `data`
-  std::string calibrate;       // a CSV of normal rows; empty: limits as training set them
+  std::string calibrate = {};  // a CSV of normal rows; empty: limits as training set them
   double false_alarms = 0.01;  // of those
-  std::vector<std::string> ignore_columns;
-  std::string labels;  // a column of 0 and 1; empty: none
-  std::string out;     // a CSV; "-" for standard output, empty for none
+  std::vector<std::string> ignore_columns = {};
+  std::string labels = {};  // a column of 0 and 1; empty: none
+  std::string out = {};     // a CSV; "-" for standard output, empty for none
 };
 
 struct BacktestResult {

@@ -28,7 +28,7 @@ enum class Statistic : std::uint8_t { kT2, kSpe, kDistance, kState, kResidual, k
 // past instead of the training's centre. Those named, and those that training shows to: medians of `block` rows spread
 // `ratio` times as much as neighbouring rows do.
 struct DriftOptions {
-  std::vector<std::string> columns;
+  std::vector<std::string> columns = {};
   double ratio = 0;  // 0: only those named
   double memory = 200;
   std::size_t block = 50;
@@ -39,12 +39,12 @@ struct ModelOptions {
   Centre centre = Centre::kMean;
   Spread spread = Spread::kDeviation;
   double smoothing = 1;  // of the sensors
-  DriftOptions drift;
-  std::size_t lags = 0;               // further rows before this one; CVA's past has lags + 1 rows
-  std::size_t components = 0;         // of PCA, or CVA's states; 0: as `explained` says
-  double explained = 0.9;             // share of the variance that the components have at least; 0: by cross-validation
-  double shrinkage = 0;               // of correlations towards none
-  std::vector<Statistic> statistics;  // none: all of the kind
+  DriftOptions drift = {};
+  std::size_t lags = 0;        // further rows before this one; CVA's past has lags + 1 rows
+  std::size_t components = 0;  // of PCA, or CVA's states; 0: as `explained` says
+  double explained = 0.9;      // share of the variance that the components have at least; 0: by cross-validation
+  double shrinkage = 0;        // of correlations towards none
+  std::vector<Statistic> statistics = {};  // none: all of the kind
   double statistic_smoothing = 1;
 };
 

@@ -33,7 +33,7 @@ TEST(Moments, PartsAddUp) {
   for (const Moments& part : parts) sum.merge(part);
   EXPECT_EQ(sum.count(), whole.count());
   for (std::size_t i = 0; i < 3; ++i) {
-    EXPECT_NEAR(sum.mean()[i], whole.mean()[i], 1e-9);
+    EXPECT_NEAR(sum.mean()[i], whole.mean()[i], 1e-8);
     for (std::size_t j = 0; j < 3; ++j) EXPECT_NEAR(sum.covariance()(i, j), whole.covariance()(i, j), 1e-9);
   }
 }
