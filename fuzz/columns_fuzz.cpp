@@ -34,12 +34,12 @@ void mend(std::vector<std::byte>& file, std::size_t from, std::size_t to) {
 void mend_index(std::vector<std::byte>& file) {
   if (file.size() < kColumnHeaderBytes + kColumnTailBytes) return;
   const std::size_t end = file.size() - kColumnTailBytes;
-  core::ByteReader tail(std::span(file).subspan(end));
+  core::ByteReader tail{std::span<const std::byte>(file).subspan(end)};
   const auto footer = tail.get<std::uint64_t>();
   const auto bytes = tail.get<std::uint32_t>();
   if (bytes > end || footer != end - bytes) return;
   mend(file, footer, end);
-  core::ByteReader in(std::span(file).subspan(footer, bytes));
+  core::ByteReader in{std::span<const std::byte>(file).subspan(footer, bytes)};
   auto at = in.get<std::uint64_t>();
   for (int i = 0; i < 3; ++i) in.get<std::uint64_t>();
   for (auto chunks = in.get<std::uint64_t>(); chunks > 0 && at < footer;) {
