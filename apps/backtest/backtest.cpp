@@ -84,55 +84,64 @@ class ScoreFile {
   int failed_ = 0;
 };
 
+// Columns that are no sensors: the file's, which not every CSV has, the command's and the labels.
+std::vector<std::string> columns_left_out(const BacktestOptions& options, const DetectorFile& file) {
+  std::vector<std::string> out = file.ignore_columns;
+  out.insert(out.end(), options.ignore_columns.begin(), options.ignore_columns.end());
+  std::erase(out, options.labels);
+  return out;
+}
+
 Result<std::vector<std::string>> sensors_of(const Table& data, const BacktestOptions& options,
-                                            const DetectorFile& file) {
-  std::vector<std::string> left_out = file.ignore_columns;
+                                            const std::vector<std::string>& left_out) {
   for (const std::string& name : options.ignore_columns) {
-    // The detector's own list may name columns that not every file has; the command's may not.
-    if (!data.find(name)) {
-      const std::vector<std::string_view> known(data.columns.begin(), data.columns.end());
-      return unexpected(ErrorCode::kInvalid, fmt::format("{}: has no column '{}' to ignore{}", options.data, name,
-                                                         core::did_you_mean(name, known)));
-    }
-    left_out.push_back(name);
+    if (data.find(name)) continue;
+    const std::vector<std::string_view> known(data.columns.begin(), data.columns.end());
+    return unexpected(ErrorCode::kInvalid, fmt::format("{}: has no column '{}' to ignore{}", options.data, name,
+                                                       core::did_you_mean(name, known)));
   }
-  left_out.push_back(options.labels);
   std::vector<std::string> out;
   for (const std::string& name : data.columns) {
-    if (std::find(left_out.begin(), left_out.end(), name) == left_out.end()) out.push_back(name);
+    if (name != options.labels && std::find(left_out.begin(), left_out.end(), name) == left_out.end()) {
+      out.push_back(name);
+    }
   }
   if (out.empty()) return unexpected(ErrorCode::kInvalid, fmt::format("{}: no column is left to judge", options.data));
   return out;
 }
 
-Result<Matrix> training_rows(const Table& data, const BacktestOptions& options,
-                             const std::vector<std::string>& sensors) {
-  if (options.train.empty()) {
-    if (options.train_rows > data.values.rows()) {
-      return unexpected(ErrorCode::kInvalid, fmt::format("{}: has {} rows, and {} were to train on", options.data,
-                                                         data.values.rows(), options.train_rows));
-    }
-    auto rows = data.select(sensors, options.data);
-    if (!rows) return unexpected(rows.error());
-    return rows->slice(0, options.train_rows);
-  }
-  const auto table = Table::read(options.train);
+// The sensors' columns of another file.
+Result<Matrix> read_rows(const std::string& path, const std::vector<std::string>& sensors,
+                         const std::vector<std::string>& left_out) {
+  const auto table = Table::read(path, left_out);
   if (!table) return unexpected(table.error());
-  return table->select(sensors, options.train);
+  return table->select(sensors, path);
+}
+
+Result<Matrix> training_rows(const Table& data, const BacktestOptions& options, const std::vector<std::string>& sensors,
+                             const std::vector<std::string>& left_out) {
+  if (!options.train.empty()) return read_rows(options.train, sensors, left_out);
+
+  if (options.train_rows > data.values.rows()) {
+    return unexpected(ErrorCode::kInvalid, fmt::format("{}: has {} rows, and {} were to train on", options.data,
+                                                       data.values.rows(), options.train_rows));
+  }
+  auto rows = data.select(sensors, options.data);
+  if (!rows) return unexpected(rows.error());
+  return rows->slice(0, options.train_rows);
 }
 
 Result<MultivariateDetector> trained(const Table& data, const BacktestOptions& options, const DetectorFile& file,
-                                     const std::vector<std::string>& sensors) {
-  const auto rows = training_rows(data, options, sensors);
+                                     const std::vector<std::string>& sensors,
+                                     const std::vector<std::string>& left_out) {
+  const auto rows = training_rows(data, options, sensors, left_out);
   if (!rows) return unexpected(rows.error());
   auto detector = MultivariateDetector::fit(file.options, sensors, *rows);
   if (!detector) return unexpected(detector.error().within("training"));
   if (options.calibrate.empty()) return detector;
-  const auto normal = Table::read(options.calibrate);
+  const auto normal = read_rows(options.calibrate, sensors, left_out);
   if (!normal) return unexpected(normal.error());
-  const auto selected = normal->select(sensors, options.calibrate);
-  if (!selected) return unexpected(selected.error());
-  if (auto status = detector->calibrate(*selected, options.false_alarms); !status) {
+  if (auto status = detector->calibrate(*normal, options.false_alarms); !status) {
     return unexpected(status.error().within(options.calibrate));
   }
   return detector;
@@ -165,13 +174,14 @@ Result<BacktestResult> run_backtest(const BacktestOptions& options) {
   }
   const auto file = load_detector_file(options.detector);
   if (!file) return unexpected(file.error());
-  const auto data = Table::read(options.data);
+  const std::vector<std::string> left_out = columns_left_out(options, *file);
+  const auto data = Table::read(options.data, left_out);
   if (!data) return unexpected(data.error());
-  const auto sensors = sensors_of(*data, options, *file);
+  const auto sensors = sensors_of(*data, options, left_out);
   if (!sensors) return unexpected(sensors.error());
   const auto labels = labels_of(*data, options);
   if (!labels) return unexpected(labels.error());
-  auto detector = trained(*data, options, *file, *sensors);
+  auto detector = trained(*data, options, *file, *sensors, left_out);
   if (!detector) return unexpected(detector.error());
   const auto rows = data->select(*sensors, options.data);
   if (!rows) return unexpected(rows.error());

@@ -26,7 +26,7 @@ struct CloseFile {
 
 }  // namespace
 
-core::Result<Table> Table::read(const std::string& path) {
+core::Result<Table> Table::read(const std::string& path, const std::vector<std::string>& ignore) {
   const std::unique_ptr<std::FILE, CloseFile> file(path == "-" ? stdin : std::fopen(path.c_str(), "rb"));
   if (!file) {
     return unexpected(errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo,
@@ -34,6 +34,7 @@ core::Result<Table> Table::read(const std::string& path) {
   }
   Table out;
   CsvReader reader(path == "-" ? "<stdin>" : path);
+  reader.ignore(ignore);
   protocol::CsvRow row;
   std::vector<double> values;
   std::vector<char> piece(1 << 16);

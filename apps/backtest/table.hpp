@@ -22,8 +22,8 @@ struct Table {
   std::vector<core::TimeNs> times;
   detection::Matrix values;
 
-  // Reads a file, or standard input for "-".
-  static core::Result<Table> read(const std::string& path);
+  // Reads a file, or standard input for "-". What the columns of `ignore` hold is not looked at.
+  static core::Result<Table> read(const std::string& path, const std::vector<std::string>& ignore);
 
   [[nodiscard]] std::optional<std::size_t> find(std::string_view column) const;
   // The columns named, in that order. kNotFound where one is missing.

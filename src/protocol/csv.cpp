@@ -297,7 +297,10 @@ bool CsvReader::read_header(std::string_view record) {
     }
   }
   time_column_ = core::trim(fields_[0]);
-  for (std::size_t i = 1; i < fields_.size(); ++i) columns_.emplace_back(core::trim(fields_[i]));
+  for (std::size_t i = 1; i < fields_.size(); ++i) {
+    columns_.emplace_back(core::trim(fields_[i]));
+    ignored_.push_back(std::find(ignore_.begin(), ignore_.end(), columns_.back()) != ignore_.end());
+  }
   header_read_ = true;
   return true;
 }
@@ -315,7 +318,9 @@ CsvReader::Next CsvReader::read_row(std::string_view record, CsvRow& row) {
   row.time_text = core::trim(fields_[0]);
   row.cells.resize(columns_.size());
   for (std::size_t i = 0; i < columns_.size(); ++i) {
-    if (!read_cell(fields_[i + 1], row.cells[i])) {
+    if (ignored_[i]) {
+      row.cells[i] = {};
+    } else if (!read_cell(fields_[i + 1], row.cells[i])) {
       return complain(
           Next::kBadRow, i + 2,
           fmt::format("({}) '{}' is not a number, true, false or empty", shown(columns_[i]), shown(fields_[i + 1])));

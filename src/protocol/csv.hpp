@@ -17,6 +17,7 @@
 #include <deque>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/result.hpp"
@@ -49,6 +50,8 @@ class CsvReader {
 
   // `name` begins the messages: "pump.csv:12: …".
   explicit CsvReader(std::string name);
+  // Columns whose fields are not read, whatever they hold: their cells come as missing. Before the first next().
+  void ignore(std::vector<std::string> columns) { ignore_ = std::move(columns); }
 
   void feed(std::string_view text);
   void finish();  // there is no more
@@ -97,6 +100,8 @@ class CsvReader {
   std::deque<std::string> unquoted_;  // what quoted fields say; a deque, for fields_ points into it
   std::string time_column_;
   std::vector<std::string> columns_;
+  std::vector<std::string> ignore_;
+  std::vector<bool> ignored_;  // of columns_
   core::Error problem_;
 };
 

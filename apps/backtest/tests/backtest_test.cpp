@@ -106,6 +106,15 @@ TEST_F(BacktestTest, TrainsAndCalibratesOnOtherFilesAndKeepsTimesAsWritten) {
   EXPECT_THAT(read(options_.out), HasSubstr("\n300,"));
 }
 
+TEST_F(BacktestTest, DoesNotLookAtColumnsThatAreNoSensors) {
+  std::string text = data(',');
+  for (std::size_t at = 0; (at = text.find(",0\n", at)) != std::string::npos; at += 3) text.replace(at, 3, ",fine\n");
+  options_.data = write("notes.csv", text);
+  const auto result = run_backtest(options_);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(result->alarms, 20);
+}
+
 TEST_F(BacktestTest, SaysWhatIsWrong) {
   const auto message = [&](const BacktestOptions& options) {
     const auto result = run_backtest(options);

@@ -166,6 +166,18 @@ TEST(Csv, TakesEmptyAndNanAsMissing) {
   for (const CsvCell& cell : got.rows[0].cells) EXPECT_TRUE(cell.missing());
 }
 
+TEST(Csv, DoesNotReadWhatItIsToIgnore) {
+  CsvReader reader("t.csv");
+  reader.ignore({"note", "absent"});
+  reader.feed("time,a,note\n 1700000000 ,2,fine\n");
+  reader.finish();
+  CsvRow row;
+  ASSERT_EQ(reader.next(row), Next::kRow);
+  EXPECT_EQ(row.time_text, "1700000000");
+  EXPECT_EQ(row.cells[0].integer, 2);
+  EXPECT_TRUE(row.cells[1].missing());
+}
+
 TEST(Csv, KeepsInfinityForTheDoorToJudge) {
   const Read got = read("t,a\n1,-inf\n");
   ASSERT_EQ(got.rows.size(), 1U);
