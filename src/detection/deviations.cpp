@@ -113,12 +113,10 @@ core::Result<Deviations> Deviations::learn(const ModelOptions& options, std::spa
 Deviations::Deviations(std::shared_ptr<const Learnt> learnt, const ModelOptions& options)
     : learnt_(std::move(learnt)),
       smoothing_(options.smoothing),
-      lags_(options.lags),
       smooth_(learnt_->centre.size()),
       window_(learnt_->centre.size() * (options.lags + 1)) {}
 
 void Deviations::start() {
-  taken_ = 0;
   held_ = learnt_->centre;
   centre_ = learnt_->centre;
   std::fill(smooth_.begin(), smooth_.end(), 0.0);
@@ -136,7 +134,6 @@ std::span<const double> Deviations::take(std::span<const double> row) {
     centre_[j] += step;
     smooth_[j] -= step;
   }
-  ++taken_;
   return window_;
 }
 

@@ -31,8 +31,6 @@ class Deviations {
   std::span<const double> take(std::span<const double> row);
   // The last row's.
   [[nodiscard]] std::span<const double> now() const { return window_; }
-  // Whether the rows before are real: `lags` rows were taken since the start.
-  [[nodiscard]] bool full() const { return taken_ > lags_; }
 
   [[nodiscard]] std::size_t sensors() const { return smooth_.size(); }
   [[nodiscard]] const std::vector<double>& centre() const { return learnt_->centre; }
@@ -48,8 +46,6 @@ class Deviations {
 
   std::shared_ptr<const Learnt> learnt_;
   double smoothing_ = 1;
-  std::size_t lags_ = 0;
-  std::size_t taken_ = 0;
   std::vector<double> held_;    // the last good value
   std::vector<double> centre_;  // now
   std::vector<double> smooth_;  // the smoothed deviation, in the sensor's unit
