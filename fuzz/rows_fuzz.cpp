@@ -43,7 +43,7 @@ std::vector<RollupRow> made_of(std::span<const std::byte> bytes, core::DurationN
     RollupRow row;
     Aggregate& a = row.of;
     index += in.get<std::uint16_t>();
-    a.start = index * width;
+    if (__builtin_mul_overflow(index, width, &a.start) || a.start > INT64_MAX - 2 * width) break;
     a.count = in.get<std::uint16_t>();
     a.bad_count = in.get<std::uint8_t>();
     row.whole = in.get<std::uint8_t>() % 2 == 1;

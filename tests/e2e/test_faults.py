@@ -13,16 +13,16 @@ from burst_sender import Sender, write_plant
 from harness import EndToEnd, Plant, free_ports
 
 HERE = pathlib.Path(__file__).resolve().parent
-SMALL = "historian: {{segment_size: 64KiB, disk_reserve: 1MiB, buffer_size: 2MiB, when_full: {}}}"
+SMALL = "historian: {segment_size: 64KiB, disk_reserve: 1MiB, buffer_size: 2MiB}"
 
 
 class Streaming(EndToEnd):
     """A plant that a sender streams to, so that history must be 0, 1, 2 and so on."""
 
-    def set_up_plant(self, data=None, when_full="push-back"):
+    def set_up_plant(self, data=None):
         burst, api, opcua = free_ports(3)
         self.data = data or self.folder / "data"
-        plant_file = write_plant(self.folder, burst, SMALL.format(when_full))
+        plant_file = write_plant(self.folder, burst, SMALL)
         self.plant = Plant(self, plant_file, api, opcua, self.data)
         self.sender = Sender(burst, "edge-1", ["force", "stroke"], readings_per_block=50, interval=0.02)
 
@@ -90,11 +90,11 @@ class FullDisk(Streaming):
         disk = os.statvfs(self.disk)
         return disk.f_bavail * disk.f_frsize
 
-    def fill(self, leave=0):
-        """Something else takes all the room there is, but for some."""
+    def fill(self):
+        """Something else takes all the room there is."""
         with open(self.disk / "ballast", "wb", buffering=0) as ballast:
             try:
-                while self.free() > leave and ballast.write(bytes(16 * 1024)):
+                while self.free() > 0 and ballast.write(bytes(16 * 1024)):
                     pass
             except OSError:
                 pass
@@ -123,24 +123,6 @@ class FullDisk(Streaming):
         (self.disk / "ballast").unlink()
         self.plant.start()
         self.check_all()
-        self.assertEqual(self.plant.process.stop(), 0)
-
-    def test_may_drop_the_oldest_that_is_sealed(self):
-        self.set_up_plant(data=self.disk / "data", when_full="drop-oldest")
-        self.plant.start()
-        self.sender.start()
-        sealed = self.data / "history"
-        self.wait_for("sealed history", lambda: len(list(sealed.glob("shard-*/columns/raw-*.mwc"))) >= 3)
-        self.fill(leave=1024 * 1024 + 128 * 1024)
-        acked = self.sender.acked
-        self.wait_for("the plant to go on", lambda: self.sender.acked > acked + 300)
-        self.assertEqual(self.state(), "ready")
-        self.assertIn("is given up", self.plant.process.output())
-        sent = self.sender.finish(60)
-        for sensor in ("force", "stroke"):
-            kept = self.values(sensor)
-            self.assertTrue(0 < len(kept) < sent, f"{len(kept)} of {sent} are kept")
-            self.assertEqual(kept, [float(i) for i in range(sent - len(kept), sent)], "the newest, without a hole")
         self.assertEqual(self.plant.process.stop(), 0)
 
 
