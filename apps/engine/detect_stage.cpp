@@ -16,7 +16,6 @@ using detection::SpcEvent;
 using detection::XbarROptions;
 
 constexpr std::uint32_t kNoMonitor = UINT32_MAX;
-constexpr std::int32_t kRunning = 1;  // the shipped machine types' code for it
 // The part of its range that a sensor may move by without anybody caring.
 constexpr double kFloorOfRange = 0.01;
 
@@ -79,14 +78,10 @@ DetectStage::DetectStage(const asset::Model& model, const pipeline::Pipeline& pi
       limits_(limits),
       alarms_(alarms),
       judged_(metrics.counter("millwright_detection_readings_total", "Readings judged by a control chart")),
-      settle_(options.settle),
-      monitor_of_(model.sensors().size(), kNoMonitor),
-      states_(model.machines().size()),
-      is_state_(model.sensors().size(), false) {
+      states_(model, options.settle),
+      monitor_of_(model.sensors().size(), kNoMonitor) {
   for (const asset::Sensor& sensor : model.sensors()) {
     if (pipeline.shard_of(sensor.id) != shard) continue;
-    is_state_[sensor.id.value] =
-        sensor.type == core::ValueType::kState && sensor.component.empty() && sensor.name == "state";
     if (!is_chartable(sensor)) continue;
     const auto rule = std::find_if(options.rules.rbegin(), options.rules.rend(),
                                    [&](const SpcRule& r) { return core::glob_match(r.match, sensor.path); });
@@ -123,7 +118,7 @@ void DetectStage::on_batch(core::BlockBatch& batch) {
   if (batch.purpose != core::BatchPurpose::kReadings) return;
   std::uint64_t judged = 0;
   for (const Block& block : batch.blocks) {
-    if (is_state_[block.sensor.value]) take_state(block);
+    states_.take(block);
     const std::uint32_t index = monitor_of_[block.sensor.value];
     if (index == kNoMonitor) continue;
     judge(monitors_[index], block);
@@ -132,15 +127,9 @@ void DetectStage::on_batch(core::BlockBatch& batch) {
   judged_.Increment(static_cast<double>(judged));
 }
 
-void DetectStage::take_state(const Block& block) {
-  MachineState& state = states_[model_.sensor(block.sensor).machine.value];
-  const bool running = block.as<std::int32_t>()[block.count - 1] == kRunning;
-  if (running != state.running) state = {running, block.last_time() + (running ? settle_ : 0)};
-}
-
 void DetectStage::judge(Monitor& monitor, const Block& block) {
-  const MachineState& state = states_[model_.sensor(block.sensor).machine.value];
-  if (!state.running || block.start < state.since || !block.all_good()) {
+  const core::MachineId machine = model_.sensor(block.sensor).machine;
+  if (states_.settled(machine, block.start) != kRunning || !block.all_good()) {
     monitor.chart.interrupt();
     return;
   }

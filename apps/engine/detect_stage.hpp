@@ -1,5 +1,5 @@
 // DetectStage: joins detection to the pipeline and to alarms. Charts each monitored sensor of its shard, and signals a
-// change of state to the AlarmManager.
+// change of state to the alarms.
 //
 // A machine that has a sensor `state` is judged only while it runs, and not before `settle` after it began to: a stop
 // is no anomaly. Threads: its shard's.
@@ -16,6 +16,7 @@
 #include "core/metrics.hpp"
 #include "detection/xbar_r_chart.hpp"
 #include "engine/limit_store.hpp"
+#include "engine/machine_states.hpp"
 #include "pipeline/pipeline.hpp"
 #include "pipeline/stage.hpp"
 
@@ -50,14 +51,9 @@ class DetectStage final : public pipeline::Stage {
     alarms::Priority priority = alarms::Priority::kMedium;
     detection::XbarRChart chart;
   };
-  struct MachineState {
-    bool running = true;  // where the machine says nothing of its state
-    core::TimeNs since = INT64_MIN;
-  };
 
   void add_monitor(const asset::Sensor& sensor, const SpcRule& rule);
   std::uint32_t options_index(const asset::Sensor& sensor, const SpcRule& rule);
-  void take_state(const core::Block& block);
   void judge(Monitor& monitor, const core::Block& block);
   void report(const Monitor& monitor, const detection::SpcEvent& event, const core::Block& block);
 
@@ -65,12 +61,10 @@ class DetectStage final : public pipeline::Stage {
   LimitStore& limits_;
   alarms::SignalSink& alarms_;
   core::Counter& judged_;
-  core::DurationNs settle_;
+  MachineStates states_;
   std::vector<detection::XbarROptions> chart_options_;
   std::vector<Monitor> monitors_;
   std::vector<std::uint32_t> monitor_of_;  // by SensorId; kNoMonitor where none
-  std::vector<MachineState> states_;       // by MachineId
-  std::vector<bool> is_state_;             // by SensorId: the machine's own `state`
 };
 
 }  // namespace millwright::engine

@@ -1,6 +1,5 @@
 #include "alarms/handling.hpp"
 
-#include <algorithm>
 #include <array>
 
 #include "core/text.hpp"
@@ -46,12 +45,6 @@ Handling handling_of(const AlarmOptions& options, std::string_view condition) {
     handling.group = rule.group.value_or(handling.group);
   }
   return handling;
-}
-
-std::optional<Priority> parse_priority(std::string_view text) {
-  const auto found = std::find(kPriorities.begin(), kPriorities.end(), text);
-  if (found == kPriorities.end()) return std::nullopt;
-  return static_cast<Priority>(found - kPriorities.begin());
 }
 
 }  // namespace millwright::alarms

@@ -41,6 +41,4 @@ struct Handling {
 };
 Handling handling_of(const AlarmOptions& options, std::string_view condition);
 
-std::optional<Priority> parse_priority(std::string_view text);
-
 }  // namespace millwright::alarms

@@ -59,7 +59,7 @@ class TimeFold : public Calculator {
         continue;
       }
       const bool all = part.known == std::min(grid_.end(i), known_to) - start;
-      rows.push_back({start, result(part.area, seconds(covered)), part_quality(true, all)});
+      rows.push_back({start, result(part.area, seconds(covered)), part_quality(all)});
     }
   }
 
@@ -141,7 +141,7 @@ class Interpolative final : public Calculator {
     for (; next_ < rows_.size(); ++next_) {
       const TimeNs time = grid_.start(next_);
       rows_[next_] =
-          last_ && time < known_to ? Processed{time, last_->value, part_quality(true, holds(time))} : no_data(time);
+          last_ && time < known_to ? Processed{time, last_->value, part_quality(holds(time))} : no_data(time);
     }
     rows.insert(rows.end(), rows_.begin(), rows_.end());
   }
@@ -153,7 +153,7 @@ class Interpolative final : public Calculator {
   [[nodiscard]] Processed between(TimeNs time, const Sample& next) const {
     if (!last_) return no_data(time);
     const bool good = stepped_ ? holds(time) : !bad_since_;
-    return {time, Segment{*last_, next, !stepped_}.at(time), part_quality(true, good)};
+    return {time, Segment{*last_, next, !stepped_}.at(time), part_quality(good)};
   }
 
   const Grid grid_;
@@ -189,7 +189,7 @@ class Increase final : public Calculator {
       if (!last_ || grid_.end(i) <= known_from_ || start >= known_to) {
         rows.push_back(no_data(start));
       } else {
-        rows.push_back({start, parts_[i].sum, part_quality(true, !parts_[i].bad && known_from_ <= start)});
+        rows.push_back({start, parts_[i].sum, part_quality(!parts_[i].bad && known_from_ <= start)});
       }
     }
   }
@@ -233,7 +233,7 @@ class Percentile final : public Calculator {
 
  private:
   void close() {
-    if (!values_.empty()) rows_[at_] = {grid_.start(at_), value(), part_quality(true, !any_bad_)};
+    if (!values_.empty()) rows_[at_] = {grid_.start(at_), value(), part_quality(!any_bad_)};
     values_.clear();
     any_bad_ = false;
   }
@@ -278,8 +278,8 @@ Processed no_data(TimeNs start) {
   return {start, std::numeric_limits<double>::quiet_NaN(), core::kBadNoData};
 }
 
-core::Quality part_quality(bool any, bool all) {
-  return !any ? core::kBadNoData : all ? core::kGood : core::kUncertainDataSubNormal;
+core::Quality part_quality(bool all) {
+  return all ? core::kGood : core::kUncertainDataSubNormal;
 }
 
 }  // namespace millwright::historian

@@ -45,7 +45,7 @@ std::unique_ptr<Calculator> make_calculator(const Calculation& calculation, cons
 
 // What a row says that has nothing to say.
 Processed no_data(core::TimeNs start);
-// Of a row that was made of `good` of something and left out the rest.
-core::Quality part_quality(bool any, bool all);
+// Of a row that was made of all of its interval, or of a part of it.
+core::Quality part_quality(bool all);
 
 }  // namespace millwright::historian

@@ -91,7 +91,7 @@ Status from_rollups(const Historian& historian, const ProcessedRequest& request,
     Processed& made = rows[grid.index(row.start)];
     if (row.count == 0 && !counts) continue;
     made.value = value_of(function, row);
-    made.quality = part_quality(true, row.bad_count == 0);
+    made.quality = part_quality(row.bad_count == 0);
   }
   return {};
 }
