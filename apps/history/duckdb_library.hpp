@@ -17,7 +17,7 @@
   X(prepared_statement_column_type) X(pending_prepared_streaming) X(pending_error) X(execute_pending)                \
   X(destroy_pending) X(fetch_chunk) X(destroy_data_chunk) X(data_chunk_get_size) X(data_chunk_set_size)              \
   X(data_chunk_get_vector) X(vector_size) X(vector_get_data) X(vector_get_validity)                                  \
-  X(vector_ensure_validity_writable) X(vector_reference_value) X(create_varchar_length) X(create_int32)              \
+  X(vector_ensure_validity_writable) X(vector_reference_value) X(vector_assign_string_element_len) X(create_varchar_length) X(create_int32)              \
   X(get_varchar) X(destroy_value) X(create_logical_type) X(destroy_logical_type) X(create_table_function)            \
   X(destroy_table_function) X(table_function_set_name) X(table_function_add_parameter)                               \
   X(table_function_set_extra_info) X(table_function_set_bind) X(table_function_set_init)                             \

@@ -15,7 +15,7 @@ namespace {
 
 using protocol::LineField;
 
-std::optional<std::uint64_t> bits_of_field(const asset::Sensor& sensor, const LineField& field) {
+std::optional<std::uint64_t> bits_of_field(const asset::Sensor& sensor, const LineField& field, core::Texts& texts) {
   switch (field.kind) {
     case LineField::Kind::kReal:
       return bits_of(sensor.type, field.real());
@@ -26,7 +26,7 @@ std::optional<std::uint64_t> bits_of_field(const asset::Sensor& sensor, const Li
     case LineField::Kind::kBool:
       return bits_of(sensor.type, std::int64_t{field.boolean() ? 1 : 0});
     case LineField::Kind::kText:
-      return parse_value(sensor, field.text);
+      return parse_value(sensor, protocol::unescape_text(field.text), texts);
   }
   return std::nullopt;
 }
@@ -95,7 +95,7 @@ class InfluxImport {
       refuse(sensor.error().message);
       return true;
     }
-    const auto bits = bits_of_field(**sensor, field);
+    const auto bits = bits_of_field(**sensor, field, context_.texts);
     if (!bits) {
       refuse(fmt::format("'{}' is no {} of {}", field.text.substr(0, 40), core::to_string((*sensor)->type),
                          (*sensor)->path));

@@ -26,12 +26,13 @@ std::string wrong_value(std::string_view value, const asset::Sensor& sensor) {
 }
 
 // The bits of a value; where ';' separates, a decimal comma is a decimal point.
-std::optional<std::uint64_t> read_value(const asset::Sensor& sensor, std::string_view text, char separator) {
-  const auto bits = parse_value(sensor, text);
+std::optional<std::uint64_t> read_value(const asset::Sensor& sensor, std::string_view text, char separator,
+                                        core::Texts& texts) {
+  const auto bits = parse_value(sensor, text, texts);
   if (bits || separator != ';' || text.find(',') == std::string_view::npos) return bits;
   std::string pointed(text);
   std::replace(pointed.begin(), pointed.end(), ',', '.');
-  return parse_value(sensor, pointed);
+  return parse_value(sensor, pointed, texts);
 }
 
 core::Status import_long(InputFile& file, std::string head, LongCsvParser parser, const ImportContext& context) {
@@ -44,7 +45,7 @@ core::Status import_long(InputFile& file, std::string head, LongCsvParser parser
   };
   bool header_seen = false;
   for (std::string_view line;;) {
-    const auto more = lines.next(line);
+    const auto more = lines.next_record(line);
     if (!more) return core::unexpected(more.error());
     if (!*more) return {};
     if (line.empty() || line.find_first_not_of(" \t") == std::string_view::npos) continue;
@@ -62,8 +63,9 @@ core::Status import_long(InputFile& file, std::string head, LongCsvParser parser
       refuse(sensor.error().message);
       continue;
     }
-    if (row.value.empty()) continue;
-    const auto bits = read_value(**sensor, row.value, parser.separator());
+    // Nothing is no number, but it is a text.
+    if (row.value.empty() && (*sensor)->type != core::ValueType::kText) continue;
+    const auto bits = read_value(**sensor, row.value, parser.separator(), context.texts);
     if (!bits) {
       refuse(wrong_value(row.value, **sensor));
       continue;
@@ -88,16 +90,26 @@ std::vector<const asset::Sensor*> columns_of(const std::vector<std::string>& nam
   return sensors;
 }
 
+bool is_text(const protocol::CsvCell& cell) {
+  return cell.kind == protocol::CsvCell::Kind::kText;
+}
+
+std::optional<std::uint64_t> bits_of_cell(const protocol::CsvCell& cell, const asset::Sensor& sensor,
+                                          core::Texts& texts) {
+  if (is_text(cell)) return parse_value(sensor, cell.text, texts);
+  return cell.whole() ? bits_of(sensor.type, cell.integer) : bits_of(sensor.type, cell.real);
+}
+
 bool import_row(const protocol::CsvRow& row, const std::vector<const asset::Sensor*>& sensors, const std::string& file,
                 const ImportContext& context) {
   for (std::size_t i = 0; i < row.cells.size(); ++i) {
     const protocol::CsvCell& cell = row.cells[i];
     if (sensors[i] == nullptr || cell.missing()) continue;
     const asset::Sensor& sensor = *sensors[i];
-    const auto bits = cell.whole() ? bits_of(sensor.type, cell.integer) : bits_of(sensor.type, cell.real);
+    const auto bits = bits_of_cell(cell, sensor, context.texts);
     if (!bits) {
-      context.report.refuse(fmt::format("{}:{}: column {}: {}", file, row.line, i + 2,
-                                        wrong_value(core::format_double(cell.real), sensor)));
+      const std::string value = is_text(cell) ? std::string(cell.text) : core::format_double(cell.real);
+      context.report.refuse(fmt::format("{}:{}: column {}: {}", file, row.line, i + 2, wrong_value(value, sensor)));
       continue;
     }
     ++context.report.readings;
@@ -109,6 +121,10 @@ bool import_row(const protocol::CsvRow& row, const std::vector<const asset::Sens
 core::Status import_wide(InputFile& file, const std::string& head, const ImportContext& context) {
   using Next = protocol::CsvReader::Next;
   protocol::CsvReader reader(file.name());
+  reader.read_as_text([&](const std::string& column) {
+    const auto sensor = context.names.find(column);
+    return sensor && *sensor != nullptr && (*sensor)->type == core::ValueType::kText;
+  });
   reader.feed(head);
   protocol::CsvRow row;
   std::vector<const asset::Sensor*> sensors;

@@ -17,6 +17,7 @@ struct ImportContext {
   SensorNames& names;
   ReadingSink& sink;
   ImportReport& report;
+  core::Texts& texts;
   std::function<void(double part)> progress;  // of this file, 0 to 1
 };
 

@@ -61,6 +61,14 @@ double InputFile::part_read() const {
 }
 
 // False: the file has ended.
+namespace {
+
+bool leaves_quote_open(std::string_view line) {
+  return std::count(line.begin(), line.end(), '"') % 2 != 0;
+}
+
+}  // namespace
+
 core::Result<bool> Lines::read_on() {
   if (buffer_.size() - begin_ > kLineBytesMax) {
     return core::unexpected(core::ErrorCode::kInvalid, fmt::format("{}:{}: the line is longer than {} bytes",
@@ -92,6 +100,37 @@ core::Result<bool> Lines::next(std::string_view& line) {
     ++number_;
     return true;
   }
+}
+
+core::Result<bool> Lines::next_record(std::string_view& record) {
+  const auto more = next(record);
+  if (!more || !*more || !leaves_quote_open(record)) return more;
+  const std::size_t length = record.size();
+  const auto start = static_cast<std::size_t>(record.data() - buffer_.data());
+  const std::size_t after = begin_ - start;  // where the line after it begins
+  begin_ = start;                            // what is read on keeps the line
+  std::size_t lines = 0;
+  bool open = true;
+  for (std::size_t at = after;; ++at) {
+    while (begin_ + at >= buffer_.size() && !ended_) {
+      if (const auto read = read_on(); !read) return read;
+    }
+    const bool end = begin_ + at >= buffer_.size();
+    if (at > kQuotedBytesMax || (end && open)) break;
+    const char c = end ? '\n' : buffer_[begin_ + at];
+    if (c == '"') open = !open;
+    if (c != '\n') continue;
+    ++lines;
+    if (open) continue;
+    record = std::string_view(buffer_).substr(begin_, at);
+    if (record.ends_with('\r')) record.remove_suffix(1);
+    begin_ = std::min(begin_ + at + 1, buffer_.size());
+    number_ += lines;
+    return true;
+  }
+  record = std::string_view(buffer_).substr(begin_, length);
+  begin_ += after;
+  return true;
 }
 
 core::Result<bool> Lines::next_many(std::string_view& lines) {

@@ -36,12 +36,16 @@ class InputFile {
 class Lines {
  public:
   static constexpr std::size_t kLineBytesMax = 4 * 1024 * 1024;
+  static constexpr std::size_t kQuotedBytesMax = 64 * 1024;
 
   // `head` is what was read of the file before.
   Lines(InputFile& file, std::string head) : file_(file), buffer_(std::move(head)) {}
 
   // The next line without its end, valid until the next call. False: there is no more.
   core::Result<bool> next(std::string_view& line);
+  // The next line, with those after it that a quote which it leaves open takes in; that line alone where the quote is
+  // not closed within kQuotedBytesMax.
+  core::Result<bool> next_record(std::string_view& record);
   // As many whole lines as are there, with their ends; the last line may lack its. number() is the first one's.
   core::Result<bool> next_many(std::string_view& lines);
   [[nodiscard]] std::uint64_t number() const { return number_; }  // of the line last given, from 1

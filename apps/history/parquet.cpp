@@ -58,17 +58,20 @@ class ParquetReader {
     return unusable(
         fmt::format("the column '{}' is no time: it must hold timestamps, or nanoseconds as BIGINT", names_[column]));
   }
-  // "<as DOUBLE>, <as BIGINT>"
+  // "<as DOUBLE>, <as BIGINT>, <as VARCHAR>": the first two for numbers, the last for texts.
   core::Result<std::string> value_expression(std::size_t column) const {
     const std::string name = sql_name(names_[column]);
     if (types_[column] == DUCKDB_TYPE_FLOAT || types_[column] == DUCKDB_TYPE_DOUBLE ||
         types_[column] == DUCKDB_TYPE_DECIMAL) {
-      return fmt::format("CAST({} AS DOUBLE), CAST(NULL AS BIGINT)", name);
+      return fmt::format("CAST({} AS DOUBLE), CAST(NULL AS BIGINT), CAST(NULL AS VARCHAR)", name);
     }
     if (is_number(types_[column]) || types_[column] == DUCKDB_TYPE_BOOLEAN) {
-      return fmt::format("CAST({0} AS DOUBLE), TRY_CAST({0} AS BIGINT)", name);
+      return fmt::format("CAST({0} AS DOUBLE), TRY_CAST({0} AS BIGINT), CAST(NULL AS VARCHAR)", name);
     }
-    return unusable(fmt::format("the column '{}' holds no numbers", names_[column]));
+    if (types_[column] == DUCKDB_TYPE_VARCHAR) {
+      return fmt::format("CAST(NULL AS DOUBLE), CAST(NULL AS BIGINT), {}", name);
+    }
+    return unusable(fmt::format("the column '{}' holds neither numbers nor texts", names_[column]));
   }
 
   core::Status read_long();
@@ -98,16 +101,19 @@ class ParquetReader {
   std::uint64_t row_ = 0;
 };
 
-// A value as DOUBLE in `column` and BIGINT in the one after it. False: the sink takes no more.
+// A value as DOUBLE in `column`, BIGINT and VARCHAR in the two after it. False: the sink takes no more.
 bool ParquetReader::take(const asset::Sensor& sensor, core::TimeNs time, const Rows& rows, std::size_t column,
                          std::size_t row, std::optional<core::Quality> quality) {
   const bool whole = !rows.is_null(column + 1, row);
-  if (rows.is_null(column, row) && !whole) return true;
-  const auto bits = whole ? bits_of(sensor.type, rows.value<std::int64_t>(column + 1, row))
-                          : bits_of(sensor.type, rows.value<double>(column, row));
+  const bool text = !rows.is_null(column + 2, row);
+  if (rows.is_null(column, row) && !whole && !text) return true;
+  const auto bits = text    ? parse_value(sensor, rows.text(column + 2, row), context_.texts)
+                    : whole ? bits_of(sensor.type, rows.value<std::int64_t>(column + 1, row))
+                            : bits_of(sensor.type, rows.value<double>(column, row));
   if (!bits) {
-    refuse(fmt::format("{} is no {} of {}", core::format_double(rows.value<double>(column, row)),
-                       core::to_string(sensor.type), sensor.path));
+    const std::string value = text ? std::string(rows.text(column + 2, row).substr(0, 40))
+                                   : core::format_double(rows.value<double>(column, row));
+    refuse(fmt::format("{} is no {} of {}", value, core::to_string(sensor.type), sensor.path));
     return true;
   }
   ++context_.report.readings;
@@ -118,6 +124,7 @@ core::Status ParquetReader::read_long() {
   const std::size_t time = find(columns_.time);
   const std::size_t value = find(columns_.value);
   const std::size_t exact = find("value_int");
+  const std::size_t text = find("text");
   const std::size_t quality = find(columns_.quality);
   if (time == kNone || value == kNone) {
     return unusable(fmt::format("no column '{}'", time == kNone ? columns_.time : columns_.value));
@@ -126,14 +133,16 @@ core::Status ParquetReader::read_long() {
   if (!times) return core::unexpected(times.error());
   auto values = value_expression(value);
   if (!values) return core::unexpected(values.error());
-  if (exact != kNone)
-    *values = fmt::format("CAST({} AS DOUBLE), TRY_CAST(value_int AS BIGINT)", sql_name(names_[value]));
+  if (exact != kNone) {
+    *values = fmt::format("CAST({} AS DOUBLE), TRY_CAST(value_int AS BIGINT), CAST({} AS VARCHAR)",
+                          sql_name(names_[value]), text != kNone ? "text" : "NULL");
+  }
   const std::string qualities =
       quality == kNone ? "CAST(NULL AS VARCHAR)" : fmt::format("CAST({} AS VARCHAR)", sql_name(names_[quality]));
   auto rows = database_.query(fmt::format("SELECT {}, {}, CAST({} AS VARCHAR), {} FROM read_parquet({})", *times,
                                           *values, sql_name(columns_.sensor), qualities, sql_text(path_)));
   if (!rows) return core::unexpected(rows.error());
-  enum : std::size_t { kTimeAt, kValueAt, kExactAt, kSensorAt, kQualityAt };
+  enum : std::size_t { kTimeAt, kValueAt, kExactAt, kTextAt, kSensorAt, kQualityAt };
   std::string last_name;
   core::Result<const asset::Sensor*> sensor = nullptr;
   std::string last_quality = "0";
@@ -193,7 +202,7 @@ core::Status ParquetReader::read_wide() {
       if (!begin_row(*rows, row)) continue;
       const auto time = rows->value<std::int64_t>(0, row);
       for (std::size_t i = 0; i < sensors.size(); ++i) {
-        if (!take(*sensors[i], time, *rows, 1 + 2 * i, row, std::nullopt)) return broken_off();
+        if (!take(*sensors[i], time, *rows, 1 + 3 * i, row, std::nullopt)) return broken_off();
       }
     }
     context_.progress(static_cast<double>(row_) / static_cast<double>(std::max<std::int64_t>(total_, 1)));
@@ -205,7 +214,7 @@ core::Status ParquetReader::read_wide() {
 
 core::Result<std::uint64_t> write_parquet(Database& database, const Selection& selection, OutputFile& out) {
   const std::string rows = selection.width == 0
-                               ? "SELECT time, sensor, value, value_int, quality FROM readings"
+                               ? "SELECT time, sensor, value, value_int, text, quality FROM readings"
                                : fmt::format("SELECT * EXCLUDE (sensor_id) FROM history('{}ns')", selection.width);
   auto copied = database.query(
       fmt::format("COPY ({}) TO {} (FORMAT parquet, COMPRESSION zstd)", rows, sql_text(out.temporary_path())));

@@ -28,12 +28,17 @@ void for_each_statistic(ValueType type, const Aggregate& a, const Each& each) {
   each("last", type, a.last);
   each("sum", mean_type, a.sum);
 }
+// Numbers that stand for texts have no statistics.
+bool has_statistics(const asset::Sensor& sensor, const Aggregate& a) {
+  return a.count != 0 && sensor.type != ValueType::kText;
+}
 constexpr std::string_view kCsvStatistics = "count,bad_count,min,max,mean,first,last,sum";
 
 class TableWriter final : public RowWriter {
  public:
-  TableWriter(const asset::Model& model, const Selection& selection) : intervals_(selection.width != 0) {
-    for (const core::SensorId id : selection.sensors) width_ = std::max(width_, model.sensor(id).path.size());
+  TableWriter(const Source& source, const Selection& selection)
+      : RowWriter(source.texts()), intervals_(selection.width != 0) {
+    for (const core::SensorId id : selection.sensors) width_ = std::max(width_, source.model().sensor(id).path.size());
   }
   void begin(std::string& out) override {
     fmt::format_to(std::back_inserter(out), "{:<30}  {:<{}}", "time", "sensor", width_);
@@ -43,7 +48,11 @@ class TableWriter final : public RowWriter {
   void row(const asset::Sensor& sensor, const Reading& reading, std::string& out) override {
     begin_row(sensor, reading.time, out);
     cell_.clear();
-    core::append_value(sensor.type, reading.bits, cell_);
+    if (sensor.type == ValueType::kText) {
+      cell_ = texts_.of(reading.bits);
+    } else {
+      core::append_value(sensor.type, reading.bits, cell_);
+    }
     if (sensor.type == ValueType::kState) {
       const auto name = sensor.states.find(value_as_int(sensor.type, reading.bits));
       if (name != sensor.states.end()) cell_ += " " + name->second;
@@ -53,7 +62,7 @@ class TableWriter final : public RowWriter {
   void row(const asset::Sensor& sensor, const Aggregate& a, std::string& out) override {
     begin_row(sensor, a.start, out);
     fmt::format_to(std::back_inserter(out), "  {:>9}", a.count);
-    if (a.count != 0)
+    if (has_statistics(sensor, a))
       fmt::format_to(std::back_inserter(out), "  {:>14.8g}  {:>14.8g}  {:>14.8g}", a.min, mean(a), a.max);
     if (a.bad_count != 0) fmt::format_to(std::back_inserter(out), "  and {} bad", a.bad_count);
     out += '\n';
@@ -73,7 +82,7 @@ class TableWriter final : public RowWriter {
 
 class CsvWriter final : public RowWriter {
  public:
-  explicit CsvWriter(bool intervals) : intervals_(intervals) {}
+  CsvWriter(const core::Texts& texts, bool intervals) : RowWriter(texts), intervals_(intervals) {}
   void begin(std::string& out) override {
     out += "time,sensor,";
     out += intervals_ ? kCsvStatistics : "value,quality";
@@ -81,7 +90,11 @@ class CsvWriter final : public RowWriter {
   }
   void row(const asset::Sensor& sensor, const Reading& reading, std::string& out) override {
     begin_row(sensor, reading.time, out);
-    core::append_value(sensor.type, reading.bits, out);
+    if (sensor.type == ValueType::kText) {
+      core::append_csv_field(texts_.of(reading.bits), out);
+    } else {
+      core::append_value(sensor.type, reading.bits, out);
+    }
     out += ',';
     out += reading.quality == core::kGood ? "Good" : core::format_quality(reading.quality);
     out += '\n';
@@ -91,7 +104,7 @@ class CsvWriter final : public RowWriter {
     fmt::format_to(std::back_inserter(out), "{},{}", a.count, a.bad_count);
     for_each_statistic(sensor.type, a, [&](const char*, ValueType type, double value) {
       out += ',';
-      if (a.count != 0) core::append_statistic(type, value, out);
+      if (has_statistics(sensor, a)) core::append_statistic(type, value, out);
     });
     out += '\n';
   }
@@ -109,12 +122,15 @@ class CsvWriter final : public RowWriter {
 // One array of objects, a line each. Paths are lower-case words, so nothing needs an escape but a state's name.
 class JsonWriter final : public RowWriter {
  public:
+  using RowWriter::RowWriter;
   void begin(std::string& out) override { out += '['; }
   void row(const asset::Sensor& sensor, const Reading& reading, std::string& out) override {
     begin_row(sensor, reading.time, out);
     out += ",\"value\":";
     if (is_real(sensor.type) && !std::isfinite(as_double(sensor.type, reading.bits))) {
       out += "null";
+    } else if (sensor.type == ValueType::kText) {
+      core::append_json_text(texts_.of(reading.bits), out);
     } else {
       core::append_value(sensor.type, reading.bits, out);
     }
@@ -126,7 +142,7 @@ class JsonWriter final : public RowWriter {
     fmt::format_to(std::back_inserter(out), ",\"count\":{},\"bad_count\":{}", a.count, a.bad_count);
     for_each_statistic(sensor.type, a, [&](const char* name, ValueType type, double value) {
       fmt::format_to(std::back_inserter(out), ",\"{}\":", name);
-      if (a.count == 0 || !std::isfinite(value)) {
+      if (!has_statistics(sensor, a) || !std::isfinite(value)) {
         out += "null";
       } else {
         core::append_statistic(type, value, out);
@@ -149,6 +165,7 @@ class JsonWriter final : public RowWriter {
 // Whole numbers and states carry the protocol's 'i'. A quality other than good is a field of its own.
 class InfluxWriter final : public RowWriter {
  public:
+  using RowWriter::RowWriter;
   void row(const asset::Sensor& sensor, const Reading& reading, std::string& out) override {
     if (is_real(sensor.type) && !std::isfinite(as_double(sensor.type, reading.bits))) {
       ++left_out_;
@@ -156,7 +173,11 @@ class InfluxWriter final : public RowWriter {
     }
     out += sensor.path;
     out += " value=";
-    core::append_value(sensor.type, reading.bits, out);
+    if (sensor.type == ValueType::kText) {
+      append_text(texts_.of(reading.bits), out);
+    } else {
+      core::append_value(sensor.type, reading.bits, out);
+    }
     if (sensor.type == ValueType::kInt64 || sensor.type == ValueType::kState) out += 'i';
     if (reading.quality != core::kGood) fmt::format_to(std::back_inserter(out), ",quality={}i", reading.quality.code);
     fmt::format_to(std::back_inserter(out), " {}\n", reading.time);
@@ -164,26 +185,36 @@ class InfluxWriter final : public RowWriter {
   void row(const asset::Sensor& sensor, const Aggregate& a, std::string& out) override {
     fmt::format_to(std::back_inserter(out), "{} count={}i,bad_count={}i", sensor.path, a.count, a.bad_count);
     for_each_statistic(sensor.type, a, [&](const char* name, ValueType type, double value) {
-      if (a.count == 0 || !std::isfinite(value)) return;
+      if (!has_statistics(sensor, a) || !std::isfinite(value)) return;
       fmt::format_to(std::back_inserter(out), ",{}=", name);
       core::append_statistic(type, value, out);
     });
     fmt::format_to(std::back_inserter(out), " {}\n", a.start);
   }
+
+ private:
+  static void append_text(std::string_view text, std::string& out) {
+    out += '"';
+    for (const char c : text) {
+      if (c == '"' || c == '\\') out += '\\';
+      out += c;
+    }
+    out += '"';
+  }
 };
 
 }  // namespace
 
-std::unique_ptr<RowWriter> make_row_writer(TextFormat format, const asset::Model& model, const Selection& selection) {
+std::unique_ptr<RowWriter> make_row_writer(TextFormat format, const Source& source, const Selection& selection) {
   switch (format) {
     case TextFormat::kTable:
-      return std::make_unique<TableWriter>(model, selection);
+      return std::make_unique<TableWriter>(source, selection);
     case TextFormat::kCsv:
-      return std::make_unique<CsvWriter>(selection.width != 0);
+      return std::make_unique<CsvWriter>(source.texts(), selection.width != 0);
     case TextFormat::kJson:
-      return std::make_unique<JsonWriter>();
+      return std::make_unique<JsonWriter>(source.texts());
     case TextFormat::kInflux:
-      return std::make_unique<InfluxWriter>();
+      return std::make_unique<InfluxWriter>(source.texts());
   }
   return nullptr;
 }

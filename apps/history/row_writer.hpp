@@ -16,6 +16,7 @@ enum class TextFormat : std::uint8_t { kTable, kCsv, kJson, kInflux };
 
 class RowWriter {
  public:
+  explicit RowWriter(const core::Texts& texts) : texts_(texts) {}
   virtual ~RowWriter() = default;
   virtual void begin(std::string& out) { static_cast<void>(out); }
   virtual void row(const asset::Sensor& sensor, const historian::Reading& reading, std::string& out) = 0;
@@ -25,11 +26,12 @@ class RowWriter {
   [[nodiscard]] std::uint64_t left_out() const { return left_out_; }
 
  protected:
+  const core::Texts& texts_;
   core::TimeWriter time_;
   std::uint64_t left_out_ = 0;
 };
 
 // `selection` says whether rows are readings or intervals, and how wide a table's column of sensors must be.
-std::unique_ptr<RowWriter> make_row_writer(TextFormat format, const asset::Model& model, const Selection& selection);
+std::unique_ptr<RowWriter> make_row_writer(TextFormat format, const Source& source, const Selection& selection);
 
 }  // namespace millwright::history

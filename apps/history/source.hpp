@@ -13,6 +13,7 @@
 
 #include "asset/model.hpp"
 #include "core/result.hpp"
+#include "core/texts.hpp"
 #include "core/time.hpp"
 #include "historian/historian.hpp"
 
@@ -22,6 +23,7 @@ class Source {
  public:
   virtual ~Source() = default;
   [[nodiscard]] virtual const asset::Model& model() const = 0;
+  [[nodiscard]] virtual const core::Texts& texts() const = 0;
   // As historian::Historian's.
   virtual core::Result<std::vector<historian::Reading>> raw(core::SensorId sensor, historian::Range range,
                                                             std::size_t limit, std::optional<core::TimeNs>* next) = 0;
@@ -36,6 +38,7 @@ class HistorianSource final : public Source {
   HistorianSource(const asset::Model& model, const historian::Historian& historian)
       : model_(model), historian_(historian) {}
   [[nodiscard]] const asset::Model& model() const override { return model_; }
+  [[nodiscard]] const core::Texts& texts() const override { return historian_.texts(); }
   core::Result<std::vector<historian::Reading>> raw(core::SensorId sensor, historian::Range range, std::size_t limit,
                                                     std::optional<core::TimeNs>* next) override {
     return historian_.raw(sensor, range, limit, next);

@@ -25,14 +25,15 @@ struct ColumnType {
   const char* name;
   duckdb_type type;
 };
-enum ReadingColumn : std::uint8_t { kTime, kSensorId, kSensor, kValue, kValueInt, kQuality, kGood };
-constexpr std::array<ColumnType, 7> kReadingColumns{{{"time", DUCKDB_TYPE_TIMESTAMP_NS},
+enum ReadingColumn : std::uint8_t { kTime, kSensorId, kSensor, kValue, kValueInt, kQuality, kGood, kText };
+constexpr std::array<ColumnType, 8> kReadingColumns{{{"time", DUCKDB_TYPE_TIMESTAMP_NS},
                                                      {"sensor_id", DUCKDB_TYPE_INTEGER},
                                                      {"sensor", DUCKDB_TYPE_VARCHAR},
                                                      {"value", DUCKDB_TYPE_DOUBLE},
                                                      {"value_int", DUCKDB_TYPE_BIGINT},
                                                      {"quality", DUCKDB_TYPE_UINTEGER},
-                                                     {"good", DUCKDB_TYPE_BOOLEAN}}};
+                                                     {"good", DUCKDB_TYPE_BOOLEAN},
+                                                     {"text", DUCKDB_TYPE_VARCHAR}}};
 enum AggregateColumn : std::uint8_t { kStart, kCount = 3, kBadCount, kMin, kMax, kMean, kFirst, kLast, kSum };
 constexpr std::array<ColumnType, 11> kAggregateColumns{{{"start", DUCKDB_TYPE_TIMESTAMP_NS},
                                                         {"sensor_id", DUCKDB_TYPE_INTEGER},
@@ -50,6 +51,7 @@ constexpr std::array<ColumnType, 11> kAggregateColumns{{{"start", DUCKDB_TYPE_TI
 template <typename Row>
 struct Slice {
   const asset::Sensor& sensor;
+  const core::Texts& texts;
   const Row* rows;
   std::size_t count;
 };
@@ -66,19 +68,31 @@ std::uint64_t* writable_validity(duckdb_vector vector) {
   return duck().vector_get_validity(vector);
 }
 
+void fill_nulls(duckdb_vector vector, std::size_t count) {
+  std::fill_n(writable_validity(vector), (count + 63) / 64, 0);
+}
+
+void fill_texts(duckdb_vector vector, const Slice<Reading>& slice) {
+  for (std::size_t i = 0; i < slice.count; ++i) {
+    const std::string_view text = slice.texts.of(slice.rows[i].bits);
+    duck().vector_assign_string_element_len(vector, i, text.data(), text.size());
+  }
+}
+
 void fill_column(idx_t column, duckdb_vector vector, const Slice<Reading>& slice) {
   const core::ValueType type = slice.sensor.type;
+  const bool is_text = type == core::ValueType::kText;
   switch (column) {
     case kTime:
       return fill<std::int64_t>(vector, slice, [](const Reading& r) { return r.time; });
     case kValue:
+      if (is_text) return fill_nulls(vector, slice.count);
       return fill<double>(vector, slice, [&](const Reading& r) { return as_double(type, r.bits); });
     case kValueInt:
-      if (!is_real(type)) {
-        return fill<std::int64_t>(vector, slice, [&](const Reading& r) { return value_as_int(type, r.bits); });
-      }
-      std::fill_n(writable_validity(vector), (slice.count + 63) / 64, 0);
-      return;
+      if (is_real(type) || is_text) return fill_nulls(vector, slice.count);
+      return fill<std::int64_t>(vector, slice, [&](const Reading& r) { return value_as_int(type, r.bits); });
+    case kText:
+      return is_text ? fill_texts(vector, slice) : fill_nulls(vector, slice.count);
     case kQuality:
       return fill<std::uint32_t>(vector, slice, [](const Reading& r) { return r.quality.code; });
     case kGood:
@@ -94,7 +108,8 @@ void fill_statistic(duckdb_vector vector, const Slice<Aggregate>& slice, const G
   fill<double>(vector, slice, get);
   std::uint64_t* const validity = writable_validity(vector);
   for (std::size_t i = 0; i < slice.count; ++i) {
-    if (slice.rows[i].count == 0) validity[i / 64] &= ~(std::uint64_t{1} << (i % 64));
+    if (slice.rows[i].count == 0 || slice.sensor.type == core::ValueType::kText)
+      validity[i / 64] &= ~(std::uint64_t{1} << (i % 64));
   }
 }
 
@@ -239,7 +254,7 @@ void run(duckdb_function_info info, duckdb_data_chunk chunk) {
   const auto more = cursor.load(scan);
   if (!more) return duck().function_set_error(info, more.error().message.c_str());
   if (!*more) return duck().data_chunk_set_size(chunk, 0);
-  const Slice<Row> slice{*cursor.sensor, cursor.page.data() + cursor.at,
+  const Slice<Row> slice{*cursor.sensor, scan.tables->source().texts(), cursor.page.data() + cursor.at,
                          std::min<std::size_t>(cursor.page.size() - cursor.at, duck().vector_size())};
   for (std::size_t i = 0; i < scan.columns.size(); ++i) {
     const duckdb_vector vector = duck().data_chunk_get_vector(chunk, i);

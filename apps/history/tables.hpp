@@ -1,7 +1,7 @@
 // Tables: a plant's data as DuckDB sees it. History is not copied: a table function hands it over as the query asks for
 // it, only the columns that it names, only the sensors and times of the selection, several sensors at a time.
 //
-//   readings(time, sensor_id, sensor, value, value_int, quality, good)
+//   readings(time, sensor_id, sensor, value, value_int, quality, good, text)
 //   readings_1s, readings_1m, readings_1h and history('15min'):
 //     (start, sensor_id, sensor, count, bad_count, min, max, mean, first, last, sum)
 //   sensors, machines: the asset model. docs/history.md has the columns.

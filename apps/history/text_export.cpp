@@ -172,13 +172,18 @@ class Wide {
       core::append_csv_field(lane.sensor->path, text);
     }
   }
-  static void append_cells(const Lane& lane, const Reading& reading, std::string& text) {
+  void append_cells(const Lane& lane, const Reading& reading, std::string& text) const {
     text += ',';
-    if (!reading.quality.is_bad()) core::append_value(lane.sensor->type, reading.bits, text);
+    if (reading.quality.is_bad()) return;
+    if (lane.sensor->type == core::ValueType::kText) {
+      core::append_csv_field(source_.texts().of(reading.bits), text);
+    } else {
+      core::append_value(lane.sensor->type, reading.bits, text);
+    }
   }
-  static void append_cells(const Lane& lane, const Aggregate& a, std::string& text) {
-    if (a.count == 0) {
-      text += ",,,,0";
+  void append_cells(const Lane& lane, const Aggregate& a, std::string& text) const {
+    if (a.count == 0 || lane.sensor->type == core::ValueType::kText) {
+      text += ",,,," + std::to_string(a.count);
       return;
     }
     text += ',';
@@ -203,7 +208,7 @@ class Wide {
 
 core::Result<Written> write_rows(Source& source, const Selection& selection, TextFormat format, std::uint64_t limit,
                                  OutputFile& out, Progress& progress) {
-  const auto writer = make_row_writer(format, source.model(), selection);
+  const auto writer = make_row_writer(format, source, selection);
   Written written;
   const auto write = selection.width == 0 ? write_sensors<Reading> : write_sensors<Aggregate>;
   if (auto done = write(source, selection, limit, *writer, out, progress, written); !done) {

@@ -14,20 +14,6 @@ namespace {
 
 using core::ValueType;
 
-template <typename T>
-T from_bits(std::uint64_t bits) {
-  T value;
-  std::memcpy(&value, &bits, sizeof(T));
-  return value;
-}
-
-template <typename T>
-std::uint64_t to_bits(T value) {
-  std::uint64_t bits = 0;
-  std::memcpy(&bits, &value, sizeof(T));
-  return bits;
-}
-
 // Accepts nan and infinity in any case.
 template <typename T>
 std::optional<T> parse_number(std::string_view text) {
@@ -58,44 +44,50 @@ bool two_digits(std::string_view text, std::size_t at, core::TimeNs& out) {
 }  // namespace
 
 std::int64_t value_as_int(ValueType type, std::uint64_t bits) {
-  if (type == ValueType::kInt64) return from_bits<std::int64_t>(bits);
-  if (type == ValueType::kState) return from_bits<std::int32_t>(bits);
-  return from_bits<std::uint8_t>(bits);
+  if (type == ValueType::kInt64) return core::from_bits<std::int64_t>(bits);
+  if (type == ValueType::kState) return core::from_bits<std::int32_t>(bits);
+  return core::from_bits<std::uint8_t>(bits);
 }
 
 std::optional<std::uint64_t> bits_of(ValueType type, std::int64_t value) {
   switch (type) {
     case ValueType::kFloat64:
-      return to_bits(static_cast<double>(value));
+      return core::to_bits(static_cast<double>(value));
     case ValueType::kFloat32:
-      return to_bits(static_cast<float>(value));
+      return core::to_bits(static_cast<float>(value));
     case ValueType::kInt64:
-      return to_bits(value);
+      return core::to_bits(value);
     case ValueType::kBool:
-      return value == 0 || value == 1 ? std::optional(to_bits(static_cast<std::uint8_t>(value))) : std::nullopt;
+      return value == 0 || value == 1 ? std::optional(core::to_bits(static_cast<std::uint8_t>(value))) : std::nullopt;
     case ValueType::kState:
       if (value != static_cast<std::int32_t>(value)) return std::nullopt;
-      return to_bits(static_cast<std::int32_t>(value));
+      return core::to_bits(static_cast<std::int32_t>(value));
+    case ValueType::kText:
+      return std::nullopt;
   }
   return std::nullopt;
 }
 
 std::optional<std::uint64_t> bits_of(ValueType type, double value) {
-  if (type == ValueType::kFloat64) return to_bits(value);
-  if (type == ValueType::kFloat32) return to_bits(static_cast<float>(value));
+  if (type == ValueType::kFloat64) return core::to_bits(value);
+  if (type == ValueType::kFloat32) return core::to_bits(static_cast<float>(value));
   constexpr double kEnd = 9223372036854775808.0;
   if (!(value >= -kEnd && value < kEnd) || value != std::floor(value)) return std::nullopt;
   return bits_of(type, static_cast<std::int64_t>(value));
 }
 
-std::optional<std::uint64_t> parse_value(const asset::Sensor& sensor, std::string_view text) {
+std::optional<std::uint64_t> parse_value(const asset::Sensor& sensor, std::string_view text, core::Texts& texts) {
+  if (sensor.type == ValueType::kText) {
+    const auto number = texts.number(text);
+    return number ? std::optional(core::to_bits(*number)) : std::nullopt;
+  }
   if (sensor.type == ValueType::kFloat64) {
     const auto value = parse_number<double>(text);
-    return value ? std::optional(to_bits(*value)) : std::nullopt;
+    return value ? std::optional(core::to_bits(*value)) : std::nullopt;
   }
   if (sensor.type == ValueType::kFloat32) {
     const auto value = parse_number<float>(text);
-    return value ? std::optional(to_bits(*value)) : std::nullopt;
+    return value ? std::optional(core::to_bits(*value)) : std::nullopt;
   }
   if (const auto whole = parse_whole(sensor, text)) return bits_of(sensor.type, *whole);
   const auto real = parse_number<double>(text);  // 3.0

@@ -12,14 +12,16 @@
 #include "asset/model.hpp"
 #include "core/block.hpp"
 #include "core/quality.hpp"
+#include "core/texts.hpp"
 #include "core/time.hpp"
 #include "core/value_text.hpp"
 
 namespace millwright::history {
 
-// The bits of a value of the sensor's type, or nothing where the text is none. A state may be its code or its name.
-std::optional<std::uint64_t> parse_value(const asset::Sensor& sensor, std::string_view text);
-// The same from a number; nothing where the type cannot hold it. A float32 rounds.
+// The bits of a value of the sensor's type, or nothing where the text is none. A state may be its code or its name; a
+// text may be any that `texts` takes.
+std::optional<std::uint64_t> parse_value(const asset::Sensor& sensor, std::string_view text, core::Texts& texts);
+// The same from a number; nothing where the type cannot hold it, as a text cannot. A float32 rounds.
 std::optional<std::uint64_t> bits_of(core::ValueType type, double value);
 std::optional<std::uint64_t> bits_of(core::ValueType type, std::int64_t value);
 // A whole number: int64, bool, state.

@@ -135,6 +135,7 @@ connectors::ConnectorContext bench_context(engine::Engine& engine, io::Network& 
           .clock = clock,
           .network = network,
           .metrics = engine.metrics(),
+          .texts = engine.history().texts(),
           .durable = [&engine](core::SourceId source) { return engine.history().durable(source); }};
 }
 

@@ -45,13 +45,13 @@ core::Status import_file(const ImportOptions& options, const std::string& file, 
 
 // All files into the sink; the first that cannot be read at all ends it.
 core::Status import_files(const ImportOptions& options, const char* what, history::SensorNames& names,
-                          history::ReadingSink& sink, history::ImportReport& report) {
+                          history::ReadingSink& sink, history::ImportReport& report, core::Texts& texts) {
   history::Progress progress(what);
   double files_done = 0;
   const auto files = static_cast<double>(options.files.size());
   for (const std::string& file : options.files) {
     const auto show = [&](double part) { progress.update(files_done + part, files, report.rows); };
-    if (auto done = import_file(options, file, {names, sink, report, show}); !done) return done;
+    if (auto done = import_file(options, file, {names, sink, report, texts, show}); !done) return done;
     ++files_done;
   }
   return {};
@@ -72,7 +72,8 @@ core::Status check(const ImportOptions& options, history::SensorNames& names) {
   }
   history::NoSink sink;
   history::ImportReport report;
-  if (auto done = import_files(options, "checking", names, sink, report); !done) return done;
+  core::TextTable texts;
+  if (auto done = import_files(options, "checking", names, sink, report, texts); !done) return done;
   if (report.refused() == 0) return {};
   print_refused(report);
   return core::unexpected(core::ErrorCode::kCorrupt,
@@ -92,7 +93,8 @@ int import_history(const ImportOptions& options) {
   const history::Progress clock("");
   history::ImportReport report;
   history::Importer importer((*plant)->model(), (*plant)->engine(), (*plant)->clock());
-  const core::Status read = import_files(options, "importing", names, importer, report);
+  const core::Status read =
+      import_files(options, "importing", names, importer, report, (*plant)->engine().history().texts());
   const core::Status durable = importer.finish();
   print_refused(report);
   if (!durable) return fail(durable.error().within("not all is imported"));

@@ -10,7 +10,7 @@ namespace millwright::app {
 namespace {
 
 constexpr const char* kTables = R"(Tables:
-  readings(time, sensor_id, sensor, value, value_int, quality, good)
+  readings(time, sensor_id, sensor, value, value_int, quality, good, text)
   readings_1s, readings_1m, readings_1h, history('15min'):
     (start, sensor_id, sensor, count, bad_count, min, max, mean, first, last, sum)
   sensors(sensor_id, sensor, machine, component, name, type, unit, low, high, rate_hz, ...)

@@ -10,6 +10,7 @@
 #include "core/text.hpp"
 #include "history/value_text.hpp"
 #include "http_get.hpp"
+#include "protocol/csv.hpp"
 
 namespace millwright::app {
 namespace {
@@ -37,15 +38,21 @@ class RemoteSource final : public history::Source {
  public:
   RemoteSource(std::string url, asset::Model model) : url_(std::move(url)), model_(std::move(model)) {}
   [[nodiscard]] const asset::Model& model() const override { return model_; }
+  [[nodiscard]] const core::Texts& texts() const override { return texts_; }
 
   core::Result<std::vector<Reading>> raw(core::SensorId id, historian::Range range, std::size_t limit,
                                          std::optional<core::TimeNs>* next) override {
     const asset::Sensor& sensor = model_.sensor(id);
     std::vector<Reading> readings;
     history::TimeReader times;
+    if (sensor.type == core::ValueType::kText) {
+      if (auto got = read_texts(sensor, range, limit, readings); !got) return core::unexpected(got.error());
+      set_next(readings.size() >= std::min(limit, kRowsMax) ? readings.back().time + 1 : range.to, range, next);
+      return readings;
+    }
     const auto take = [&](const std::vector<std::string_view>& fields) {
       const auto time = times.read(fields.front());
-      const auto bits = history::parse_value(sensor, fields.size() < 4 ? "" : fields[1]);
+      const auto bits = history::parse_value(sensor, fields.size() < 4 ? "" : fields[1], texts_);
       const auto quality = core::parse_quality(fields.back());  // its code
       if (!time || !bits || !quality) return false;
       readings.push_back({*time, *bits, *quality});
@@ -87,13 +94,39 @@ class RemoteSource final : public history::Source {
     if (next != nullptr) *next = from < range.to ? std::optional(from) : std::nullopt;
   }
 
+  [[nodiscard]] std::string url_of(const asset::Sensor& sensor, std::string_view resolution, historian::Range range,
+                                   std::size_t limit) const {
+    return fmt::format("{}/v1/machines/{}/history?sensor={}&from={}&to={}&resolution={}&limit={}&format=csv", url_,
+                       url_text(model_.machine(sensor.machine).name), url_text(sensor.path),
+                       core::format_time(range.from), core::format_time(range.to), resolution,
+                       std::min(limit, kRowsMax));
+  }
+
+  // Texts may hold commas and line ends.
+  core::Status read_texts(const asset::Sensor& sensor, historian::Range range, std::size_t limit,
+                          std::vector<Reading>& readings) {
+    const std::string url = url_of(sensor, "raw", range, limit);
+    const auto body = get_text(url, kTimeout);
+    if (!body) return core::unexpected(body.error());
+    protocol::CsvReader reader(url);
+    reader.read_as_text([](const std::string&) { return true; });
+    reader.feed(*body);
+    reader.finish();
+    protocol::CsvRow row;
+    for (auto got = reader.next(row); got != protocol::CsvReader::Next::kEnd; got = reader.next(row)) {
+      if (got != protocol::CsvReader::Next::kRow) return core::unexpected(reader.problem());
+      const auto bits = history::parse_value(sensor, row.cells.front().text, texts_);
+      const auto quality = core::parse_quality(row.cells.back().text);
+      if (!bits || !quality) return core::unexpected(core::ErrorCode::kCorrupt, url + ": a row that is none");
+      readings.push_back({row.time, *bits, *quality});
+    }
+    return {};
+  }
+
   template <typename Take>
   core::Status page(const asset::Sensor& sensor, std::string_view resolution, historian::Range range, std::size_t limit,
                     const Take& take) const {
-    const std::string url =
-        fmt::format("{}/v1/machines/{}/history?sensor={}&from={}&to={}&resolution={}&limit={}&format=csv", url_,
-                    url_text(model_.machine(sensor.machine).name), url_text(sensor.path), core::format_time(range.from),
-                    core::format_time(range.to), resolution, std::min(limit, kRowsMax));
+    const std::string url = url_of(sensor, resolution, range, limit);
     const auto body = get_text(url, kTimeout);
     if (!body) return core::unexpected(body.error());
     std::string_view rest = *body;
@@ -110,6 +143,7 @@ class RemoteSource final : public history::Source {
 
   const std::string url_;
   const asset::Model model_;
+  core::TextTable texts_;
 };
 
 void add_sensors(const Json& list, asset::Machine& machine, std::vector<asset::Sensor>& sensors) {

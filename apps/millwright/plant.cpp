@@ -29,10 +29,12 @@ void Plant::wire() {
       .clock = clock_,
       .network = network_,
       .metrics = engine_->metrics(),
+      .texts = engine_->history().texts(),
       .durable = [this](core::SourceId source) { return engine_->history().durable(source); }};
   for (const auto& options : config_.connectors) connectors_.push_back(connectors::make_connector(options, context));
 
-  opcua_ = std::make_unique<opcua::Server>(config_.opcua_server, *config_.model, engine_->live(), engine_->metrics());
+  opcua_ = std::make_unique<opcua::Server>(config_.opcua_server, *config_.model, engine_->live(),
+                                           engine_->history().texts(), engine_->metrics());
   api_ = std::make_unique<api::Server>(config_.api, api::Services{.model = *config_.model,
                                                                   .live = engine_->live(),
                                                                   .historian = engine_->history(),

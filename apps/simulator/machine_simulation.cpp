@@ -82,7 +82,10 @@ MachineSimulation::MachineSimulation(const asset::Model& model, core::MachineId 
     const asset::Sensor& sensor = model.sensor(id);
     if (role_of(sensor) == SensorRole::kSpeed && sensor.range) nominal_rpm_ = nominal_rpm(sensor.range->high);
   }
-  for (const core::SensorId id : machine_.sensors) channels_.push_back(make_channel(model.sensor(id), seed));
+  for (const core::SensorId id : machine_.sensors) {
+    // No signal makes a text.
+    if (model.sensor(id).type != core::ValueType::kText) channels_.push_back(make_channel(model.sensor(id), seed));
+  }
   settle_heat();
   load_ = clean_load(0);
 }
@@ -412,6 +415,8 @@ void MachineSimulation::flush(Channel& channel, core::TimeNs now, core::BlockBat
       case core::ValueType::kBool:
         fill(block, from, std::uint8_t{});
         break;
+      case core::ValueType::kText:
+        ASSERT(false, "texts have no channel");
     }
     done += count;
   }

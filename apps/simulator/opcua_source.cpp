@@ -59,6 +59,8 @@ const UA_DataType* data_type(core::ValueType type) {
       return &UA_TYPES[UA_TYPES_BOOLEAN];
     case core::ValueType::kState:
       return &UA_TYPES[UA_TYPES_INT32];
+    case core::ValueType::kText:
+      return &UA_TYPES[UA_TYPES_STRING];
   }
   return nullptr;
 }

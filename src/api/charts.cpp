@@ -48,9 +48,9 @@ core::Status read_sensors(const Parameters& parameters, const asset::Model& mode
 }
 
 template <typename Rows>
-std::string items(const asset::Sensor& sensor, const Rows& rows) {
+std::string items(const asset::Sensor& sensor, const core::Texts& texts, const Rows& rows) {
   std::string out;
-  HistoryRows writer(sensor, false);
+  HistoryRows writer(sensor, texts, false);
   for (const auto& row : rows) writer.append(row, out);
   return out;
 }
@@ -84,12 +84,12 @@ core::Result<Response> Handlers::charts(const Parameters& parameters, const std:
       const auto chosen =
           historian::largest_triangles(services_.historian, services_.model, sensor->id, query.range, *points, go_on);
       if (!chosen) return unexpected(chosen.error());
-      rows = items(*sensor, *chosen);
+      rows = items(*sensor, services_.historian.texts(), *chosen);
     } else {
       std::optional<core::TimeNs> next;
       const auto intervals = services_.historian.aggregates(sensor->id, query.range, width, *points, &next);
       if (!intervals) return unexpected(intervals.error());
-      rows = items(*sensor, *intervals);
+      rows = items(*sensor, services_.historian.texts(), *intervals);
     }
     series += fmt::format(R"({}{{"sensor":{},"unit":{},"items":[{}]}})", series.empty() ? "" : ",",
                           to_text(Json(sensor->path)),

@@ -66,7 +66,7 @@ core::Result<Response> Handlers::twin(std::string_view name) const {
   if (!machine) return unexpected(machine.error());
   const auto active = services_.alarms.list(alarms::annunciated_alarms((*machine)->name));
   const MachineSummary summary = summarize(services_.model, services_.live, **machine, ActiveAlarms(active));
-  return json_response(to_text(twin_json(services_.model, services_.live, **machine, summary, active)));
+  return json_response(to_text(twin_json(services_, **machine, summary, active)));
 }
 
 core::Result<Subscription> Handlers::subscription(const Parameters& parameters, std::string_view last_event_id) const {

@@ -43,11 +43,12 @@ constexpr std::array<std::string_view, 2> kFormats = {"json", "csv"};
 // Fetches the page step by step and writes its rows; gives where the next page begins, if there is one. `Fetch` is
 // (range, limit, next) → Result of a vector of rows.
 template <typename Fetch>
-core::Result<std::optional<core::TimeNs>> write_rows(const HistoryQuery& query, const Fetch& fetch,
-                                                     const historian::Check& check, std::string& out) {
+core::Result<std::optional<core::TimeNs>> write_rows(const HistoryQuery& query, const core::Texts& texts,
+                                                     const Fetch& fetch, const historian::Check& check,
+                                                     std::string& out) {
   historian::Range range = {query.position, query.range.to};
   std::size_t left = query.limit;
-  HistoryRows writer(*query.sensor, query.csv);
+  HistoryRows writer(*query.sensor, texts, query.csv);
   while (range.from < range.to) {
     if (auto go_on = check(); !go_on) return unexpected(go_on.error());
     if (left == 0) return std::optional(range.from);
@@ -198,13 +199,13 @@ core::Result<std::optional<core::TimeNs>> Handlers::write_page(const HistoryQuer
     const auto fetch = [&](historian::Range range, std::size_t limit, Next next) {
       return history.raw(sensor, range, limit, next);
     };
-    return write_rows(query, fetch, check, rows);
+    return write_rows(query, history.texts(), fetch, check, rows);
   }
   if (!query.calculation) {
     const auto fetch = [&](historian::Range range, std::size_t limit, Next next) {
       return history.aggregates(sensor, range, query.width, limit, next);
     };
-    return write_rows(query, fetch, check, rows);
+    return write_rows(query, history.texts(), fetch, check, rows);
   }
   const auto fetch = [&](historian::Range range, std::size_t limit, Next next) {
     const historian::ProcessedRequest request{.sensor = sensor,
@@ -216,7 +217,7 @@ core::Result<std::optional<core::TimeNs>> Handlers::write_page(const HistoryQuer
                                               .check = check};
     return historian::processed(history, services_.model, request, next);
   };
-  return write_rows(query, fetch, check, rows);
+  return write_rows(query, history.texts(), fetch, check, rows);
 }
 
 historian::Check Handlers::check(const std::function<bool()>& stopping) const {

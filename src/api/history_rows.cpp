@@ -33,6 +33,11 @@ void HistoryRows::begin(core::TimeNs time, std::string& out) {
   out += '"';
 }
 
+void HistoryRows::append_text(std::string_view text, std::string& out) const {
+  if (csv_) return core::append_csv_field(text, out);
+  core::append_json_text(text, out);
+}
+
 void HistoryRows::append_quality(core::Quality quality, std::string& out) const {
   out += csv_ ? "," : R"(,"quality":")";
   out += core::quality_name(quality);
@@ -44,18 +49,20 @@ void HistoryRows::append_quality(core::Quality quality, std::string& out) const 
 void HistoryRows::append(const historian::Reading& reading, std::string& out) {
   begin(reading.time, out);
   out += csv_ ? "," : R"(,"value":)";
-  if (csv_ || !core::is_real(sensor_.type)) {
+  if (sensor_.type == ValueType::kText) {
+    append_text(texts_.of(reading.bits), out);
+  } else if (csv_ || !core::is_real(sensor_.type)) {
     core::append_value(sensor_.type, reading.bits, out);
   } else {
     append_json_real(sensor_.type, core::as_double(sensor_.type, reading.bits), out);
   }
   if (sensor_.type == ValueType::kState) {
     const std::string* name = state_name(sensor_, reading.bits);
-    if (csv_) {
-      out += ',';
-      if (name != nullptr) core::append_csv_field(*name, out);
-    } else {
-      out += R"(,"state_name":)" + (name == nullptr ? std::string("null") : to_text(Json(*name)));
+    out += csv_ ? "," : R"(,"state_name":)";
+    if (name != nullptr) {
+      append_text(*name, out);
+    } else if (!csv_) {
+      out += "null";
     }
   }
   append_quality(reading.quality, out);
@@ -79,7 +86,7 @@ void HistoryRows::append(const historian::Aggregate& a, std::string& out) {
   core::append_number(a.count, out);
   out += csv_ ? "," : R"(,"bad_count":)";
   core::append_number(a.bad_count, out);
-  const bool any = a.count != 0;
+  const bool any = a.count != 0 && sensor_.type != ValueType::kText;
   // Those that are values of readings print as such.
   const ValueType own = sensor_.type == ValueType::kFloat32 ? ValueType::kFloat32 : ValueType::kFloat64;
   append_statistic("min", own, a.min, any, out);

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "asset/model.hpp"
+#include "core/texts.hpp"
 #include "core/value_text.hpp"
 #include "historian/historian.hpp"
 #include "historian/processed.hpp"
@@ -17,7 +18,8 @@ namespace millwright::api {
 
 class HistoryRows {
  public:
-  HistoryRows(const asset::Sensor& sensor, bool csv) : sensor_(sensor), csv_(csv) {}
+  HistoryRows(const asset::Sensor& sensor, const core::Texts& texts, bool csv)
+      : sensor_(sensor), texts_(texts), csv_(csv) {}
 
   // A line of CSV, or an object of JSON with a comma before it but for the first.
   void append(const historian::Reading& reading, std::string& out);
@@ -26,10 +28,12 @@ class HistoryRows {
 
  private:
   void begin(core::TimeNs time, std::string& out);
+  void append_text(std::string_view text, std::string& out) const;
   void append_quality(core::Quality quality, std::string& out) const;
   void append_statistic(const char* name, core::ValueType type, double value, bool known, std::string& out) const;
 
   const asset::Sensor& sensor_;
+  const core::Texts& texts_;
   const bool csv_;
   bool first_ = true;
   core::TimeWriter time_;

@@ -212,7 +212,7 @@ Streamer::Text Streamer::readings_of_all(core::TimeNs now) {
   for (const asset::Machine& machine : machines) {
     if (&machine != &machines.front()) data += ',';
     const MachineSummary summary = summarize(services_.model, services_.live, machine, active_alarms());
-    data += to_text(stream_machine_json(services_.model, services_.live, machine, summary, false));
+    data += to_text(stream_machine_json(services_, machine, summary, false));
   }
   return share(event("readings", data + "]}"));
 }
@@ -224,7 +224,7 @@ Streamer::Text Streamer::readings_of(const std::vector<core::MachineId>& machine
     if (fragment.empty()) {
       const asset::Machine& machine = services_.model.machine(machines[i]);
       const MachineSummary summary = summarize(services_.model, services_.live, machine, active_alarms());
-      fragment = to_text(stream_machine_json(services_.model, services_.live, machine, summary, true));
+      fragment = to_text(stream_machine_json(services_, machine, summary, true));
     }
     if (i != 0) data += ',';
     data += fragment;

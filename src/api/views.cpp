@@ -15,13 +15,6 @@
 namespace millwright::api {
 namespace {
 
-template <typename T>
-T from_bits(std::uint64_t bits) {
-  T value{};
-  std::memcpy(&value, &bits, sizeof(T));
-  return value;
-}
-
 // 0.1f as a double prints as 0.10000000149011612; people and programs are better served by 0.1, which reads back as
 // the same float32.
 double shortest(float value) {
@@ -70,11 +63,16 @@ std::string_view machine_state(std::string_view name) {
   return at == kStates.end() ? "unknown" : *at;
 }
 
+// Numbers that stand for texts have no mean.
+bool has_statistics(core::ValueType type) {
+  return type != core::ValueType::kText;
+}
+
 Json last_second_json(const asset::Sensor& sensor, const pipeline::LiveTable& live) {
   const pipeline::Rollup rollup = live.rollup(sensor.id);
   if (rollup.start == 0) return nullptr;
   Json json = {{"start", core::format_time(rollup.start)}, {"count", rollup.count}, {"bad_count", rollup.bad_count}};
-  const bool any = rollup.count != 0;
+  const bool any = rollup.count != 0 && has_statistics(sensor.type);
   json["min"] = any ? statistic_json(sensor.type, rollup.min) : Json();
   json["max"] = any ? statistic_json(sensor.type, rollup.max) : Json();
   json["mean"] = any ? Json(rollup.mean()) : Json();
@@ -88,22 +86,48 @@ Json hierarchy_of(const asset::Machine& machine) {
   return json;
 }
 
-Json component_json(const asset::Component& component, const asset::Model& model, const pipeline::LiveTable& live) {
+Json sensor_json(const asset::Sensor& sensor, const Services& services) {
+  const pipeline::LiveValue value = services.live.read(sensor.id);
+  const bool any = has_value(value);
+  Json json = {{"name", sensor.name},
+               {"path", sensor.path},
+               {"component", text_or_null(sensor.component)},
+               {"description", sensor.description},
+               {"unit", sensor.unit == nullptr ? Json() : Json(sensor.unit->symbol)},
+               {"type", core::to_string(sensor.type)},
+               {"range", sensor.range ? Json{{"low", sensor.range->low}, {"high", sensor.range->high}} : Json()},
+               {"rate_hz", sensor.rate_hz},
+               {"value", any ? value_json(value.type, value.bits, services.historian.texts()) : Json()}};
+  if (sensor.type == core::ValueType::kState) {
+    const std::string* name = any ? state_name(sensor, value.bits) : nullptr;
+    json["state_name"] = name == nullptr ? Json() : Json(*name);
+  }
+  json["quality"] = core::quality_name(value.quality);
+  json["quality_code"] = value.quality.code;
+  json["source_time"] = time_or_null(value.source_time);
+  json["received"] = time_or_null(value.received);
+  json["last_second"] = last_second_json(sensor, services.live);
+  return json;
+}
+
+Json component_json(const asset::Component& component, const Services& services) {
   Json sensors = Json::array();
-  for (const core::SensorId id : component.sensors) sensors.push_back(sensor_json(model.sensor(id), live));
+  for (const core::SensorId id : component.sensors) {
+    sensors.push_back(sensor_json(services.model.sensor(id), services));
+  }
   return {{"name", component.name},
           {"part_of", text_or_null(component.part_of)},
           {"description", component.description},
           {"sensors", std::move(sensors)}};
 }
 
-Json stream_sensor_json(const asset::Sensor& sensor, const pipeline::LiveTable& live) {
-  const pipeline::LiveValue value = live.read(sensor.id);
-  const pipeline::Rollup rollup = live.rollup(sensor.id);
-  const bool any = rollup.count != 0;
+Json stream_sensor_json(const asset::Sensor& sensor, const Services& services) {
+  const pipeline::LiveValue value = services.live.read(sensor.id);
+  const pipeline::Rollup rollup = services.live.rollup(sensor.id);
+  const bool any = rollup.count != 0 && has_statistics(sensor.type);
   return {{"path", sensor.path},
           {"name", sensor.name},
-          {"value", has_value(value) ? value_json(value.type, value.bits) : Json()},
+          {"value", has_value(value) ? value_json(value.type, value.bits, services.historian.texts()) : Json()},
           {"quality", core::quality_name(value.quality)},
           {"mean", any ? Json(rollup.mean()) : Json()},
           {"min", any ? statistic_json(sensor.type, rollup.min) : Json()},
@@ -139,18 +163,21 @@ Json time_or_null(core::TimeNs time) {
   return time == 0 ? Json() : Json(core::format_time(time));
 }
 
-Json value_json(core::ValueType type, std::uint64_t bits) {
+Json value_json(core::ValueType type, std::uint64_t bits, const core::Texts& texts) {
   switch (type) {
     case core::ValueType::kFloat64:
-      return from_bits<double>(bits);
+      return core::from_bits<double>(bits);
     case core::ValueType::kFloat32:
-      return shortest(from_bits<float>(bits));
+      return shortest(core::from_bits<float>(bits));
     case core::ValueType::kInt64:
-      return from_bits<std::int64_t>(bits);
+      return core::from_bits<std::int64_t>(bits);
     case core::ValueType::kBool:
-      return from_bits<std::uint8_t>(bits) != 0;
+      return core::from_bits<std::uint8_t>(bits) != 0;
     case core::ValueType::kState:
-      return from_bits<std::int32_t>(bits);
+      return core::from_bits<std::int32_t>(bits);
+    case core::ValueType::kText:
+      if (const auto text = texts.text(core::from_bits<std::int32_t>(bits))) return *text;
+      return nullptr;
   }
   return nullptr;
 }
@@ -164,7 +191,7 @@ Json statistic_json(core::ValueType type, double value) {
 
 const std::string* state_name(const asset::Sensor& sensor, std::uint64_t bits) {
   if (sensor.type != core::ValueType::kState) return nullptr;
-  const auto at = sensor.states.find(from_bits<std::int32_t>(bits));
+  const auto at = sensor.states.find(core::from_bits<std::int32_t>(bits));
   return at == sensor.states.end() ? nullptr : &at->second;
 }
 
@@ -214,30 +241,6 @@ Json machine_json(const asset::Machine& machine, const MachineSummary& summary) 
           {"active_alarms", summary.active.alarms},
           {"highest_priority", priority_json(summary.active)},
           {"sensors", machine.sensors.size()}};
-}
-
-Json sensor_json(const asset::Sensor& sensor, const pipeline::LiveTable& live) {
-  const pipeline::LiveValue value = live.read(sensor.id);
-  const bool any = has_value(value);
-  Json json = {{"name", sensor.name},
-               {"path", sensor.path},
-               {"component", text_or_null(sensor.component)},
-               {"description", sensor.description},
-               {"unit", sensor.unit == nullptr ? Json() : Json(sensor.unit->symbol)},
-               {"type", core::to_string(sensor.type)},
-               {"range", sensor.range ? Json{{"low", sensor.range->low}, {"high", sensor.range->high}} : Json()},
-               {"rate_hz", sensor.rate_hz},
-               {"value", any ? value_json(value.type, value.bits) : Json()}};
-  if (sensor.type == core::ValueType::kState) {
-    const std::string* name = any ? state_name(sensor, value.bits) : nullptr;
-    json["state_name"] = name == nullptr ? Json() : Json(*name);
-  }
-  json["quality"] = core::quality_name(value.quality);
-  json["quality_code"] = value.quality.code;
-  json["source_time"] = time_or_null(value.source_time);
-  json["received"] = time_or_null(value.received);
-  json["last_second"] = last_second_json(sensor, live);
-  return json;
 }
 
 Json control_json(const alarms::Control& control) {
@@ -301,15 +304,16 @@ Json alarm_json(const alarms::Alarm& alarm) {
           {"version", alarm.version}};
 }
 
-Json twin_json(const asset::Model& model, const pipeline::LiveTable& live, const asset::Machine& machine,
-               const MachineSummary& summary, const std::vector<alarms::Alarm>& active) {
+Json twin_json(const Services& services, const asset::Machine& machine, const MachineSummary& summary,
+               const std::vector<alarms::Alarm>& active) {
   Json components = Json::array();
   for (const asset::Component& component : machine.components) {
-    components.push_back(component_json(component, model, live));
+    components.push_back(component_json(component, services));
   }
   Json sensors = Json::array();
   for (const core::SensorId id : machine.sensors) {
-    if (model.sensor(id).component.empty()) sensors.push_back(sensor_json(model.sensor(id), live));
+    const asset::Sensor& sensor = services.model.sensor(id);
+    if (sensor.component.empty()) sensors.push_back(sensor_json(sensor, services));
   }
   Json alarms = Json::array();
   for (const alarms::Alarm& alarm : active) alarms.push_back(alarm_json(alarm));
@@ -329,8 +333,8 @@ Json twin_json(const asset::Model& model, const pipeline::LiveTable& live, const
       {"active_alarms", std::move(alarms)}};
 }
 
-Json stream_machine_json(const asset::Model& model, const pipeline::LiveTable& live, const asset::Machine& machine,
-                         const MachineSummary& summary, bool with_sensors) {
+Json stream_machine_json(const Services& services, const asset::Machine& machine, const MachineSummary& summary,
+                         bool with_sensors) {
   Json json = {{"id", machine.name},
                {"state", summary.state},
                {"quality", summary.quality},
@@ -338,7 +342,9 @@ Json stream_machine_json(const asset::Model& model, const pipeline::LiveTable& l
                {"highest_priority", priority_json(summary.active)}};
   if (!with_sensors) return json;
   Json sensors = Json::array();
-  for (const core::SensorId id : machine.sensors) sensors.push_back(stream_sensor_json(model.sensor(id), live));
+  for (const core::SensorId id : machine.sensors) {
+    sensors.push_back(stream_sensor_json(services.model.sensor(id), services));
+  }
   json["sensors"] = std::move(sensors);
   return json;
 }

@@ -17,6 +17,7 @@
 #include "api/http.hpp"
 #include "api/server.hpp"
 #include "asset/model.hpp"
+#include "core/texts.hpp"
 #include "core/time.hpp"
 #include "pipeline/live_table.hpp"
 
@@ -29,9 +30,9 @@ std::string to_text(const Json& json);
 Response json_response(std::string body);
 
 Json time_or_null(core::TimeNs time);  // 0: null
-// A value by its own bytes: number, true or false; null where it is not finite. A float32 prints as the shortest number
-// that reads back as the same float32.
-Json value_json(core::ValueType type, std::uint64_t bits);
+// A value by its own bytes: number, true, false or text; null where it is not finite. A float32 prints as the shortest
+// number that reads back as the same float32.
+Json value_json(core::ValueType type, std::uint64_t bits, const core::Texts& texts);
 // A statistic of values of `type`, which for min, max, first and last is one of them.
 Json statistic_json(core::ValueType type, double value);
 // The name of a state's code, or nullptr.
@@ -63,15 +64,14 @@ MachineSummary summarize(const asset::Model& model, const pipeline::LiveTable& l
                          const ActiveAlarms& active);
 
 Json machine_json(const asset::Machine& machine, const MachineSummary& summary);
-Json sensor_json(const asset::Sensor& sensor, const pipeline::LiveTable& live);
 Json alarm_json(const alarms::Alarm& alarm);
 Json control_json(const alarms::Control& control);
 Json performance_json(const alarms::Performance& performance);
-Json twin_json(const asset::Model& model, const pipeline::LiveTable& live, const asset::Machine& machine,
-               const MachineSummary& summary, const std::vector<alarms::Alarm>& active);
+Json twin_json(const Services& services, const asset::Machine& machine, const MachineSummary& summary,
+               const std::vector<alarms::Alarm>& active);
 // Of an event stream: a machine, with its sensors' values where asked for.
-Json stream_machine_json(const asset::Model& model, const pipeline::LiveTable& live, const asset::Machine& machine,
-                         const MachineSummary& summary, bool with_sensors);
+Json stream_machine_json(const Services& services, const asset::Machine& machine, const MachineSummary& summary,
+                         bool with_sensors);
 
 // The sites, with areas, lines, cells and machines in them.
 Json hierarchy_json(const asset::Model& model);

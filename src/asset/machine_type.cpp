@@ -20,8 +20,8 @@ using config::Section;
 using core::ValueType;
 
 // In the order of ValueType.
-constexpr std::array<std::string_view, core::kValueTypeCount> kTypeNames{"float64", "float32", "int64", "bool",
-                                                                         "state"};
+constexpr std::array<std::string_view, core::kValueTypeCount> kTypeNames{"float64", "float32", "int64",
+                                                                         "bool",    "state",   "text"};
 
 bool is_float(ValueType type) {
   return type == ValueType::kFloat64 || type == ValueType::kFloat32;

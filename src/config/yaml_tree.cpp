@@ -13,6 +13,8 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
+#include "core/text.hpp"
+
 namespace millwright::config::detail {
 
 namespace {
@@ -204,19 +206,11 @@ struct Spot {
   int column = 1;
 };
 
-// The bytes of the UTF-8 character that `text` begins with; 0 where it is none, or a control character.
+// The bytes of the character that `text` begins with; 0 where it is not UTF-8, or a control character.
 std::size_t character_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return (first >= 0x20 && first != 0x7F) || first == '\t' || first == '\n' || first == '\r' ? 1 : 0;
-  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (first < 0xC2 || first > 0xF4 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  }
-  const bool overlong = (first == 0xE0 && byte(1) < 0xA0) || (first == 0xF0 && byte(1) < 0x90);
-  const bool outside = (first == 0xED && byte(1) > 0x9F) || (first == 0xF4 && byte(1) > 0x8F);
-  return overlong || outside ? 0 : length;
+  const auto first = static_cast<unsigned char>(text.front());
+  const bool blank = first == '\t' || first == '\n' || first == '\r';
+  return (first < 0x20 || first == 0x7F) && !blank ? 0 : core::utf8_length(text);
 }
 
 // The first byte that is no part of a readable UTF-8 text.

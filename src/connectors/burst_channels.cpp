@@ -61,6 +61,8 @@ bool convert_from(ValueType type, const std::byte* from, std::byte* to, std::uin
       return convert<From, Bool>(from, to, count);
     case ValueType::kState:
       return convert<From, std::int32_t>(from, to, count);
+    case ValueType::kText:
+      return false;
   }
   return false;
 }
@@ -83,6 +85,8 @@ bool copy_values(const DataBlock& from, Block& to) {
       return convert_from<Bool>(to.type, bytes, to.values, to.count);
     case ValueType::kState:
       return convert_from<std::int32_t>(to.type, bytes, to.values, to.count);
+    case ValueType::kText:
+      return false;
   }
   return false;
 }

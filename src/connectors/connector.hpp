@@ -12,6 +12,7 @@
 #include "asset/model.hpp"
 #include "core/metrics.hpp"
 #include "core/result.hpp"
+#include "core/texts.hpp"
 #include "io/clock.hpp"
 #include "io/network.hpp"
 #include "pipeline/duplicate_filter.hpp"
@@ -43,6 +44,7 @@ struct ConnectorContext {
   io::Clock& clock;
   io::Network& network;
   core::Metrics& metrics;
+  core::Texts& texts;  // of readings of text
   // Where a source stands durably: what a sender that reconnects need not send again.
   std::function<pipeline::LanePosition(core::SourceId)> durable;
 };

@@ -49,6 +49,7 @@ bool finite(const Block& block) {
     case ValueType::kInt64:
     case ValueType::kBool:
     case ValueType::kState:
+    case ValueType::kText:
       return true;
   }
   return true;

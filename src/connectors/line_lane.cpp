@@ -67,6 +67,7 @@ struct LineLane::Known {
 LineLane::LineLane(const LineTargets& targets, const ConnectorContext& context, Intake& intake,
                    const std::string& source)
     : targets_(targets),
+      texts_(context.texts),
       intake_(intake),
       inlet_(context.pipeline, context.sources.add(source)),
       epoch_(new_epoch(context, context.sources.add(source))),
@@ -142,7 +143,7 @@ bool LineLane::take_field(const LineField& value, Field& field, TimeNs time, Out
   for (const std::uint32_t target : field.targets) {
     Column& column = columns_[target];
     std::uint64_t bits = 0;
-    if (!to_reading(value, column.type, targets_.sensor(target), bits)) {
+    if (!to_reading(value, column.type, targets_.sensor(target), texts_, bits)) {
       const asset::Sensor& sensor = targets_.sensor(target);
       intake_.refuse(Refusal::kWrongType);
       say(fmt::format("{0} does not fit into the {1} of {2} unchanged; send {1}, or give the sensor another type",

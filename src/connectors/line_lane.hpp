@@ -77,6 +77,7 @@ class LineLane {
   void sort_by_time(Column& column, std::size_t width);
 
   const LineTargets& targets_;
+  core::Texts& texts_;
   Intake& intake_;
   pipeline::Inlet inlet_;
   const std::uint64_t epoch_;

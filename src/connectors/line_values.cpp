@@ -48,6 +48,8 @@ bool put_exactly(From from, ValueType type, std::uint64_t& bits) {
       return as(std::int32_t{});
     case ValueType::kBool:
       return (from == From{0} || from == From{1}) && put(std::uint8_t{from == From{1}}, bits);
+    case ValueType::kText:
+      return false;
   }
   return false;
 }
@@ -61,9 +63,13 @@ bool put_unsigned(std::uint64_t value, ValueType type, std::uint64_t& bits) {
   return type == ValueType::kFloat64 && put(real, bits);
 }
 
-bool put_state(const LineField& field, const asset::Sensor& sensor, std::uint64_t& bits) {
-  if (sensor.type != ValueType::kState) return false;
+bool put_text(const LineField& field, const asset::Sensor& sensor, core::Texts& texts, std::uint64_t& bits) {
   const std::string name = protocol::unescape_text(field.text);
+  if (sensor.type == ValueType::kText) {
+    const auto number = texts.number(name);
+    return number && put(*number, bits);
+  }
+  if (sensor.type != ValueType::kState) return false;
   for (const auto& [code, known] : sensor.states) {
     if (known == name) return put_exactly(code, ValueType::kState, bits);
   }
@@ -72,7 +78,8 @@ bool put_state(const LineField& field, const asset::Sensor& sensor, std::uint64_
 
 }  // namespace
 
-bool to_reading(const LineField& field, ValueType type, const asset::Sensor& sensor, std::uint64_t& bits) {
+bool to_reading(const LineField& field, ValueType type, const asset::Sensor& sensor, core::Texts& texts,
+                std::uint64_t& bits) {
   switch (field.kind) {
     case LineField::Kind::kReal:
       if (type == ValueType::kFloat32) return put_float32(field, bits);
@@ -85,7 +92,7 @@ bool to_reading(const LineField& field, ValueType type, const asset::Sensor& sen
     case LineField::Kind::kBool:
       return put_exactly(std::int32_t{field.boolean()}, type, bits);
     case LineField::Kind::kText:
-      return put_state(field, sensor, bits);
+      return put_text(field, sensor, texts, bits);
   }
   return false;
 }

@@ -105,7 +105,7 @@ Items::Reading Items::read(Item& item, const UA_DataValue& value) {
     if (!reading.quality.is_bad()) reading.quality = core::kBad;
     return reading;
   }
-  if (const auto bits = to_bits(value.value, *item.sensor)) {
+  if (const auto bits = to_bits(value.value, *item.sensor, context_.texts)) {
     reading.bits = *bits;
     return reading;
   }

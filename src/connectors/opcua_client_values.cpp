@@ -51,13 +51,6 @@ core::Result<NodeId> parse_identifier(std::string_view text, std::string_view wh
       fmt::format("'{}' is no OPC UA NodeId: write nsu=<uri>;s=<name>, ns=2;s=<name> or ns=2;i=<number>", whole));
 }
 
-template <typename T>
-std::uint64_t bits_of(T value) {
-  std::uint64_t bits = 0;
-  std::memcpy(&bits, &value, sizeof(T));
-  return bits;
-}
-
 // A number without loss, as one of the three that any scalar fits into.
 struct Number {
   enum class Kind { kSigned, kUnsigned, kFloat32, kFloat64 } kind;
@@ -145,34 +138,38 @@ std::optional<T> exact(const Number& n) {
 }
 
 std::optional<std::uint64_t> as_float64(const Number& n) {
-  if (n.kind == Number::Kind::kFloat64) return bits_of(n.d);
-  if (n.kind == Number::Kind::kFloat32) return bits_of(static_cast<double>(n.f));
+  if (n.kind == Number::Kind::kFloat64) return core::to_bits(n.d);
+  if (n.kind == Number::Kind::kFloat32) return core::to_bits(static_cast<double>(n.f));
   const auto value = exact<double>(n);
-  return value ? std::optional(bits_of(*value)) : std::nullopt;
+  return value ? std::optional(core::to_bits(*value)) : std::nullopt;
 }
 
 std::optional<std::uint64_t> as_float32(const Number& n) {
-  if (n.kind == Number::Kind::kFloat32) return bits_of(n.f);
+  if (n.kind == Number::Kind::kFloat32) return core::to_bits(n.f);
   if (n.kind == Number::Kind::kFloat64) {
-    if (std::isnan(n.d)) return bits_of(std::numeric_limits<float>::quiet_NaN());
+    if (std::isnan(n.d)) return core::to_bits(std::numeric_limits<float>::quiet_NaN());
     if (std::isfinite(n.d) && std::abs(n.d) > static_cast<double>(std::numeric_limits<float>::max()))
       return std::nullopt;
     const auto value = static_cast<float>(n.d);
-    return static_cast<double>(value) == n.d ? std::optional(bits_of(value)) : std::nullopt;
+    return static_cast<double>(value) == n.d ? std::optional(core::to_bits(value)) : std::nullopt;
   }
   const auto value = exact<float>(n);
-  return value ? std::optional(bits_of(*value)) : std::nullopt;
+  return value ? std::optional(core::to_bits(*value)) : std::nullopt;
 }
 
-// Texts stand for booleans ("true") and for states by their names.
-std::optional<std::uint64_t> from_text(std::string_view text, const asset::Sensor& sensor) {
+// Texts stand for themselves, for booleans ("true"), and for states by their names.
+std::optional<std::uint64_t> from_text(std::string_view text, const asset::Sensor& sensor, core::Texts& texts) {
+  if (sensor.type == ValueType::kText) {
+    const auto number = texts.number(text);
+    return number ? std::optional(core::to_bits(*number)) : std::nullopt;
+  }
   if (sensor.type == ValueType::kBool) {
     if (text == "true" || text == "True" || text == "TRUE") return 1;
     if (text == "false" || text == "False" || text == "FALSE") return 0;
   }
   if (sensor.type == ValueType::kState) {
     for (const auto& [code, name] : sensor.states) {
-      if (name == text) return bits_of(static_cast<std::int32_t>(code));
+      if (name == text) return core::to_bits(static_cast<std::int32_t>(code));
     }
   }
   return std::nullopt;
@@ -228,34 +225,34 @@ core::TimeNs to_ns(UA_DateTime time, std::uint16_t ten_picoseconds) {
   return steps * 100 + (ten_picoseconds < 10000 ? ten_picoseconds / 100 : 0);
 }
 
-std::optional<std::uint64_t> to_bits(const UA_Variant& value, const asset::Sensor& sensor) {
+std::optional<std::uint64_t> to_bits(const UA_Variant& value, const asset::Sensor& sensor, core::Texts& texts) {
   if (!UA_Variant_isScalar(&value)) return std::nullopt;
-  if (value.type == &UA_TYPES[UA_TYPES_STRING]) return from_text(view(scalar<UA_String>(value)), sensor);
+  if (value.type == &UA_TYPES[UA_TYPES_STRING]) return from_text(view(scalar<UA_String>(value)), sensor, texts);
   if (value.type == &UA_TYPES[UA_TYPES_LOCALIZEDTEXT]) {
-    return from_text(view(scalar<UA_LocalizedText>(value).text), sensor);
+    return from_text(view(scalar<UA_LocalizedText>(value).text), sensor, texts);
   }
   const std::optional<Number> number = number_of(value);
-  if (!number) return std::nullopt;
+  if (!number || sensor.type == ValueType::kText) return std::nullopt;
   if (sensor.type == ValueType::kFloat64) return as_float64(*number);
   if (sensor.type == ValueType::kFloat32) return as_float32(*number);
   const std::optional<std::int64_t> integer = as_int64(*number);
   if (!integer) return std::nullopt;
-  if (sensor.type == ValueType::kInt64) return bits_of(*integer);
+  if (sensor.type == ValueType::kInt64) return core::to_bits(*integer);
   if (sensor.type == ValueType::kBool) {
     return *integer == 0 || *integer == 1 ? std::optional(static_cast<std::uint64_t>(*integer)) : std::nullopt;
   }
   if (*integer < std::numeric_limits<std::int32_t>::min() || *integer > std::numeric_limits<std::int32_t>::max()) {
     return std::nullopt;
   }
-  return bits_of(static_cast<std::int32_t>(*integer));
+  return core::to_bits(static_cast<std::int32_t>(*integer));
 }
 
 std::uint64_t calibrated_bits(std::uint64_t raw, const asset::Sensor& sensor) {
   if (sensor.calibration.identity()) return raw;
-  if (sensor.type == ValueType::kFloat64) return bits_of(sensor.calibration.apply(std::bit_cast<double>(raw)));
+  if (sensor.type == ValueType::kFloat64) return core::to_bits(sensor.calibration.apply(std::bit_cast<double>(raw)));
   if (sensor.type == ValueType::kFloat32) {
     const auto value = std::bit_cast<float>(static_cast<std::uint32_t>(raw));
-    return bits_of(static_cast<float>(sensor.calibration.apply(static_cast<double>(value))));
+    return core::to_bits(static_cast<float>(sensor.calibration.apply(static_cast<double>(value))));
   }
   return raw;
 }

@@ -12,6 +12,7 @@
 #include "asset/model.hpp"
 #include "connectors/opcua_client_types.hpp"
 #include "core/result.hpp"
+#include "core/texts.hpp"
 #include "core/time.hpp"
 
 namespace millwright::connectors::opcua_detail {
@@ -29,7 +30,7 @@ core::Result<Address> parse_address(std::string_view text);
 core::TimeNs to_ns(UA_DateTime time, std::uint16_t ten_picoseconds = 0);
 
 // The value in the sensor's own type, as zero-extended bits; nothing where it would lose something or is no scalar.
-std::optional<std::uint64_t> to_bits(const UA_Variant& value, const asset::Sensor& sensor);
+std::optional<std::uint64_t> to_bits(const UA_Variant& value, const asset::Sensor& sensor, core::Texts& texts);
 // The bits that a raw value has after the sensor's calibration.
 std::uint64_t calibrated_bits(std::uint64_t raw, const asset::Sensor& sensor);
 

@@ -10,6 +10,7 @@
 #include <optional>
 #include <thread>
 #include <unordered_map>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
@@ -62,7 +63,14 @@ std::optional<std::int64_t> whole(const CsvCell& cell) {
 }
 
 // False where the cell is no value of the sensor's type. Decimal text has no width of its own, so a float32 rounds.
-bool push_cell(const CsvCell& cell, TimeNs time, Track& track) {
+bool push_cell(const CsvCell& cell, TimeNs time, core::Texts& texts, Track& track) {
+  if (cell.kind == CsvCell::Kind::kText) {
+    if (track.type != ValueType::kText) return false;
+    const auto number = texts.number(cell.text);
+    if (!number) return false;
+    track.push(time, *number);
+    return true;
+  }
   if (track.type == ValueType::kFloat64) {
     track.push(time, cell.real);
     return true;
@@ -72,7 +80,7 @@ bool push_cell(const CsvCell& cell, TimeNs time, Track& track) {
     return true;
   }
   const auto number = whole(cell);
-  if (!number) return false;
+  if (!number || track.type == ValueType::kText) return false;
   if (track.type == ValueType::kInt64) {
     track.push(time, *number);
   } else if (track.type == ValueType::kBool) {
@@ -113,6 +121,7 @@ class Replay final : public Connector {
   [[nodiscard]] ConnectorStatus status() const override;
 
  private:
+  [[nodiscard]] core::Result<ReplayFile> open_file() const;
   void map_columns(const std::vector<std::string>& columns);
   void run();
   bool play_pass(ReplayFile& file);
@@ -162,7 +171,7 @@ class Replay final : public Connector {
 
 core::Status Replay::start() {
   ASSERT(!thread_.joinable(), "a replay starts once");
-  auto file = ReplayFile::open(options_.file);
+  auto file = open_file();
   if (!file) return core::unexpected(file.error().within("connector " + name_));
   file_ = std::move(*file);
   map_columns(file_->columns());
@@ -183,6 +192,16 @@ void Replay::stop() {
   if (!thread_.joinable()) return;
   thread_.join();
   set_state(ConnectorState::kStopped, "stopped after " + progress());
+}
+
+core::Result<ReplayFile> Replay::open_file() const {
+  std::unordered_set<std::string> texts;
+  for (const core::SensorId id : context_.model.sensors_of(name_)) {
+    const asset::Sensor& sensor = context_.model.sensor(id);
+    if (sensor.type == ValueType::kText) texts.insert(sensor.source.address);
+  }
+  return ReplayFile::open(options_.file,
+                          [texts = std::move(texts)](const std::string& column) { return texts.contains(column); });
 }
 
 void Replay::map_columns(const std::vector<std::string>& columns) {
@@ -222,7 +241,7 @@ void Replay::run() {
     const DurationNs step = std::max<DurationNs>(steps > 0 ? length / steps : kSecond, 1);
     if (!wait_until_due(last_time_ + step)) return;
     if (options_.times == ReplayTimes::kKeep) shift_ += length + step;
-    auto again = ReplayFile::open(options_.file);
+    auto again = open_file();
     if (!again) {
       tell_bad(again.error().message);
       break;
@@ -235,7 +254,7 @@ void Replay::run() {
 
 // The last row becomes now; this takes reading the file once before.
 void Replay::find_shift_of_all() {
-  auto file = ReplayFile::open(options_.file);
+  auto file = open_file();
   if (!file) return;
   std::optional<TimeNs> last;
   CsvRow row;
@@ -311,10 +330,12 @@ void Replay::take_row(const CsvRow& row) {
   const TimeNs time = mapped(row.time);
   for (Track& track : tracks_) {
     const CsvCell& cell = row.cells[track.column];
-    if (cell.missing() || push_cell(cell, time, track)) continue;
+    if (cell.missing() || push_cell(cell, time, context_.texts, track)) continue;
     intake_.refuse(Refusal::kWrongType);
     if (++bad_ <= kToldMax) {
-      log_->warn("{}: {}:{}: column {}: {} is no {}", name_, options_.file, row.line, track.column + 2, cell.real,
+      const std::string value =
+          cell.kind == CsvCell::Kind::kText ? std::string(cell.text.substr(0, 40)) : core::format_double(cell.real);
+      log_->warn("{}: {}:{}: column {}: {} is no {}", name_, options_.file, row.line, track.column + 2, value,
                  to_string(track.type));
     }
   }

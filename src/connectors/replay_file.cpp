@@ -13,11 +13,13 @@ constexpr std::size_t kPieceBytes = 256 * 1024;
 ReplayFile::ReplayFile(std::unique_ptr<io::File> file, const std::string& name)
     : file_(std::move(file)), reader_(std::make_unique<CsvReader>(name)), buffer_(kPieceBytes) {}
 
-core::Result<ReplayFile> ReplayFile::open(const std::string& path) {
+core::Result<ReplayFile> ReplayFile::open(const std::string& path,
+                                          std::function<bool(const std::string& column)> is_text) {
   io::RealFileSystem files;
   auto file = files.open(path, io::OpenMode::kRead);
   if (!file) return core::unexpected(file.error());
   ReplayFile replay(std::move(*file), path);
+  replay.reader_->read_as_text(std::move(is_text));
   replay.first_ = replay.read_on(replay.first_row_);
   if (replay.first_ == CsvReader::Next::kFailed) return core::unexpected(replay.problem());
   return replay;

@@ -3,6 +3,7 @@
 // Threads: one owner.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,7 +17,8 @@ namespace millwright::connectors {
 class ReplayFile {
  public:
   // Fails where the file is not there or its header cannot be used.
-  static core::Result<ReplayFile> open(const std::string& path);
+  static core::Result<ReplayFile> open(const std::string& path,
+                                       std::function<bool(const std::string& column)> is_text = {});
 
   [[nodiscard]] const std::vector<std::string>& columns() const { return reader_->columns(); }
   // kRow, kBadRow (problem() says why), kEnd, or kFailed (unreadable from here on).

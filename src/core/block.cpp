@@ -17,26 +17,25 @@ std::string_view to_string(ValueType type) {
       return "bool";
     case ValueType::kState:
       return "state";
+    case ValueType::kText:
+      return "text";
   }
   return "unknown";
 }
 
 double as_double(ValueType type, std::uint64_t bits) {
-  const auto as = [&]<typename T>(T value) {
-    std::memcpy(&value, &bits, sizeof(T));
-    return static_cast<double>(value);
-  };
   switch (type) {
     case ValueType::kFloat64:
-      return as(double{});
+      return from_bits<double>(bits);
     case ValueType::kFloat32:
-      return as(float{});
+      return static_cast<double>(from_bits<float>(bits));
     case ValueType::kInt64:
-      return as(std::int64_t{});
+      return static_cast<double>(from_bits<std::int64_t>(bits));
     case ValueType::kState:
-      return as(std::int32_t{});
+    case ValueType::kText:
+      return from_bits<std::int32_t>(bits);
     case ValueType::kBool:
-      return as(std::uint8_t{});
+      return from_bits<std::uint8_t>(bits);
   }
   return 0;
 }
@@ -50,6 +49,7 @@ double Block::as_double(std::uint32_t i) const {
     case ValueType::kInt64:
       return static_cast<double>(as<std::int64_t>()[i]);
     case ValueType::kState:
+    case ValueType::kText:
       return static_cast<double>(as<std::int32_t>()[i]);
     case ValueType::kBool:
       return static_cast<double>(as<std::uint8_t>()[i]);

@@ -31,13 +31,27 @@ enum class ValueType : std::uint8_t {
   kInt64 = 2,
   kBool = 3,   // one byte, 0 or 1
   kState = 4,  // int32 code of an enumeration; the names are in the asset model
+  kText = 5,   // int32 number of a short text in the node's dictionary (core/texts.hpp)
 };
-inline constexpr std::uint8_t kValueTypeCount = 5;
+inline constexpr std::uint8_t kValueTypeCount = 6;
 
 constexpr bool is_real(ValueType type) {
   return type == ValueType::kFloat64 || type == ValueType::kFloat32;
 }
-// A value from its own bytes, zero-extended; for charts and statistics, not for storage (int64 may round).
+// A value of type T (float of kFloat32, std::int32_t of kState …) from its own bytes, zero-extended; and the reverse.
+template <typename T>
+T from_bits(std::uint64_t bits) {
+  T value;
+  std::memcpy(&value, &bits, sizeof(T));
+  return value;
+}
+template <typename T>
+std::uint64_t to_bits(T value) {
+  std::uint64_t bits = 0;
+  std::memcpy(&bits, &value, sizeof(T));
+  return bits;
+}
+// The same as a number, whatever the type; for charts and statistics, not for storage (int64 may round).
 double as_double(ValueType type, std::uint64_t bits);
 
 constexpr std::size_t width(ValueType type) {
@@ -47,13 +61,14 @@ constexpr std::size_t width(ValueType type) {
       return 8;
     case ValueType::kFloat32:
     case ValueType::kState:
+    case ValueType::kText:
       return 4;
     case ValueType::kBool:
       return 1;
   }
   return 0;
 }
-std::string_view to_string(ValueType type);  // "float64", "float32", "int64", "bool", "state"
+std::string_view to_string(ValueType type);  // "float64", "float32", "int64", "bool", "state", "text"
 
 struct QualityRun {
   std::uint32_t count = 0;

@@ -1,6 +1,7 @@
 // Small text helpers that errors, configuration and CSV share.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -28,6 +29,9 @@ std::string did_you_mean(std::string_view word, std::span<const std::string_view
 
 // '*' stands for any run of characters within one path part, '**' for any run at all; else the same characters.
 bool glob_match(std::string_view pattern, std::string_view text);
+
+// The bytes of the UTF-8 character that `text` begins with; 0 where it begins with none.
+std::size_t utf8_length(std::string_view text);
 
 // An asset name: lower-case letters, digits and single hyphens inside, 1 to 63 characters, a letter or digit first.
 bool is_asset_name(std::string_view name);

@@ -3,17 +3,9 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <cstring>
 
 namespace millwright::core {
 namespace {
-
-template <typename T>
-T from_bits(std::uint64_t bits) {
-  T value;
-  std::memcpy(&value, &bits, sizeof(T));
-  return value;
-}
 
 template <typename T>
 void append_text_of(T value, std::string& out) {
@@ -41,9 +33,10 @@ void append_value(ValueType type, std::uint64_t bits, std::string& out) {
       out += from_bits<std::uint8_t>(bits) != 0 ? "true" : "false";
       return;
     case ValueType::kInt64:
+      return append_text_of(from_bits<std::int64_t>(bits), out);
     case ValueType::kState:
-      return append_text_of(
-          type == ValueType::kInt64 ? from_bits<std::int64_t>(bits) : std::int64_t{from_bits<std::int32_t>(bits)}, out);
+    case ValueType::kText:
+      return append_text_of(from_bits<std::int32_t>(bits), out);
   }
 }
 
@@ -75,6 +68,22 @@ void TimeWriter::append(TimeNs time, std::string& out) {
     out.append(buffer.data(), static_cast<std::size_t>(digits) + 1);
   }
   out += 'Z';
+}
+
+void append_json_text(std::string_view text, std::string& out) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  out += '"';
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20) {
+      out += "\\u00";
+      out += {kHex[byte >> 4], kHex[byte & 15]};
+    } else {
+      if (c == '"' || c == '\\') out += '\\';
+      out += c;
+    }
+  }
+  out += '"';
 }
 
 void append_csv_field(std::string_view text, std::string& out) {

@@ -13,7 +13,8 @@
 
 namespace millwright::core {
 
-// The value whose bytes are `bits`: 12.5, -3, true; NaN, -NaN, Infinity, -Infinity.
+// The value whose bytes are `bits`: 12.5, -3, true; NaN, -NaN, Infinity, -Infinity. Of a text its number: whoever
+// writes texts looks it up.
 void append_value(ValueType type, std::uint64_t bits, std::string& out);
 // A statistic of values of `type`, which for min, max, first and last is one of them.
 void append_statistic(ValueType type, double value, std::string& out);
@@ -29,6 +30,8 @@ class TimeWriter {
   std::string text_;  // of second_, without the 'Z'; empty: none yet
 };
 
+// A string of JSON, with its quotes. The text is UTF-8.
+void append_json_text(std::string_view text, std::string& out);
 // RFC 4180: quoted where it must be.
 void append_csv_field(std::string_view text, std::string& out);
 

@@ -16,6 +16,7 @@ constexpr journal::RecordType kSeries = 1;   // number: value type; name: sensor
 constexpr journal::RecordType kSource = 2;   // name: source name
 constexpr journal::RecordType kFolders = 3;  // number of folders
 constexpr journal::RecordType kShards = 4;   // number of shards
+constexpr journal::RecordType kText = 5;     // name: a text
 
 }  // namespace
 
@@ -91,12 +92,15 @@ bool Catalogue::take(const journal::Record& record) {
     case kShards:
       shards_ = number;
       return true;
+    case kText:
+      texts_.put(static_cast<std::int32_t>(key), name);
+      return true;
     default:
       return false;
   }
 }
 
-core::Result<std::uint32_t> Catalogue::append(journal::RecordType type, std::uint32_t number, const std::string& name) {
+core::Result<std::uint32_t> Catalogue::append(journal::RecordType type, std::uint32_t number, std::string_view name) {
   std::vector<std::byte> payload;
   core::ByteWriter out(payload);
   out.put(number);
@@ -144,6 +148,22 @@ std::optional<SourceKey> Catalogue::find_source(const std::string& name) const {
   MutexLock lock(mutex_);
   const auto found = sources_.find(name);
   return found != sources_.end() ? std::optional(found->second) : std::nullopt;
+}
+
+core::Result<std::int32_t> Catalogue::number(std::string_view text) {
+  if (const auto known = texts_.find(text)) return *known;
+  if (auto good = core::check_text(text); !good) return core::unexpected(good.error());
+  MutexLock lock(mutex_);
+  if (const auto known = texts_.find(text)) return *known;
+  if (texts_.size() >= core::kTextsMax) {
+    return core::unexpected(ErrorCode::kFull, "the history holds as many different texts as it can");
+  }
+  const auto key = append(kText, 0, text);
+  if (!key) return core::unexpected(key.error());
+  if (auto durable = journal_->commit(); !durable) return core::unexpected(durable.error());
+  const auto number = static_cast<std::int32_t>(*key);
+  texts_.put(number, text);
+  return number;
 }
 
 std::uint32_t Catalogue::folders() const {

@@ -1,6 +1,6 @@
-// Catalogue: short numbers on disk for long names: a key for each series (sensor path and value type) and each source.
-// A key is the sequence of its own record in the catalogue's journal, so none is ever given twice. It also remembers
-// over how many shards the history is spread.
+// Catalogue: short numbers on disk for long names: a key for each series (sensor path and value type), each source and
+// each text that was ever a reading. A key is the sequence of its own record in the catalogue's journal, so none is
+// ever given twice. It also remembers over how many shards the history is spread.
 //
 // Threads: all of it from any thread. A new name is on disk before its key is given out: that waits for the disk.
 // Errors: those of the journal; kFull is worth trying again.
@@ -10,12 +10,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "core/block.hpp"
 #include "core/mutex.hpp"
 #include "core/result.hpp"
+#include "core/texts.hpp"
 #include "historian/record.hpp"
 #include "io/clock.hpp"
 #include "io/file_system.hpp"
@@ -23,7 +25,7 @@
 
 namespace millwright::historian {
 
-class Catalogue {
+class Catalogue final : public core::Texts {
  public:
   using Series = std::pair<std::string, core::ValueType>;
 
@@ -38,6 +40,9 @@ class Catalogue {
   core::Result<SourceKey> source(const std::string& name);
   [[nodiscard]] std::optional<SourceKey> find_source(const std::string& name) const;
 
+  core::Result<std::int32_t> number(std::string_view text) override;
+  [[nodiscard]] std::optional<std::string_view> text(std::int32_t number) const override { return texts_.text(number); }
+
   // Shard folders that exist or may exist; never fewer than before.
   [[nodiscard]] std::uint32_t folders() const;
   core::Status set_folders(std::uint32_t folders);
@@ -51,10 +56,11 @@ class Catalogue {
   explicit Catalogue(std::unique_ptr<journal::Journal> journal) : journal_(std::move(journal)) {}
   core::Status restore();
   bool take(const journal::Record& record) REQUIRES(mutex_);
-  core::Result<std::uint32_t> append(journal::RecordType type, std::uint32_t number, const std::string& name)
+  core::Result<std::uint32_t> append(journal::RecordType type, std::uint32_t number, std::string_view name)
       REQUIRES(mutex_);
 
   const std::unique_ptr<journal::Journal> journal_;
+  core::TextTable texts_;  // under a lock of its own, that who reads a text need not wait for the disk
   mutable core::Mutex mutex_;
   std::map<Series, SeriesKey> series_ GUARDED_BY(mutex_);
   std::map<std::string, SourceKey> sources_ GUARDED_BY(mutex_);

@@ -88,7 +88,7 @@ bool allowed(Values way, ValueType type) {
     case Values::kBits:
       return type == ValueType::kBool;
     case Values::kInteger:
-      return type == ValueType::kInt64 || type == ValueType::kState;
+      return type == ValueType::kInt64 || type == ValueType::kState || type == ValueType::kText;
     case Values::kDecimal:
     case Values::kPattern:
       return is_float(type);

@@ -223,6 +223,7 @@ void Encoder::Scratch::write_values(const Block& block, Cursor& out) {
     case ValueType::kInt64:
       return write_integer_values<std::int64_t>(block.as<std::int64_t>(), Values::kInteger, out);
     case ValueType::kState:
+    case ValueType::kText:
       return write_integer_values<std::int32_t>(block.as<std::int32_t>(), Values::kInteger, out);
     case ValueType::kBool:
       return write_bools(block, out);

@@ -49,6 +49,7 @@ class HistorianImpl final : public Historian {
   Status open(io::FileSystem& files, const io::Clock& clock);
   void restore(pipeline::LiveTable& live) const;
 
+  [[nodiscard]] core::Texts& texts() const override { return *catalogue_; }
   std::unique_ptr<pipeline::Stage> recorder(std::size_t shard) override {
     ASSERT(shard < shards_, "a recorder for a shard that there is not");
     return std::make_unique<Recorder>(*context_, *shelves_[shard].log);

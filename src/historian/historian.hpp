@@ -14,6 +14,7 @@
 #include "config/document.hpp"
 #include "core/metrics.hpp"
 #include "core/result.hpp"
+#include "core/texts.hpp"
 #include "historian/aggregate.hpp"
 #include "io/clock.hpp"
 #include "io/file_system.hpp"
@@ -74,6 +75,8 @@ class Historian {
 
   // The stage that encodes and appends; receipts settle once their batch is durable. One per shard.
   virtual std::unique_ptr<pipeline::Stage> recorder(std::size_t shard) = 0;
+  // The dictionary of readings of text.
+  [[nodiscard]] virtual core::Texts& texts() const = 0;
   // Adds the journals to the node's group commit.
   virtual void join(journal::GroupCommit& commit) = 0;
 

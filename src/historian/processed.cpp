@@ -184,6 +184,13 @@ core::Result<std::vector<Processed>> processed(const Historian& historian, const
   if (request.width <= 0 || request.limit == 0) {
     return core::unexpected(ErrorCode::kInvalid, "an interval must be longer than nothing, and one be asked for");
   }
+  const asset::Sensor& sensor = model.sensor(request.sensor);
+  if (sensor.type == core::ValueType::kText && request.calculation.function != Function::kCount) {
+    return core::unexpected(ErrorCode::kInvalid,
+                            fmt::format("{} holds texts, which can only be counted: ask for Count, or for resolution "
+                                        "raw without an aggregate",
+                                        sensor.path));
+  }
   std::vector<Processed> rows;
   if (from >= to) return rows;
   Grid grid{.from = from, .to = to, .width = request.width};
@@ -198,7 +205,7 @@ core::Result<std::vector<Processed>> processed(const Historian& historian, const
   }
   const Status done = is_of_rollups(request.calculation.function)
                           ? from_rollups(historian, request, grid, rows)
-                          : from_readings(historian, request, model.sensor(request.sensor).type, grid, rows);
+                          : from_readings(historian, request, sensor.type, grid, rows);
   if (!done) return core::unexpected(done.error());
   return rows;
 }

@@ -142,6 +142,7 @@ void SeriesRun::make_doubles() {
     case ValueType::kInt64:
       return convert(all.as<std::int64_t>());
     case ValueType::kState:
+    case ValueType::kText:
       return convert(all.as<std::int32_t>());
     case ValueType::kBool:
       return convert(all.as<std::uint8_t>());

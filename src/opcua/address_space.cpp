@@ -25,13 +25,15 @@ std::size_t ua_type(ValueType type) {
       return UA_TYPES_BOOLEAN;
     case ValueType::kState:
       return UA_TYPES_INT32;
+    case ValueType::kText:
+      return UA_TYPES_STRING;
   }
   return UA_TYPES_DOUBLE;
 }
 
 // OPC 10000-8, 5.3: what fits what the sensor declares.
 std::uint32_t variable_type(const asset::Sensor& sensor) {
-  if (sensor.type == ValueType::kBool) return UA_NS0ID_BASEDATAVARIABLETYPE;
+  if (sensor.type == ValueType::kBool || sensor.type == ValueType::kText) return UA_NS0ID_BASEDATAVARIABLETYPE;
   if (sensor.type == ValueType::kState) {
     return sensor.states.empty() ? UA_NS0ID_BASEDATAVARIABLETYPE : UA_NS0ID_MULTISTATEVALUEDISCRETETYPE;
   }
@@ -67,9 +69,9 @@ std::string node_name(const asset::Model& model, const asset::Sensor& sensor) {
   return fmt::format("{}/{}", node_name(model.machine(sensor.machine), sensor.component), sensor.name);
 }
 
-AddressSpace::AddressSpace(const asset::Model& model, const pipeline::LiveTable& live,
+AddressSpace::AddressSpace(const asset::Model& model, const pipeline::LiveTable& live, const core::Texts& texts,
                            core::DurationNs min_sampling_interval)
-    : model_(model), live_(live), min_sampling_interval_(min_sampling_interval) {
+    : model_(model), live_(live), texts_(texts), min_sampling_interval_(min_sampling_interval) {
   sensors_.reserve(model.sensors().size());
   for (const asset::Sensor& sensor : model.sensors()) sensors_.push_back({&sensor, this});
 }
@@ -197,7 +199,7 @@ void AddressSpace::add_sensor(const asset::Machine& machine, const asset::Sensor
 }
 
 void AddressSpace::add_sensor_properties(const asset::Sensor& sensor, const std::string& id, SensorNode& node) {
-  const bool is_number = sensor.type != ValueType::kBool && sensor.type != ValueType::kState;
+  const bool is_number = core::is_real(sensor.type) || sensor.type == ValueType::kInt64;
   UA_Variant value;
   UA_Variant_init(&value);
   if (is_number && sensor.range) {
@@ -251,7 +253,17 @@ UA_StatusCode AddressSpace::read_value(UA_Server*, const UA_NodeId*, void*, cons
   node.space->set_quality_and_time(live, with_time, out);
   // Before the first reading there is no value to show.
   if (!has_reading(live)) return UA_STATUSCODE_GOOD;
-  const UA_StatusCode copied = UA_Variant_setScalarCopy(&out->value, &live.bits, &UA_TYPES[ua_type(node.sensor->type)]);
+  return node.space->set_value(live, node.sensor->type, out);
+}
+
+UA_StatusCode AddressSpace::set_value(const pipeline::LiveValue& live, ValueType type, UA_DataValue* out) const {
+  const void* value = &live.bits;
+  UA_String text = UA_STRING_NULL;
+  if (type == ValueType::kText) {
+    text = borrow(texts_.of(live.bits));
+    value = &text;
+  }
+  const UA_StatusCode copied = UA_Variant_setScalarCopy(&out->value, value, &UA_TYPES[ua_type(type)]);
   out->hasValue = copied == UA_STATUSCODE_GOOD;
   return copied;
 }

@@ -12,6 +12,7 @@
 
 #include "asset/model.hpp"
 #include "core/result.hpp"
+#include "core/texts.hpp"
 #include "opcua/ua.hpp"
 #include "pipeline/live_table.hpp"
 
@@ -30,7 +31,8 @@ std::string node_name(const asset::Model& model, const asset::Sensor& sensor);
 
 class AddressSpace {
  public:
-  AddressSpace(const asset::Model& model, const pipeline::LiveTable& live, core::DurationNs min_sampling_interval);
+  AddressSpace(const asset::Model& model, const pipeline::LiveTable& live, const core::Texts& texts,
+               core::DurationNs min_sampling_interval);
   AddressSpace(const AddressSpace&) = delete;
   AddressSpace& operator=(const AddressSpace&) = delete;
 
@@ -47,6 +49,7 @@ class AddressSpace {
   static UA_StatusCode read_state_text(UA_Server*, const UA_NodeId*, void*, const UA_NodeId*, void* context,
                                        UA_Boolean with_time, const UA_NumericRange* range, UA_DataValue* out);
   void set_quality_and_time(const pipeline::LiveValue& live, bool with_time, UA_DataValue* out) const;
+  UA_StatusCode set_value(const pipeline::LiveValue& live, core::ValueType type, UA_DataValue* out) const;
   void add_machines_folder();
   void add_machine(const asset::Machine& machine);
   void add_component(const asset::Machine& machine, const asset::Component& component);
@@ -64,6 +67,7 @@ class AddressSpace {
 
   const asset::Model& model_;
   const pipeline::LiveTable& live_;
+  const core::Texts& texts_;
   core::DurationNs min_sampling_interval_;
   std::vector<SensorNode> sensors_;  // by SensorId; node contexts point here
   UA_Server* server_ = nullptr;

@@ -100,10 +100,11 @@ core::Result<std::uint16_t> probe(const std::string& host, std::uint16_t port) {
 }  // namespace
 
 struct Server::Impl {
-  Impl(ServerOptions o, const asset::Model& model, const pipeline::LiveTable& live, core::Metrics& metrics)
+  Impl(ServerOptions o, const asset::Model& model, const pipeline::LiveTable& live, const core::Texts& texts,
+       core::Metrics& metrics)
       : options(std::move(o)),
         log(core::logger("opcua-server")),
-        space(model, live, options.min_sampling_interval),
+        space(model, live, texts, options.min_sampling_interval),
         events(model),
         alarms(options.alarm_queue),
         port(options.port),
@@ -259,8 +260,8 @@ void Server::Impl::drop() {
 }
 
 Server::Server(ServerOptions options, const asset::Model& model, const pipeline::LiveTable& live,
-               core::Metrics& metrics)
-    : impl_(std::make_unique<Impl>(std::move(options), model, live, metrics)) {}
+               const core::Texts& texts, core::Metrics& metrics)
+    : impl_(std::make_unique<Impl>(std::move(options), model, live, texts, metrics)) {}
 Server::~Server() = default;
 
 core::Status Server::start() {

@@ -26,6 +26,7 @@
 #include "config/document.hpp"
 #include "core/metrics.hpp"
 #include "core/result.hpp"
+#include "core/texts.hpp"
 #include "core/time.hpp"
 #include "pipeline/live_table.hpp"
 
@@ -48,7 +49,8 @@ ServerOptions read_options(config::Section section);
 class Server {
  public:
   // `model`, `live` and `metrics` outlive it.
-  Server(ServerOptions options, const asset::Model& model, const pipeline::LiveTable& live, core::Metrics& metrics);
+  Server(ServerOptions options, const asset::Model& model, const pipeline::LiveTable& live, const core::Texts& texts,
+         core::Metrics& metrics);
   ~Server();  // stops
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

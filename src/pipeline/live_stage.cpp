@@ -48,6 +48,7 @@ void accumulate(Rollup& rollup, const Block& block, std::uint32_t from, std::uin
     case core::ValueType::kInt64:
       return accumulate<std::int64_t>(rollup, block.as<std::int64_t>().subspan(from, to - from));
     case core::ValueType::kState:
+    case core::ValueType::kText:
       return accumulate<std::int32_t>(rollup, block.as<std::int32_t>().subspan(from, to - from));
     case core::ValueType::kBool:
       return accumulate<std::uint8_t>(rollup, block.as<std::uint8_t>().subspan(from, to - from));

@@ -17,6 +17,11 @@ using core::TimeNs;
 using core::unexpected;
 using core::ValueType;
 
+// Texts are numbers of a node's own dictionary, which mean nothing to another.
+bool on_the_wire(unsigned type) {
+  return type < core::kValueTypeCount && static_cast<ValueType>(type) != ValueType::kText;
+}
+
 constexpr std::size_t kTypeAt = 5;
 constexpr std::size_t kSequenceAt = 8;
 constexpr std::size_t kLengthAt = 16;
@@ -180,7 +185,7 @@ core::Status decode_block(ByteReader& in, std::size_t index, DataBlock& block) {
   block.count = in.get<std::uint16_t>();
   if (!in.ok()) return bad_block(index, "cut short");
   if (block.channel >= kChannelsMax) return bad_block(index, "the channel number is too large");
-  if (type >= core::kValueTypeCount) return bad_block(index, "unknown value type");
+  if (!on_the_wire(type)) return bad_block(index, "unknown value type");
   if ((flags & ~(kExplicitTimes | kHasQuality)) != 0) return bad_block(index, "unknown flags");
   if (block.count == 0 || block.count > core::kMaxBlockReadings) return bad_block(index, "not 1 to 8192 readings");
   block.type = static_cast<ValueType>(type);
@@ -246,7 +251,7 @@ core::Status decode_declare(const Frame& frame, std::vector<Declaration>& out) {
     if (declaration.channel >= kChannelsMax) {
       return malformed(fmt::format("channel number {}; they go up to {}", declaration.channel, kChannelsMax - 1));
     }
-    if (type >= core::kValueTypeCount) return malformed(fmt::format("unknown value type {}", type));
+    if (!on_the_wire(type)) return malformed(fmt::format("unknown value type {}", type));
     if (declaration.name.empty()) return malformed(fmt::format("channel {} has no name", declaration.channel));
     declaration.type = static_cast<ValueType>(type);
     out.push_back(declaration);

@@ -300,6 +300,7 @@ bool CsvReader::read_header(std::string_view record) {
   for (std::size_t i = 1; i < fields_.size(); ++i) {
     columns_.emplace_back(core::trim(fields_[i]));
     ignored_.push_back(std::find(ignore_.begin(), ignore_.end(), columns_.back()) != ignore_.end());
+    texts_.push_back(is_text_ && is_text_(columns_.back()));
   }
   header_read_ = true;
   return true;
@@ -320,6 +321,9 @@ CsvReader::Next CsvReader::read_row(std::string_view record, CsvRow& row) {
   for (std::size_t i = 0; i < columns_.size(); ++i) {
     if (ignored_[i]) {
       row.cells[i] = {};
+    } else if (texts_[i]) {
+      const std::string_view text = fields_[i + 1];
+      row.cells[i] = {text.empty() ? CsvCell::Kind::kMissing : CsvCell::Kind::kText, 0, 0, text};
     } else if (!read_cell(fields_[i + 1], row.cells[i])) {
       return complain(
           Next::kBadRow, i + 2,
@@ -335,11 +339,11 @@ bool CsvReader::read_cell(std::string_view field, CsvCell& cell) const {
   if (text.empty() || equals_ignoring_case(text, "nan")) return true;
   const bool is_true = equals_ignoring_case(text, "true");
   if (is_true || equals_ignoring_case(text, "false")) {
-    cell = {CsvCell::Kind::kBool, is_true ? 1 : 0, is_true ? 1.0 : 0.0};
+    cell = {CsvCell::Kind::kBool, is_true ? 1 : 0, is_true ? 1.0 : 0.0, {}};
     return true;
   }
   if (const auto integer = core::parse_int(text)) {
-    cell = {CsvCell::Kind::kInteger, *integer, static_cast<double>(*integer)};
+    cell = {CsvCell::Kind::kInteger, *integer, static_cast<double>(*integer), {}};
     return true;
   }
   auto real = core::parse_double(text);
@@ -351,7 +355,7 @@ bool CsvReader::read_cell(std::string_view field, CsvCell& cell) const {
     real = core::parse_double(pointed);
   }
   if (!real) return false;
-  if (!std::isnan(*real)) cell = {CsvCell::Kind::kReal, 0, *real};
+  if (!std::isnan(*real)) cell = {CsvCell::Kind::kReal, 0, *real, {}};
   return true;
 }
 

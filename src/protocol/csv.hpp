@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,10 +27,11 @@
 namespace millwright::protocol {
 
 struct CsvCell {
-  enum class Kind : std::uint8_t { kMissing, kInteger, kReal, kBool };
+  enum class Kind : std::uint8_t { kMissing, kInteger, kReal, kBool, kText };
   Kind kind = Kind::kMissing;
-  std::int64_t integer = 0;  // of kInteger; 0 or 1 of kBool
-  double real = 0;           // of kReal, kInteger (may round) and kBool
+  std::int64_t integer = 0;    // of kInteger; 0 or 1 of kBool
+  double real = 0;             // of kReal, kInteger (may round) and kBool
+  std::string_view text = {};  // of kText, until the next row is asked for
 
   [[nodiscard]] bool missing() const { return kind == Kind::kMissing; }
   // Whether it is a whole number that `integer` holds exactly.
@@ -52,6 +54,9 @@ class CsvReader {
   explicit CsvReader(std::string name);
   // Columns whose fields are not read, whatever they hold: their cells come as missing. Before the first next().
   void ignore(std::vector<std::string> columns) { ignore_ = std::move(columns); }
+
+  // Columns whose fields are texts, not numbers: those that `is_text` says so of. Before the first next().
+  void read_as_text(std::function<bool(const std::string& column)> is_text) { is_text_ = std::move(is_text); }
 
   void feed(std::string_view text);
   void finish();  // there is no more
@@ -101,7 +106,9 @@ class CsvReader {
   std::string time_column_;
   std::vector<std::string> columns_;
   std::vector<std::string> ignore_;
+  std::function<bool(const std::string&)> is_text_;
   std::vector<bool> ignored_;  // of columns_
+  std::vector<bool> texts_;    // of columns_
   core::Error problem_;
 };
 

@@ -1,6 +1,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -60,7 +61,7 @@ class Import : public testing::Test {
     return (folder_ / name).string();
   }
   core::Status import(const std::string& path) {
-    return import_csv(path, {}, {names_, sink_, report_, [](double) {}});
+    return import_csv(path, {}, {names_, sink_, report_, texts_, [](double) {}});
   }
 
   const fs::path folder_;
@@ -68,7 +69,27 @@ class Import : public testing::Test {
   SensorNames names_{model_};
   Gathered sink_;
   ImportReport report_;
+  core::TextTable texts_;
 };
+
+TEST(Lines, ARecordTakesInWhatItsQuotesHold) {
+  const fs::path path = fs::temp_directory_path() / ("lines-test-" + std::to_string(::getpid()));
+  std::ofstream(path) << "a,\"b\nc\",d\r\ne\n\"f\" \"g\nh\n";
+  auto file = InputFile::open(path.string());
+  ASSERT_TRUE(file);
+  Lines lines(*file, "");
+  std::string_view record;
+  std::vector<std::string> got;
+  std::vector<std::uint64_t> numbers;
+  while (*lines.next_record(record)) {
+    got.emplace_back(record);
+    numbers.push_back(lines.number());
+  }
+  // The last quote is never closed, so its line stands alone.
+  EXPECT_THAT(got, testing::ElementsAre("a,\"b\nc\",d", "e", "\"f\" \"g", "h"));
+  EXPECT_THAT(numbers, testing::ElementsAre(2, 3, 4, 5));
+  fs::remove(path);
+}
 
 TEST_F(Import, NamesAreAPathItsEndOrAnAddress) {
   EXPECT_EQ((*names_.find("e/m/a/x"))->id.value, 0U);

@@ -51,6 +51,24 @@ TEST(History, RawReadingsComeBackBitExact) {
   EXPECT_EQ(json["items"].back()["quality_code"], 0x808C0000u);
 }
 
+TEST(History, TextsAsTheyAre) {
+  Plant plant;
+  const core::SensorId batch = plant.model.find_sensor(*plant.model.find_machine("fan-1"), "batch")->id;
+  plant.historian.add_value(batch, kNow - 2, *plant.historian.texts().number("a, \"b\"\n"));
+  plant.historian.add_value(batch, kNow - 1, *plant.historian.texts().number("B-2"));
+  const std::string of_fan = "/v1/machines/fan-1/history?sensor=batch";
+  const auto items = plant.get(of_fan).json()["items"];
+  EXPECT_EQ(items[0]["value"], "a, \"b\"\n");
+  EXPECT_EQ(items[1]["value"], "B-2");
+  EXPECT_THAT(plant.get(of_fan + "&format=csv").body, HasSubstr(",\"a, \"\"b\"\"\n\",Good,0\n"));
+  const auto hour = plant.get(of_fan + "&resolution=1h").json()["items"];
+  EXPECT_EQ(hour[0]["count"], 2);
+  EXPECT_TRUE(hour[0]["mean"].is_null());
+  const Reply refused = plant.get(of_fan + "&resolution=1h&aggregate=Average");
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_THAT(refused.json()["detail"].get<std::string>(), HasSubstr("batch holds texts, which can only be counted"));
+}
+
 TEST(History, EachTypeAsItIs) {
   Plant plant;
   plant.historian.add_value(plant.sensor("parts"), kNow - 1, std::int64_t{-9'007'199'254'740'993});

@@ -281,6 +281,7 @@ asset::Model make_model() {
   b.machine("pump-2", {"acme", "lyon", "utilities", "cooling", "pumps"});
   b.sensor("", "flow", core::ValueType::kFloat64);
   b.machine("fan-1", {"acme", "ulm", "assembly", "line-1", ""});
+  b.sensor("", "batch", core::ValueType::kText);
   return b.build();
 }
 
@@ -395,7 +396,7 @@ TEST(PlantRoute, ShowsHierarchyConnectorsAndStatistics) {
   EXPECT_EQ(json["name"], "Lyon");
   EXPECT_EQ(json["started"], "2026-11-21T07:00:00Z");
   EXPECT_EQ(json["machines"], 3);
-  EXPECT_EQ(json["sensors"], 7);
+  EXPECT_EQ(json["sensors"], 8);
   ASSERT_EQ(json["hierarchy"].size(), 2u);
   const auto& lyon = json["hierarchy"][0];
   EXPECT_EQ(lyon["kind"], "site");

@@ -44,6 +44,7 @@ class MemoryHistorian final : public historian::Historian {
   void fail_with(core::Error error) { failure_ = std::move(error); }
 
   std::unique_ptr<pipeline::Stage> recorder(std::size_t shard) override;
+  [[nodiscard]] core::Texts& texts() const override { return texts_; }
   void join(journal::GroupCommit& commit) override;
   [[nodiscard]] pipeline::LanePosition recovered(core::SourceId source, std::size_t shard) const override;
   [[nodiscard]] pipeline::LanePosition durable(core::SourceId source) const override;
@@ -66,6 +67,7 @@ class MemoryHistorian final : public historian::Historian {
   mutable std::condition_variable changed_;
   bool held_ = false;
   mutable std::atomic<int> waiting_{0};
+  mutable core::TextTable texts_;
 };
 
 class MemoryAlarms final : public alarms::AlarmManager {

@@ -27,7 +27,8 @@ double as(const std::string& text, ValueType type) {
   Line read;
   EXPECT_EQ(reader.next(read), LineReader::Next::kLine) << text;
   std::uint64_t bits = 0;
-  if (!to_reading(read.fields[0], type, sensor, bits)) return std::nan("");
+  core::TextTable texts;
+  if (!to_reading(read.fields[0], type, sensor, texts, bits)) return std::nan("");
   core::QualityRun run{1, core::kGood};
   core::Block block{.sensor = {}, .type = type, .count = 1};
   block.values = reinterpret_cast<std::byte*>(&bits);
@@ -52,6 +53,9 @@ TEST(LineValues, FitOnlyWhereTheyStayWhatTheyAre) {
   EXPECT_EQ(as("\"running\"", ValueType::kState), 1);
   EXPECT_TRUE(std::isnan(as("\"flying\"", ValueType::kState)));
   EXPECT_TRUE(std::isnan(as("\"1\"", ValueType::kFloat64)));
+  EXPECT_EQ(as("\"B-4711\"", ValueType::kText), 1);  // the first text
+  EXPECT_TRUE(std::isnan(as("1i", ValueType::kText)));
+  EXPECT_TRUE(std::isnan(as("\"" + std::string(1025, 'x') + "\"", ValueType::kText)));
   EXPECT_TRUE(std::isnan(as("1e39", ValueType::kFloat32)));
   EXPECT_TRUE(std::isnan(as("3000000000i", ValueType::kState)));
 }

@@ -112,7 +112,7 @@ class Rig {
     ASSERT_TRUE(connector->start());
   }
   ConnectorContext context() {
-    return {model, pipeline, sources, live, clock, network, metrics, [this](core::SourceId) { return durable; }};
+    return {model, pipeline, sources, live, clock, network, metrics, texts, [this](core::SourceId) { return durable; }};
   }
   std::vector<Taken> taken(std::size_t sensor) {
     core::MutexLock lock(shared.mutex);
@@ -142,6 +142,7 @@ class Rig {
   io::RealClock clock;
   io::RealNetwork network;
   core::Metrics metrics;
+  core::TextTable texts;
   asset::Model model;
   pipeline::LiveTable live;
   pipeline::Sources sources;
@@ -208,7 +209,8 @@ std::optional<std::uint64_t> converted(T value, std::size_t type, ValueType to) 
   UA_Variant variant;
   UA_Variant_init(&variant);
   UA_Variant_setScalar(&variant, &value, &UA_TYPES[type]);
-  return opcua_detail::to_bits(variant, sensor);
+  core::TextTable texts;
+  return opcua_detail::to_bits(variant, sensor, texts);
 }
 
 TEST(OpcUaValue, OnlyWhatLosesNothing) {
@@ -235,11 +237,15 @@ TEST(OpcUaValue, OnlyWhatLosesNothing) {
   EXPECT_EQ(converted<UA_Int32>(-1, UA_TYPES_INT32, ValueType::kState), 0xFFFFFFFFU);
   EXPECT_EQ(converted<UA_Int64>(1LL << 31, UA_TYPES_INT64, ValueType::kState), std::nullopt);
   EXPECT_EQ(converted<UA_ServerState>(UA_SERVERSTATE_SHUTDOWN, UA_TYPES_SERVERSTATE, ValueType::kState), 4U);
+  EXPECT_EQ(converted<UA_String>(opcua_detail::borrow("B-4711"), UA_TYPES_STRING, ValueType::kText), 1U);
+  EXPECT_EQ(converted<UA_String>(opcua_detail::borrow("caf\xe9"), UA_TYPES_STRING, ValueType::kText), std::nullopt);
+  EXPECT_EQ(converted<UA_Double>(3.0, UA_TYPES_DOUBLE, ValueType::kText), std::nullopt);
   UA_Double array[2] = {1, 2};
   UA_Variant variant;
   UA_Variant_init(&variant);
   UA_Variant_setArray(&variant, array, 2, &UA_TYPES[UA_TYPES_DOUBLE]);
-  EXPECT_EQ(opcua_detail::to_bits(variant, asset::Sensor{}), std::nullopt);
+  core::TextTable texts;
+  EXPECT_EQ(opcua_detail::to_bits(variant, asset::Sensor{}, texts), std::nullopt);
 }
 
 TEST(OpcUaOptions, AreReadAndChecked) {

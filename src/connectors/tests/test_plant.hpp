@@ -198,7 +198,7 @@ class Node {
     }
     pipeline_->start();
     context_ = std::make_unique<ConnectorContext>(
-        ConnectorContext{model, *pipeline_, sources_, live_, clock, network, metrics_, durable});
+        ConnectorContext{model, *pipeline_, sources_, live_, clock, network, metrics_, texts_, durable});
   }
   ~Node() {
     behaviour.set_closed(false);
@@ -213,6 +213,7 @@ class Node {
 
  private:
   core::Metrics metrics_;
+  core::TextTable texts_;
   pipeline::Sources sources_;
   pipeline::LiveTable live_;
   Disk& disk_;

@@ -46,6 +46,36 @@ TEST_F(HistorianTest, AnswersWithWhatIsCommitted) {
   EXPECT_GT(metric("millwright_history_disk_bytes"), 0);
 }
 
+TEST_F(HistorianTest, TextsOutliveAPowerCut) {
+  std::vector<asset::Sensor> sensors(model_.sensors().begin(), model_.sensors().end());
+  for (asset::Sensor& sensor : sensors) {
+    if (sensor.name == "count") sensor.type = ValueType::kText;
+  }
+  model_ = asset::Model({model_.machines().begin(), model_.machines().end()}, std::move(sensors));
+  const std::vector<std::string> sent = {"B-1", "B-2", "", "B-1", "café"};
+  open();
+  core::BlockBatch one = batch(1);
+  for (std::size_t i = 0; i < sent.size(); ++i) {
+    const auto number = history_->texts().number(sent[i]);
+    ASSERT_TRUE(number);
+    one.add_reading(count(0), ValueType::kText, *number, kStart + static_cast<TimeNs>(i) * kSecond, core::kGood,
+                    kStart);
+  }
+  send(0, std::move(one));
+  tick_and_commit();
+  const auto texts = [&] {
+    std::vector<std::string> got;
+    for (const Reading& reading : raw(count(0))) got.emplace_back(history_->texts().of(reading.bits));
+    return got;
+  };
+  EXPECT_EQ(texts(), sent);
+  restart_after_power_cut();
+  EXPECT_EQ(texts(), sent);
+  EXPECT_EQ(history_->texts().of(live_->read(count(0)).bits), "café");
+  EXPECT_EQ(*history_->texts().number("B-1"), core::from_bits<std::int32_t>(raw(count(0)).front().bits));
+  EXPECT_FALSE(history_->texts().number("caf\xe9"));
+}
+
 TEST_F(HistorianTest, RangesAreHalfOpen) {
   open();
   record(1, 100, kStart, kSecond);

@@ -63,10 +63,11 @@ asset::Model small_plant() {
   asset::Sensor temperature = make_sensor(pump, "motor", "temperature", ValueType::kFloat32);
   temperature.unit = asset::find_unit("°C");
   add(temperature);
+  add(make_sensor(pump, "motor", "batch", ValueType::kText));
   pump.components = {{"motor", "", "drives it", {}}, {"fan", "motor", "cools the motor", {}}};
   return {{pump}, std::move(sensors)};
 }
-enum : std::size_t { kCurrent, kRunning, kTurns, kState, kTemperature };
+enum : std::size_t { kCurrent, kRunning, kTurns, kState, kTemperature, kBatch };
 
 template <typename T>
 pipeline::LiveValue live_value(T value, ValueType type, TimeNs time, core::Quality quality = core::kGood) {
@@ -84,7 +85,7 @@ class ServerTest : public testing::Test {
  protected:
   ServerTest() : model_(small_plant()), live_(model_.sensors().size()) {}
   void start() {
-    server_ = std::make_unique<Server>(options_, model_, live_, metrics_);
+    server_ = std::make_unique<Server>(options_, model_, live_, texts_, metrics_);
     const core::Status started = server_->start();
     ASSERT_TRUE(started) << started.error().message;
   }
@@ -93,6 +94,7 @@ class ServerTest : public testing::Test {
   ServerOptions options_{.port = 0};
   asset::Model model_;
   pipeline::LiveTable live_;
+  core::TextTable texts_;
   core::Metrics metrics_;
   std::unique_ptr<Server> server_;
 };
@@ -114,7 +116,7 @@ TEST_F(ServerTest, TheTreeIsThatOfThePlant) {
       names(client.browse(client.plant("pump-1"))),
       testing::UnorderedElementsAre("motor", "fan", "state", "Manufacturer", "Model", "SerialNumber", "AssetPath"));
   EXPECT_THAT(names(client.browse(client.plant("pump-1/motor"))),
-              testing::UnorderedElementsAre("current", "running", "temperature", "fan"));
+              testing::UnorderedElementsAre("current", "running", "temperature", "batch", "fan"));
   EXPECT_THAT(names(client.browse(client.plant("pump-1/fan"))), testing::ElementsAre("turns"));
   EXPECT_THAT(names(client.browse(client.plant("pump-1/motor/current"))),
               testing::UnorderedElementsAre("EURange", "EngineeringUnits"));
@@ -183,6 +185,9 @@ TEST_F(ServerTest, ValuesComeFromTheLiveTable) {
   EXPECT_EQ(client.scalar<std::int32_t>(*client.read(client.plant("pump-1/state")), UA_TYPES_INT32), 7);
   const auto text = client.read(client.plant("pump-1/state/ValueAsText"));
   EXPECT_EQ(view(client.scalar<UA_LocalizedText>(*text, UA_TYPES_LOCALIZEDTEXT)->text), "down");
+  write(kBatch, live_value<std::int32_t>(*texts_.number("B-4711"), ValueType::kText, kStart));
+  const auto batch = client.read(client.plant("pump-1/motor/batch"));
+  EXPECT_EQ(view(*client.scalar<UA_String>(*batch, UA_TYPES_STRING)), "B-4711");
 }
 
 TEST_F(ServerTest, ASubscriptionFollowsTheLiveTable) {
@@ -336,7 +341,7 @@ TEST_F(ServerTest, APortInUseIsSaid) {
   start();
   ServerOptions same = options_;
   same.port = server_->port();
-  Server second(same, model_, live_, metrics_);
+  Server second(same, model_, live_, texts_, metrics_);
   const core::Status started = second.start();
   ASSERT_FALSE(started);
   EXPECT_EQ(started.error().code, core::ErrorCode::kConflict);
@@ -352,7 +357,7 @@ TEST_F(ServerTest, APortInUseIsSaid) {
 
 TEST_F(ServerTest, AHostThatIsNotThisMachinesIsSaid) {
   options_.host = "192.0.2.7";
-  Server server(options_, model_, live_, metrics_);
+  Server server(options_, model_, live_, texts_, metrics_);
   const core::Status started = server.start();
   ASSERT_FALSE(started);
   EXPECT_THAT(started.error().message, HasSubstr("192.0.2.7"));
@@ -362,7 +367,7 @@ TEST_F(ServerTest, TwoThingsOfOneNameAreSaid) {
   asset::Machine machine = model_.machines()[0];
   machine.components.push_back({"state", "", "", {}});
   const asset::Model twice({machine}, {model_.sensors().begin(), model_.sensors().end()});
-  Server server(options_, twice, live_, metrics_);
+  Server server(options_, twice, live_, texts_, metrics_);
   const core::Status started = server.start();
   ASSERT_FALSE(started);
   EXPECT_THAT(started.error().message, HasSubstr("pump-1/state"));
@@ -391,8 +396,9 @@ TEST(ServerSize, TwentyThousandSensors) {
   }
   const asset::Model model(std::move(machines), std::move(sensors));
   pipeline::LiveTable live(model.sensors().size());
+  core::TextTable texts;
   core::Metrics metrics;
-  Server server({.port = 0}, model, live, metrics);
+  Server server({.port = 0}, model, live, texts, metrics);
   const auto begin = std::chrono::steady_clock::now();
   ASSERT_TRUE(server.start());
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);

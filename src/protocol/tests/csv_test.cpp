@@ -178,6 +178,23 @@ TEST(Csv, DoesNotReadWhatItIsToIgnore) {
   EXPECT_TRUE(row.cells[1].missing());
 }
 
+TEST(Csv, ReadsColumnsOfText) {
+  CsvReader reader("t.csv");
+  reader.read_as_text([](const std::string& column) { return column == "batch"; });
+  reader.feed("time,a,batch\n1,2,B-1\n2,3,\"a, \"\"b\"\"\nc\"\n3,x,B-2\n4,5,\n");
+  reader.finish();
+  CsvRow row;
+  ASSERT_EQ(reader.next(row), Next::kRow);
+  EXPECT_EQ(row.cells[0].integer, 2);
+  EXPECT_EQ(row.cells[1].kind, Kind::kText);
+  EXPECT_EQ(row.cells[1].text, "B-1");
+  ASSERT_EQ(reader.next(row), Next::kRow);
+  EXPECT_EQ(row.cells[1].text, "a, \"b\"\nc");
+  EXPECT_EQ(reader.next(row), Next::kBadRow);
+  ASSERT_EQ(reader.next(row), Next::kRow);
+  EXPECT_TRUE(row.cells[1].missing());
+}
+
 TEST(Csv, KeepsInfinityForTheDoorToJudge) {
   const Read got = read("t,a\n1,-inf\n");
   ASSERT_EQ(got.rows.size(), 1U);
