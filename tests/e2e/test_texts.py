@@ -115,8 +115,8 @@ class Texts(EndToEnd):
             copy = {"MILLWRIGHT_NODE__DATA_DIR": str(self.folder / ("copy-" + file))}
             code, _, err = self.run_millwright("history", "import", "--config", self.file, path, env=copy)
             self.assertEqual(code, 0, err)
-            code, out, err = self.run_millwright("history", "query", "--config", self.file, "--format", "json",
-                                                 "--sensor", "press-1/product", env=copy)
+            code, out, err = self.run_millwright("history", "query", "press-1/product", "--config", self.file, "--format",
+                                                 "json", env=copy)
             self.assertEqual(code, 0, err)
             self.assertEqual([row["value"] for row in json.loads(out)], TEXTS, file)
 
@@ -127,8 +127,10 @@ class Texts(EndToEnd):
         server = subprocess.Popen([ROOT / "build/venv/bin/python", ROOT / "tests/e2e/opcua/python_server.py", endpoint],
                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                                   env={**os.environ, "PYTHONIOENCODING": "utf-8"})
-        self.addCleanup(server.wait)
-        self.addCleanup(server.kill)
+        def end():
+            server.kill()
+            server.communicate()
+        self.addCleanup(end)
         self.assertEqual(server.stdout.readline(), "ready\n")
         self.start_plant(endpoint)
 
