@@ -19,6 +19,7 @@
 #include "bench_ingest.hpp"
 #include "bench_pca.hpp"
 #include "bench_query.hpp"
+#include "bench_recovery.hpp"
 #include "bench_spc.hpp"
 #include "commands.hpp"
 
@@ -143,6 +144,45 @@ void add_query(CLI::App& bench, const SetCommand& set) {
   sub->add_option("--dir", options->directory, "where to write; removed afterwards")->capture_default_str();
   sub->add_flag("--json", *json, "answer as JSON");
   sub->callback([=] { set([=] { return bench_query(*options, *json); }); });
+}
+
+int bench_recovery(const RecoveryOptions& options, bool json) {
+  const auto result = run_recovery_bench(options);
+  if (!result) return fail(result.error());
+  if (json) {
+    fmt::print("{}\n", nlohmann::json{{"journal_bytes", result->journal_bytes},
+                                      {"readings", result->readings},
+                                      {"sensors", options.sensors},
+                                      {"p50_s", result->p50_s},
+                                      {"max_s", result->max_s},
+                                      {"repeat", options.repeat},
+                                      {"processor", processor()}}
+                           .dump(2));
+  } else {
+    fmt::print("{}\n{:.0f} MiB of journal, {:.1f} M readings of {} sensors, opened {} times\n", processor(),
+               static_cast<double>(result->journal_bytes) / (1 << 20), static_cast<double>(result->readings) / 1e6,
+               options.sensors, options.repeat);
+    fmt::print("  {:>10.3f} s p50, {:.3f} s the longest\n", result->p50_s, result->max_s);
+  }
+  return kDone;
+}
+
+void add_recovery(CLI::App& bench, const SetCommand& set) {
+  auto* sub = bench.add_subcommand("recovery", "how long history takes to open after a crash, nothing of it sealed");
+  auto options = std::make_shared<RecoveryOptions>();
+  auto megabytes = std::make_shared<std::uint64_t>(1024);
+  auto json = std::make_shared<bool>(false);
+  sub->add_option("--sensors", options->sensors, "sensors")->check(CLI::Range(50, 1'000'000))->capture_default_str();
+  sub->add_option("--mib", *megabytes, "MiB of journal")->check(CLI::Range(1, 1 << 20))->capture_default_str();
+  sub->add_option("--repeat", options->repeat, "times that it is opened")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  sub->add_option("--dir", options->directory, "where to write; removed afterwards")->capture_default_str();
+  sub->add_flag("--json", *json, "answer as JSON");
+  sub->callback([=] {
+    options->journal_bytes = *megabytes << 20;
+    set([=] { return bench_recovery(*options, *json); });
+  });
 }
 
 int bench_codec(const CodecOptions& options, bool json) {
@@ -282,6 +322,7 @@ void add_bench(CLI::App& app, const SetCommand& set) {
   auto* bench = app.add_subcommand("bench", "measure this machine with the product's own code");
   bench->require_subcommand(1);
   add_query(*bench, set);
+  add_recovery(*bench, set);
   add_codec(*bench, set);
   add_spc(*bench, set);
   add_pca(*bench, set);
