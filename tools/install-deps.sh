@@ -16,7 +16,7 @@ build_packages=(
   build-essential ca-certificates ccache cmake ninja-build pkg-config git python3
   libopen62541-1.4-dev
   libasio-dev librestinio-dev libfmt-dev libspdlog-dev nlohmann-json3-dev libyaml-cpp-dev libcli11-dev libeigen3-dev
-  prometheus-cpp-dev libcurl4-openssl-dev zlib1g-dev
+  prometheus-cpp-dev libcurl4-openssl-dev zlib1g-dev libmodbus-dev
 )
 test_packages=(
   clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev

@@ -39,10 +39,10 @@ web() {
 foreign_clients() {
   (cd tests/e2e/opcua && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error; })
   [ -x build/venv/bin/python ] || python3 -m venv build/venv
-  if ! build/venv/bin/python -c 'import asyncua, influxdb_client' 2>/dev/null &&
+  if ! build/venv/bin/python -c 'import asyncua, influxdb_client, pymodbus' 2>/dev/null &&
     ! build/venv/bin/pip install --quiet --disable-pip-version-check -r tests/e2e/opcua/requirements.txt; then
     [ "${CI:-}" = true ] && { echo "PyPI is required under CI=true"; exit 1; }
-    skipped+=("end-to-end tests with asyncua and influxdb-client (PyPI cannot be reached)")
+    skipped+=("end-to-end tests with asyncua, influxdb-client and pymodbus (PyPI cannot be reached)")
     export E2E_WITHOUT_PYPI=1
   fi
   if ! build/venv/bin/python -c 'import pyarrow' 2>/dev/null &&

@@ -4,6 +4,7 @@
 //     - {name: line-1-plc, type: opcua, endpoint: "opc.tcp://10.0.0.5:4840"}
 //     - {name: vibration, type: burst, port: 4850}
 //     - {name: gateway, type: influx, port: 8086}
+//     - {name: meters, type: modbus, host: 10.0.0.9, devices: [{name: meter-1, unit: 1, map: energy-meter.yaml}]}
 //     - {name: recorded, type: replay, file: pump.csv, speed: 10}
 #pragma once
 
@@ -16,6 +17,7 @@
 #include "connectors/burst_server.hpp"
 #include "connectors/connector.hpp"
 #include "connectors/influx_server.hpp"
+#include "connectors/modbus_options.hpp"
 #include "connectors/opcua_client.hpp"
 #include "connectors/replay.hpp"
 
@@ -23,7 +25,7 @@ namespace millwright::connectors {
 
 struct ConnectorOptions {
   std::string name;
-  std::variant<OpcUaClientOptions, BurstServerOptions, InfluxServerOptions, ReplayOptions> source;
+  std::variant<OpcUaClientOptions, BurstServerOptions, InfluxServerOptions, ReplayOptions, ModbusOptions> source;
 };
 
 // Problems go to the document.

@@ -1,0 +1,373 @@
+#include "connectors/modbus_client.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstring>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "connectors/exactly.hpp"
+#include "connectors/intake.hpp"
+#include "connectors/modbus_jobs.hpp"
+#include "connectors/modbus_link.hpp"
+#include "core/log.hpp"
+#include "core/mutex.hpp"
+
+namespace millwright::connectors {
+namespace {
+
+using core::DurationNs;
+using core::Quality;
+using core::TimeNs;
+using core::ValueType;
+using protocol::modbus::Number;
+
+constexpr Quality kRefusedByDevice = core::kBadNodeIdUnknown;
+
+// The bits of a number as the sensor's type.
+std::optional<std::uint64_t> to_bits(const Number& number, ValueType type) {
+  return std::visit(
+      [type](auto from) -> std::optional<std::uint64_t> {
+        const auto as = [from](auto to) { return exactly(from, to) ? std::optional(core::to_bits(to)) : std::nullopt; };
+        switch (type) {
+          case ValueType::kFloat64:
+            return core::to_bits(static_cast<double>(from));
+          case ValueType::kFloat32:
+            return core::to_bits(static_cast<float>(from));
+          case ValueType::kInt64:
+            return as(std::int64_t{});
+          case ValueType::kState:
+            return as(std::int32_t{});
+          case ValueType::kBool:
+            if (from == decltype(from){0}) return 0;
+            return from == decltype(from){1} ? std::optional<std::uint64_t>(1) : std::nullopt;
+          case ValueType::kText:
+            return std::nullopt;
+        }
+        return std::nullopt;
+      },
+      number);
+}
+
+Number scaled(const Number& raw, const ModbusRegister& source) {
+  if (source.scale == 1 && source.offset == 0) return raw;
+  const double value = std::visit([](auto number) { return static_cast<double>(number); }, raw);
+  return value * source.scale + source.offset;
+}
+
+// A device as the bus knows it.
+struct Health {
+  TimeNs ready = 0;      // not before
+  DurationNs pause = 0;  // 0: it answers
+};
+
+class ModbusClient final : public Connector {
+ public:
+  ModbusClient(std::string name, ModbusOptions options, const ConnectorContext& context)
+      : name_(std::move(name)),
+        options_(std::move(options)),
+        context_(context),
+        log_(core::logger("modbus")),
+        jobs_(options_, context.model, name_),
+        intake_(context, name_),
+        inlet_(context.pipeline, context.sources.add(name_)),
+        epoch_(new_epoch(context, context.sources.add(name_))),
+        late_(context.metrics.counter("millwright_modbus_late_total",
+                                      "Turns of requests that were left out because the bus was too slow",
+                                      {{"connector", name_}})),
+        health_(options_.devices.size()) {
+    status_.name = name_;
+    status_.kind = "modbus";
+    status_.since = context.clock.now();
+  }
+  ~ModbusClient() override { ModbusClient::stop(); }
+
+  core::Status start() override;
+  void stop() override;
+  [[nodiscard]] ConnectorStatus status() const override;
+
+ private:
+  void run();
+  bool connect();
+  void poll_until_lost();
+  void read_job(std::size_t job);
+  ModbusLink::Answer read_with_retries(const ModbusJob& job);
+  void take_answer(const ModbusJob& job);
+  void take_refusal(std::size_t job, const std::string& why);
+  void take_silence(const ModbusJob& job, const std::string& why);
+  void take_loss(const std::string& why);
+  std::optional<std::uint64_t> value_of(const ModbusPoint& point, const ModbusJob& job) const;
+  template <typename Which>
+  void say(Quality quality, const Which& which);
+  void set_state(ConnectorState state, std::string detail) EXCLUDES(mutex_);
+  [[nodiscard]] std::string connected_detail();
+  // False: it is time to stop.
+  bool wait_until(TimeNs time) EXCLUDES(mutex_);
+
+  const std::string name_;
+  const ModbusOptions options_;
+  const ConnectorContext context_;
+  std::shared_ptr<spdlog::logger> log_;
+  ModbusJobs jobs_;
+  Intake intake_;
+  pipeline::Inlet inlet_;
+  const std::uint64_t epoch_;
+  core::Counter& late_;
+  std::uint64_t sequence_ = 0;
+  std::unique_ptr<ModbusLink> link_;
+  std::vector<Health> health_;            // by device
+  std::vector<std::uint16_t> registers_;  // of the last answer
+  DurationNs pause_ = 0;                  // of the bus
+  TimeNs free_at_ = 0;                    // when the bus may be used again
+  bool has_connected_ = false;
+  bool told_lost_ = false;
+  std::vector<bool> mismatch_told_;  // by point
+
+  std::thread thread_;
+  mutable core::Mutex mutex_;
+  core::Condition changed_;
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  ConnectorStatus status_ GUARDED_BY(mutex_);
+};
+
+core::Status ModbusClient::start() {
+  ASSERT(!thread_.joinable(), "connector started twice");
+  mismatch_told_.assign(jobs_.points().size(), false);
+  for (const auto& [sensor, why] : jobs_.unknown()) log_->warn("{}: {}: {}", name_, sensor->path, why);
+  thread_ = std::thread([this] { run(); });
+  return {};
+}
+
+void ModbusClient::stop() {
+  {
+    core::MutexLock lock(mutex_);
+    stopping_ = true;
+    changed_.notify_all();
+  }
+  if (!thread_.joinable()) return;
+  thread_.join();
+  set_state(ConnectorState::kStopped, "stopped");
+}
+
+ConnectorStatus ModbusClient::status() const {
+  core::MutexLock lock(mutex_);
+  ConnectorStatus status = status_;
+  status.readings = intake_.readings();
+  status.refused = intake_.refused();
+  return status;
+}
+
+void ModbusClient::set_state(ConnectorState state, std::string detail) {
+  core::MutexLock lock(mutex_);
+  if (status_.state != state) status_.since = context_.clock.now();
+  status_.state = state;
+  status_.detail = std::move(detail);
+}
+
+bool ModbusClient::wait_until(TimeNs time) {
+  core::MutexLock lock(mutex_);
+  while (!stopping_) {
+    const DurationNs left = time - context_.clock.monotonic();
+    if (left <= 0) return true;
+    changed_.wait_for(mutex_, std::chrono::nanoseconds(left));
+  }
+  return false;
+}
+
+void ModbusClient::run() {
+  for (const auto& [sensor, why] : jobs_.unknown()) {
+    core::BlockBatch& batch = inlet_.batch_for(sensor->id);
+    const TimeNs now = context_.clock.now();
+    batch.add(sensor->id, sensor->type, 1, now, 0, now).quality[0].quality = core::kBadNodeIdUnknown;
+  }
+  inlet_.submit_status();
+  while (wait_until(0)) {
+    if (connect()) poll_until_lost();
+  }
+}
+
+// Tries once; after a failure it has waited before it gives up.
+bool ModbusClient::connect() {
+  const std::string bus = to_string(options_.bus);
+  set_state(ConnectorState::kConnecting, "connecting to " + bus);
+  auto link = ModbusLink::open(options_.bus, options_.timeout);
+  if (!link) {
+    take_loss(link.error().message);
+    return false;
+  }
+  link_ = std::move(*link);
+  if (has_connected_) {
+    core::MutexLock lock(mutex_);
+    ++status_.reconnects;
+  }
+  has_connected_ = true;
+  const TimeNs now = context_.clock.monotonic();
+  jobs_.begin(now);
+  health_.assign(options_.devices.size(), {.ready = now, .pause = 0});
+  set_state(ConnectorState::kConnected, connected_detail());
+  log_->info("{}: {}", name_, connected_detail());
+  return true;
+}
+
+void ModbusClient::poll_until_lost() {
+  if (jobs_.empty()) {
+    wait_until(INT64_MAX);
+    return;
+  }
+  while (link_) {
+    TimeNs due = 0;
+    const std::size_t job = jobs_.first([this](std::uint32_t device) { return health_[device].ready; }, due);
+    if (!wait_until(std::max(due, free_at_))) return;
+    read_job(job);
+  }
+}
+
+ModbusLink::Answer ModbusClient::read_with_retries(const ModbusJob& job) {
+  const int unit = options_.devices[job.device].unit;
+  // A device that was silent is only knocked at.
+  int left = health_[job.device].pause != 0 ? 0 : options_.retries;
+  for (;; --left) {
+    const ModbusLink::Answer answer = link_->read(unit, job.request, registers_);
+    free_at_ = context_.clock.monotonic() + options_.pause;
+    const bool again = !answer.good &&
+                       (answer.failure == ModbusLink::Failure::kSilent || answer.failure == ModbusLink::Failure::kBusy);
+    if (!again || left <= 0 || !wait_until(free_at_)) return answer;
+  }
+}
+
+void ModbusClient::read_job(std::size_t job) {
+  const ModbusLink::Answer answer = read_with_retries(jobs_[job]);
+  if (answer.good || answer.failure == ModbusLink::Failure::kRefused) {
+    pause_ = 0;
+    told_lost_ = false;
+    Health& health = health_[jobs_[job].device];
+    if (std::exchange(health.pause, 0) != 0) {
+      log_->info("{}: {} answers again", name_, options_.devices[jobs_[job].device].name);
+      set_state(ConnectorState::kConnected, connected_detail());
+    }
+  }
+  if (answer.good) {
+    take_answer(jobs_[job]);
+    late_.Increment(static_cast<double>(jobs_.done(job, context_.clock.monotonic())));
+  } else if (answer.failure == ModbusLink::Failure::kRefused) {
+    take_refusal(job, answer.why);
+  } else if (answer.failure == ModbusLink::Failure::kLost) {
+    take_loss(fmt::format("{}: {}", to_string(options_.bus), answer.why));
+  } else {
+    take_silence(jobs_[job], answer.why);
+  }
+}
+
+std::optional<std::uint64_t> ModbusClient::value_of(const ModbusPoint& point, const ModbusJob& job) const {
+  const ModbusRegister& source = *point.source;
+  const std::size_t at = source.item.address - job.request.address;
+  if (is_bits(source.item.table)) return to_bits(std::int64_t{registers_[at]}, point.sensor->type);
+  const std::span<const std::uint16_t> words(registers_.data() + at, source.item.count);
+  return to_bits(scaled(decode(words, source.layout), source), point.sensor->type);
+}
+
+void ModbusClient::take_answer(const ModbusJob& job) {
+  const TimeNs now = context_.clock.now();
+  for (const std::uint32_t index : job.request.items) {
+    ModbusPoint& point = jobs_.points()[index];
+    const asset::Sensor& sensor = *point.sensor;
+    const auto bits = value_of(point, job);
+    core::BlockBatch& batch = inlet_.batch_for(sensor.id);
+    core::Block& block = batch.add(sensor.id, sensor.type, 1, now, 0, now);
+    const std::uint64_t value = bits.value_or(0);
+    std::memcpy(block.values, &value, core::width(sensor.type));
+    if (!bits) {
+      block.quality[0].quality = core::kBadTypeMismatch;
+      intake_.refuse(Refusal::kWrongType);
+      if (!mismatch_told_[index]) {
+        log_->warn("{}: {} is declared {}, and '{}' does not fit without loss: give the sensor another type", name_,
+                   sensor.path, core::to_string(sensor.type), sensor.source.address);
+      }
+      mismatch_told_[index] = true;
+    }
+    if (!std::exchange(point.problem, {}).empty()) set_state(ConnectorState::kConnected, connected_detail());
+    intake_.inspect(batch, block);
+  }
+  inlet_.submit(epoch_, ++sequence_);
+}
+
+void ModbusClient::take_refusal(std::size_t job, const std::string& why) {
+  if (jobs_.refused(job, context_.clock.monotonic(), options_.bad_register_retry)) return;
+  const std::uint32_t index = jobs_[job].request.items.front();
+  ModbusPoint& point = jobs_.points()[index];
+  if (!point.problem.empty()) return;
+  point.problem = why;
+  log_->warn("{}: {}: '{}' is refused by its device: {}", name_, point.sensor->path, point.sensor->source.address, why);
+  say(kRefusedByDevice, [&](const ModbusPoint& one) { return &one == &point; });
+  set_state(ConnectorState::kConnected, connected_detail());
+}
+
+// A device that is silent waits longer and longer; where none of a connection's answers, the connection is what is bad.
+void ModbusClient::take_silence(const ModbusJob& job, const std::string& why) {
+  Health& health = health_[job.device];
+  const bool first = health.pause == 0;
+  health.pause = first ? options_.retry_min : std::min(health.pause * 2, options_.retry_max);
+  health.ready = context_.clock.monotonic() + health.pause;
+  const bool all = std::all_of(health_.begin(), health_.end(), [](const Health& one) { return one.pause != 0; });
+  if (all && std::holds_alternative<ModbusTcp>(options_.bus)) {
+    return take_loss(fmt::format("{}: no device answers ({})", to_string(options_.bus), why));
+  }
+  if (!first) return;
+  log_->warn("{}: {} does not answer: {}", name_, options_.devices[job.device].name, why);
+  say(core::kBadNoCommunication, [&](const ModbusPoint& one) { return one.device == job.device; });
+  set_state(ConnectorState::kConnected, connected_detail());
+}
+
+void ModbusClient::take_loss(const std::string& why) {
+  link_.reset();
+  pause_ = pause_ == 0 ? options_.retry_min : std::min(pause_ * 2, options_.retry_max);
+  const std::string detail = fmt::format("{}; trying again in {}", why, core::format_duration(pause_));
+  if (!told_lost_) {
+    log_->warn("{}: {}", name_, detail);
+    say(core::kBadNoCommunication, [](const ModbusPoint&) { return true; });
+  }
+  told_lost_ = true;
+  set_state(ConnectorState::kBackingOff, detail);
+  wait_until(context_.clock.monotonic() + pause_);
+}
+
+template <typename Which>
+void ModbusClient::say(Quality quality, const Which& which) {
+  const TimeNs now = context_.clock.now();
+  for (const ModbusPoint& point : jobs_.points()) {
+    if (!which(point)) continue;
+    const asset::Sensor& sensor = *point.sensor;
+    core::BlockBatch& batch = inlet_.batch_for(sensor.id);
+    core::Block& block = batch.add(sensor.id, sensor.type, 1, now, 0, now);
+    const std::uint64_t last = context_.live.read(sensor.id).bits;
+    std::memcpy(block.values, &last, core::width(sensor.type));
+    block.quality[0].quality = quality;
+  }
+  inlet_.submit_status();
+}
+
+std::string ModbusClient::connected_detail() {
+  const auto points = jobs_.points();
+  const auto refused =
+      std::count_if(points.begin(), points.end(), [](const auto& one) { return !one.problem.empty(); });
+  std::string detail = fmt::format("{}: {} registers of {} devices", to_string(options_.bus),
+                                   points.size() - static_cast<std::size_t>(refused), options_.devices.size());
+  for (std::size_t i = 0; i < health_.size(); ++i) {
+    if (health_[i].pause != 0) detail += fmt::format("; {} does not answer", options_.devices[i].name);
+  }
+  const auto bad = std::find_if(points.begin(), points.end(), [](const auto& one) { return !one.problem.empty(); });
+  if (bad != points.end()) detail += fmt::format("; '{}': {}", bad->sensor->source.address, bad->problem);
+  if (!jobs_.unknown().empty()) detail += "; " + jobs_.unknown().front().why;
+  return detail;
+}
+
+}  // namespace
+
+std::unique_ptr<Connector> make_modbus_client(std::string name, const ModbusOptions& options,
+                                              const ConnectorContext& context) {
+  return std::make_unique<ModbusClient>(std::move(name), options, context);
+}
+
+}  // namespace millwright::connectors

@@ -1,0 +1,112 @@
+#include "connectors/modbus_link.hpp"
+
+#include <array>
+#include <cerrno>
+
+#include <fmt/format.h>
+#include <modbus/modbus.h>
+
+namespace millwright::connectors {
+namespace {
+
+using protocol::modbus::Request;
+using protocol::modbus::Table;
+
+ModbusLink::Failure failure_of(int error) {
+  switch (error) {
+    case EMBXILFUN:
+    case EMBXILADD:
+    case EMBXILVAL:
+      return ModbusLink::Failure::kRefused;
+    case EMBXSFAIL:
+    case EMBXACK:
+    case EMBXSBUSY:
+    case EMBXNACK:
+    case EMBXMEMPAR:
+    case EMBXGPATH:
+      return ModbusLink::Failure::kBusy;
+    // A gateway's word that the device behind it does not answer.
+    case EMBXGTAR:
+    case EMBBADCRC:
+    case EMBBADDATA:
+    case EMBBADEXC:
+    case EMBUNKEXC:
+    case EMBMDATA:
+    case EMBBADSLAVE:
+    case ETIMEDOUT:
+    case EINTR:
+      return ModbusLink::Failure::kSilent;
+    default:
+      return ModbusLink::Failure::kLost;
+  }
+}
+
+class Link final : public ModbusLink {
+ public:
+  explicit Link(modbus_t* context) : context_(context) {}
+  ~Link() override {
+    modbus_close(context_);
+    modbus_free(context_);
+  }
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
+
+  Answer read(int unit, const Request& request, std::vector<std::uint16_t>& registers) override {
+    modbus_set_slave(context_, unit);
+    registers.assign(request.count, 0);
+    const int got = is_bits(request.table) ? read_bits(request, registers) : read_words(request, registers);
+    if (got == request.count) return {.good = true, .why = {}};
+    const int error = got < 0 ? errno : EMBBADDATA;
+    const Failure failure = failure_of(error);
+    // What still comes in belongs to no request any more.
+    if (failure == Failure::kSilent) modbus_flush(context_);
+    return {.failure = failure, .why = modbus_strerror(error)};
+  }
+
+ private:
+  int read_words(const Request& request, std::vector<std::uint16_t>& registers) {
+    const auto read = request.table == Table::kHoldingRegisters ? modbus_read_registers : modbus_read_input_registers;
+    return read(context_, request.address, request.count, registers.data());
+  }
+  int read_bits(const Request& request, std::vector<std::uint16_t>& registers) {
+    const auto read = request.table == Table::kCoils ? modbus_read_bits : modbus_read_input_bits;
+    std::array<std::uint8_t, MODBUS_MAX_READ_BITS> bits{};
+    const int got = read(context_, request.address, request.count, bits.data());
+    for (std::size_t i = 0; i < request.count; ++i) registers[i] = bits[i];
+    return got;
+  }
+
+  modbus_t* context_;
+};
+
+modbus_t* new_context(const ModbusTcp& tcp) {
+  return modbus_new_tcp_pi(tcp.host.c_str(), std::to_string(tcp.port).c_str());
+}
+modbus_t* new_context(const ModbusSerial& serial) {
+  return modbus_new_rtu(serial.device.c_str(), serial.baud_rate, serial.parity, serial.data_bits, serial.stop_bits);
+}
+
+}  // namespace
+
+core::Result<std::unique_ptr<ModbusLink>> ModbusLink::open(const std::variant<ModbusTcp, ModbusSerial>& bus,
+                                                           core::DurationNs timeout) {
+  modbus_t* const context = std::visit([](const auto& one) { return new_context(one); }, bus);
+  if (context == nullptr) {
+    return core::unexpected(core::ErrorCode::kInvalid, fmt::format("{}: {}", to_string(bus), modbus_strerror(errno)));
+  }
+  std::unique_ptr<ModbusLink> link = std::make_unique<Link>(context);
+  modbus_set_response_timeout(context, static_cast<std::uint32_t>(timeout / core::kSecond),
+                              static_cast<std::uint32_t>(timeout % core::kSecond / core::kMicrosecond));
+  if (modbus_connect(context) != 0) {
+    const std::string why = modbus_strerror(errno);
+    return core::unexpected(core::ErrorCode::kUnavailable, fmt::format("{}: {}", to_string(bus), why));
+  }
+  return link;
+}
+
+std::string to_string(const std::variant<ModbusTcp, ModbusSerial>& bus) {
+  if (const auto* tcp = std::get_if<ModbusTcp>(&bus)) return fmt::format("{}:{}", tcp->host, tcp->port);
+  return std::get<ModbusSerial>(bus).device;
+}
+
+}  // namespace millwright::connectors
