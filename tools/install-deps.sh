@@ -3,7 +3,9 @@
 #
 #   tools/install-deps.sh build   compilers and libraries, enough for `make demo`
 #   tools/install-deps.sh test    the above, and what the tests and checks use
-#   tools/install-deps.sh peers   the first, and the databases that `make bench-peers` measures; none is left running
+#   tools/install-deps.sh peers   the first, and the databases that `make bench-peers` measures
+#
+# No server that it installs is left running, nor started at boot.
 #
 # Needs root or sudo. The OPC UA stack (open62541 1.4) is in Debian 13 only: that suite is added from the mirror the
 # machine already uses, pinned so low that nothing else can ever come from it.
@@ -16,12 +18,14 @@ build_packages=(
   build-essential ca-certificates ccache cmake ninja-build pkg-config git python3
   libopen62541-1.4-dev
   libasio-dev librestinio-dev libfmt-dev libspdlog-dev nlohmann-json3-dev libyaml-cpp-dev libcli11-dev libeigen3-dev
-  prometheus-cpp-dev libcurl4-openssl-dev zlib1g-dev libmodbus-dev
+  prometheus-cpp-dev libcurl4-openssl-dev libssl-dev libmosquitto-dev libhiredis-dev libmodbus-dev zlib1g-dev
 )
+test_servers=(mosquitto redis-server)
 test_packages=(
   clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev
   libgtest-dev libgmock-dev libbenchmark-dev
-  python3-venv curl chromium
+  python3-venv curl chromium openssl
+  "${test_servers[@]}" mosquitto-clients redis-tools
 )
 # QuestDB comes from Maven Central (bench/peers/questdb.py) and needs Java. What cannot be had is left out of the run.
 peer_servers=(influxdb victoria-metrics clickhouse-server)
@@ -86,19 +90,23 @@ add_opcua_suite
 apt_get update
 
 # Debian starts a server as it installs it, unless this file forbids it; and at every boot, unless it is disabled.
-install_peers() {
-  local policy=/usr/sbin/policy-rc.d package
+forbid_starting() {
+  local policy=/usr/sbin/policy-rc.d
   if [ ! -e $policy ]; then
     trap "as_root rm -f $policy" EXIT
     printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
     as_root chmod +x $policy
   fi
+}
+install_peers() {
+  local package
   for package in "${missing[@]}"; do
     apt_get install -y --no-install-recommends "$package" || { echo "deps: no $package" >&2; continue; }
-    case " ${peer_servers[*]} " in
-      *" $package "*) ! command -v systemctl >/dev/null || as_root systemctl disable --quiet "$package" 2>/dev/null || true ;;
-    esac
   done
 }
+forbid_starting
 if [ "$want" = peers ]; then install_peers; else apt_get install -y --no-install-recommends "${missing[@]}"; fi
+for server in "${test_servers[@]}" "${peer_servers[@]}"; do
+  case " ${missing[*]} " in *" $server "*) ! command -v systemctl >/dev/null || as_root systemctl disable --quiet "$server" 2>/dev/null || true ;; esac
+done
 echo "deps: done"

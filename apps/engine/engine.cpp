@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/log.hpp"
+#include "engine/state_suppression.hpp"
 #include "pipeline/calibrate.hpp"
 #include "pipeline/duplicate_filter.hpp"
 #include "pipeline/live_stage.hpp"
@@ -13,6 +14,7 @@ namespace {
 using core::MutexLock;
 
 constexpr std::uint64_t kAlarmStream = 0x6D77616C61726D73;  // "mwalarms"
+constexpr core::DurationNs kAlarmCommit = 20 * core::kMillisecond;
 constexpr auto kHousekeeping = std::chrono::milliseconds(100);
 constexpr int kLimitsEvery = 50;  // turns of housekeeping
 
@@ -76,6 +78,8 @@ core::Status Engine::set_up() {
   if (!alarms) return core::unexpected(alarms.error().within("alarms"));
   alarms_ = std::move(*alarms);
 
+  StateSuppression::release_leftovers(model_, options_.alarms.suppress_by_state, *alarms_);
+
   std::vector<core::MachineId> machine_of;
   machine_of.reserve(model_.sensors().size());
   for (const asset::Sensor& sensor : model_.sensors()) machine_of.push_back(sensor.machine);
@@ -93,6 +97,10 @@ core::Status Engine::set_up() {
     const auto recovered = [this, shard](core::SourceId source) { return historian_->recovered(source, shard); };
     pipeline_->add_stage(shard, std::make_unique<pipeline::DuplicateFilter>(recovered, metrics_));
     pipeline_->add_stage(shard, std::make_unique<pipeline::Calibrate>(scales(model_)));
+    if (!options_.alarms.suppress_by_state.empty()) {
+      pipeline_->add_stage(shard,
+                           std::make_unique<StateSuppression>(model_, options_.alarms.suppress_by_state, *alarms_));
+    }
     pipeline_->add_stage(shard, std::make_unique<DetectStage>(model_, *pipeline_, shard, options_.detection, limits_,
                                                               *alarms_, metrics_));
     pipeline_->add_stage(shard, std::make_unique<pipeline::LiveStage>(live_));
@@ -101,12 +109,16 @@ core::Status Engine::set_up() {
 
   commit_ = std::make_unique<journal::GroupCommit>(options_.commit_interval, metrics_);
   historian_->join(*commit_);
-  commit_->add(*alarm_journal_, [](journal::Sequence) {});
+  alarm_commit_ = std::make_unique<journal::GroupCommit>(std::min(options_.commit_interval, kAlarmCommit), metrics_);
+  alarm_commit_->add(*alarm_journal_, [this](journal::Sequence) {
+    if (alarms_durable_) alarms_durable_();
+  });
   return {};
 }
 
 void Engine::start() {
   commit_->start();
+  alarm_commit_->start();
   historian_->start();
   pipeline_->start();
   housekeeping_ = std::thread([this] { keep_house(); });
@@ -127,6 +139,7 @@ void Engine::stop() {
   begin_stop();
   if (pipeline_) pipeline_->stop();
   if (commit_) commit_->stop();
+  if (alarm_commit_) alarm_commit_->stop();
   save_limits();
 }
 

@@ -4,6 +4,7 @@
 // Threads: open, start and stop from one thread; the parts it hands out have rules of their own.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -19,6 +20,7 @@
 #include "io/clock.hpp"
 #include "io/file_system.hpp"
 #include "journal/group_commit.hpp"
+#include "journal/journal.hpp"
 #include "pipeline/live_table.hpp"
 #include "pipeline/pipeline.hpp"
 
@@ -53,6 +55,9 @@ class Engine {
   pipeline::LiveTable& live() { return live_; }
   historian::Historian& history() { return *historian_; }
   alarms::AlarmManager& alarms() { return *alarms_; }
+  [[nodiscard]] const journal::Journal& alarm_journal() const { return *alarm_journal_; }
+  // Before start(). Called each time changes of alarms have become durable; must not block.
+  void on_alarms_durable(std::function<void()> told) { alarms_durable_ = std::move(told); }
   core::Metrics& metrics() { return metrics_; }
   // Whether nothing stands in the way of doing the job; else why not.
   [[nodiscard]] core::Status health() const;
@@ -79,7 +84,10 @@ class Engine {
   std::unique_ptr<alarms::AlarmManager> alarms_;
   std::unique_ptr<pipeline::Pipeline> pipeline_;
   std::unique_ptr<historian::Historian> historian_;
+  std::function<void()> alarms_durable_;
   std::unique_ptr<journal::GroupCommit> commit_;
+  std::unique_ptr<journal::GroupCommit>
+      alarm_commit_;  // of its own: outputs wait for it, so it never waits for history
   core::Mutex mutex_;
   core::Condition wake_;
   bool stopping_ GUARDED_BY(mutex_) = false;

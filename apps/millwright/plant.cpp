@@ -12,6 +12,7 @@ core::Result<std::unique_ptr<Plant>> Plant::open(PlantConfig config) {
   if (!engine) return core::unexpected(engine.error());
   plant->engine_ = std::move(*engine);
   plant->wire();
+  if (auto opened = plant->open_outputs(); !opened) return core::unexpected(opened.error());
   return plant;
 }
 
@@ -49,6 +50,20 @@ void Plant::wire() {
   engine_->alarms().add_listener([this](const alarms::Alarm& alarm) { api_->on_alarm(alarm); });
 }
 
+core::Status Plant::open_outputs() {
+  auto outputs = forwarding::Outputs::open(config_.outputs, config_.engine.data_directory + "/outputs",
+                                           forwarding::OutputContext{.model = *config_.model,
+                                                                     .alarm_journal = engine_->alarm_journal(),
+                                                                     .alarms = engine_->alarms(),
+                                                                     .files = files_,
+                                                                     .clock = clock_,
+                                                                     .metrics = engine_->metrics()});
+  if (!outputs) return core::unexpected(outputs.error());
+  outputs_ = std::move(*outputs);
+  engine_->on_alarms_durable([this] { outputs_->wake(); });
+  return {};
+}
+
 core::Status Plant::start() {
   started_ = clock_.now();
   if (config_.opcua_server.enabled) {
@@ -56,6 +71,7 @@ core::Status Plant::start() {
   }
   if (auto up = api_->start(); !up) return core::unexpected(up.error().within("api"));
   engine_->start();
+  outputs_->start();
   for (auto& connector : connectors_) {
     if (auto up = connector->start(); !up)
       return core::unexpected(up.error().within("connector " + connector->status().name));
@@ -67,6 +83,7 @@ void Plant::stop() {
   if (engine_) engine_->begin_stop();
   for (auto& connector : connectors_) connector->stop();
   if (engine_) engine_->stop();
+  if (outputs_) outputs_->stop();
   if (opcua_) opcua_->stop();
   if (api_) api_->stop();
 }
@@ -111,6 +128,19 @@ api::PlantStatus Plant::status() {
                                  .readings = now.readings,
                                  .refused = now.refused,
                                  .reconnects = now.reconnects});
+  }
+  for (const forwarding::LaneStatus& output : outputs_->status()) {
+    status.outputs.push_back({.name = output.name,
+                              .kind = output.kind,
+                              .state = std::string(forwarding::to_string(output.state)),
+                              .detail = output.detail,
+                              .since = output.since,
+                              .backlog = output.backlog,
+                              .delivered = output.delivered,
+                              .dead = output.dead,
+                              .lost = output.lost,
+                              .last_error = output.last_error,
+                              .last_error_time = output.last_error_time});
   }
   status.readings = engine_->pipeline().readings();
   status.readings_per_s = readings_per_s();

@@ -12,6 +12,7 @@
 #include "core/mutex.hpp"
 #include "core/result.hpp"
 #include "engine/engine.hpp"
+#include "forwarding/outputs.hpp"
 #include "io/clock.hpp"
 #include "io/file_system.hpp"
 #include "io/network.hpp"
@@ -35,6 +36,7 @@ class Plant {
  private:
   explicit Plant(PlantConfig config);
   void wire();
+  core::Status open_outputs();
   api::PlantStatus status();
   std::vector<api::Check> readiness();
   double readings_per_s();
@@ -46,6 +48,7 @@ class Plant {
   core::TimeNs started_ = 0;
   std::unique_ptr<engine::Engine> engine_;
   std::vector<std::unique_ptr<connectors::Connector>> connectors_;
+  std::unique_ptr<forwarding::Outputs> outputs_;
   std::unique_ptr<opcua::Server> opcua_;
   std::unique_ptr<api::Server> api_;
 

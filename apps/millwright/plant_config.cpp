@@ -44,6 +44,7 @@ core::Result<std::vector<config::Problem>> read_plant_config(const std::string& 
   config.engine.detection = engine::read_detection(root.section("detection"));
   config.engine.alarms = alarms::read_options(root.section("alarms"));
   config.engine.history = historian::read_options(root.section("historian"));
+  config.outputs = forwarding::read_options(*document, root, config.name);
   config.opcua_server = opcua::read_options(root.section("opcua_server"));
   require_loopback(root.section("opcua_server"), "host", config.opcua_server.host);
   for (const auto& connector : config.connectors) {

@@ -12,6 +12,7 @@
 #include "connectors/factory.hpp"
 #include "core/result.hpp"
 #include "engine/engine.hpp"
+#include "forwarding/outputs.hpp"
 #include "opcua/server.hpp"
 
 namespace millwright::app {
@@ -21,6 +22,7 @@ struct PlantConfig {
   engine::EngineOptions engine;
   std::shared_ptr<const asset::Model> model;
   std::vector<connectors::ConnectorOptions> connectors;
+  std::vector<forwarding::OutputOptions> outputs;
   opcua::ServerOptions opcua_server;
   api::Options api;
 };

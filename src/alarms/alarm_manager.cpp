@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <set>
+#include <map>
 #include <unordered_map>
 #include <utility>
 
@@ -161,6 +161,8 @@ class Manager final : public AlarmManager {
     return controls_.all();
   }
 
+  [[nodiscard]] core::DurationNs shelve_max() const override { return options_.shelve_max; }
+
   [[nodiscard]] Performance performance(core::DurationNs period) const override {
     MutexLock lock(mutex_);
     const core::TimeNs now = clock_.now();
@@ -187,6 +189,10 @@ class Manager final : public AlarmManager {
   [[nodiscard]] std::size_t active_count() const override {
     MutexLock lock(mutex_);
     return book_.active_count();
+  }
+  [[nodiscard]] std::uint64_t version() const override {
+    MutexLock lock(mutex_);
+    return version_;
   }
   [[nodiscard]] Latency latency() const override {
     std::vector<double> ms;
@@ -423,12 +429,14 @@ class Manager final : public AlarmManager {
     }
   }
 
-  // Into the book, and into the journal, or onto the list of what the journal still has to take.
+  // Into the book, and into the journal, or onto the list of what the journal still has to take: of each alarm its last
+  // change, in order of version, which whoever follows the journal relies on.
   void save(const Alarm& alarm) REQUIRES(mutex_) {
     book_.put(alarm);
-    unsaved_.insert(alarm.id);
-    for (auto id = unsaved_.begin(); id != unsaved_.end(); id = unsaved_.erase(id)) {
-      const Alarm* unsaved = book_.find(*id);
+    std::erase_if(unsaved_, [&](const auto& waits) { return waits.second == alarm.id; });
+    unsaved_.emplace(alarm.version, alarm.id);
+    for (auto next = unsaved_.begin(); next != unsaved_.end(); next = unsaved_.erase(next)) {
+      const Alarm* unsaved = book_.find(next->second);
       if (unsaved == nullptr) continue;  // closed so long ago that it is forgotten
       const auto saved = journal_.append(kChangeRecord, encode(*unsaved));
       if (saved) continue;
@@ -512,7 +520,7 @@ class Manager final : public AlarmManager {
   std::unordered_map<std::string, std::uint64_t> root_of_machine_ GUARDED_BY(mutex_);  // that others follow from
   std::uint64_t next_id_ GUARDED_BY(mutex_);
   std::uint64_t version_ GUARDED_BY(mutex_);
-  std::set<std::uint64_t> unsaved_ GUARDED_BY(mutex_);  // ids
+  std::map<std::uint64_t, std::uint64_t> unsaved_ GUARDED_BY(mutex_);  // version, id
   std::optional<core::TimeNs> complained_ GUARDED_BY(mutex_);
   LatencyWindow latency_ GUARDED_BY(mutex_);
 

@@ -3,8 +3,8 @@
 // Threads: all of it from any thread; a control path, so it locks. Listeners are called in the thread that made the
 // change, before its call returns, outside of the lock, in order of version; they must not block and must not make
 // changes. Errors: a journal that takes no records (disk full, stopped) never holds up an alarm: the change counts, is
-// told, and is written as soon as the journal takes it; millwright_alarms_unsaved counts those that wait. Limits:
-// kClosedMax closed occurrences are kept; the oldest go first. Format: docs/format/alarms.md.
+// told, and is written, in order, as soon as the journal takes it; millwright_alarms_unsaved counts those that wait.
+// Limits: kClosedMax closed occurrences are kept; the oldest go first. Format: docs/format/alarms.md.
 #pragma once
 
 #include <functional>
@@ -85,12 +85,15 @@ class AlarmManager : public SignalSink {
   virtual core::Result<Control> suppress(Control control) = 0;
   virtual core::Result<Control> release(std::uint64_t control, const std::string& by, const std::string& comment) = 0;
   [[nodiscard]] virtual std::vector<Control> controls() const = 0;
+  [[nodiscard]] virtual core::DurationNs shelve_max() const = 0;
 
   // kNotFound where it is not known, or no longer.
   [[nodiscard]] virtual core::Result<Alarm> find(std::uint64_t id) const = 0;
   // Newest first.
   [[nodiscard]] virtual std::vector<Alarm> list(const Filter& filter) const = 0;
   [[nodiscard]] virtual std::size_t active_count() const = 0;  // without suppressed ones
+  // Of the last change.
+  [[nodiscard]] virtual std::uint64_t version() const = 0;
   [[nodiscard]] virtual Performance performance(core::DurationNs period) const = 0;
   [[nodiscard]] virtual Latency latency() const = 0;
 };

@@ -22,11 +22,24 @@ AlarmRule read_rule(config::Section& section) {
   return rule;
 }
 
+StateRule read_state_rule(config::Section& section) {
+  StateRule rule;
+  rule.machines = section.text("machines", {.fallback = rule.machines});
+  rule.match = section.text("match", {.fallback = rule.match});
+  for (const std::string& state : section.texts("states")) rule.states.push_back(core::lower(state));
+  if (rule.states.empty()) section.problem("states", "say in which states, such as [idle, down]");
+  section.finish();
+  return rule;
+}
+
 }  // namespace
 
 AlarmOptions read_options(config::Section section) {
   AlarmOptions options;
   for (config::Section& row : section.sections("rules")) options.rules.push_back(read_rule(row));
+  for (config::Section& row : section.sections("suppress_by_state")) {
+    options.suppress_by_state.push_back(read_state_rule(row));
+  }
   options.shelve_max = section.duration("shelve_max", {.fallback = options.shelve_max, .low = core::kMinute});
   options.consequence_window =
       section.duration("consequence_window", {.fallback = options.consequence_window, .high = core::kHour});

@@ -23,8 +23,16 @@ struct AlarmRule {
   std::optional<std::string> group{};  // of first-out
 };
 
+// Alarms of a machine are suppressed by design while its own `state` is one of these.
+struct StateRule {
+  std::string machines = "**";        // glob over the machines' paths
+  std::string match = "**";           // glob over what follows the machine's path in a condition: "motor/**"
+  std::vector<std::string> states{};  // names, in lower case
+};
+
 struct AlarmOptions {
   std::vector<AlarmRule> rules{};  // of each key the last rule that matches and says it counts
+  std::vector<StateRule> suppress_by_state{};
   core::DurationNs shelve_max = 24 * core::kHour;
   // An alarm of a machine so soon after another that is still active is its consequence.
   core::DurationNs consequence_window = core::kMinute;

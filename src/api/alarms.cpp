@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "alarms/alarm_json.hpp"
 #include "api/cursor.hpp"
 #include "api/handlers.hpp"
 #include "api/views.hpp"
@@ -99,7 +100,7 @@ core::Result<std::uint64_t> parse_id(std::string_view text, const char* what) {
 
 core::Result<Response> alarm_response(const core::Result<alarms::Alarm>& alarm) {
   if (!alarm) return unexpected(alarm.error());
-  return json_response(to_text(alarm_json(*alarm)));
+  return json_response(alarms::alarm_text(*alarm));
 }
 core::Result<Response> control_response(const core::Result<alarms::Control>& control) {
   if (!control) return unexpected(control.error());
@@ -153,7 +154,7 @@ core::Result<Response> Handlers::alarms(const Parameters& parameters) const {
   std::string body = R"({"items":[)";
   for (const alarms::Alarm& alarm : found) {
     if (&alarm != &found.front()) body += ',';
-    body += to_text(alarm_json(alarm));
+    body += alarms::alarm_text(alarm);
   }
   const Json next = more ? Json(encode_cursor({query, static_cast<std::int64_t>(found.back().id), 0})) : Json();
   return json_response(fmt::format(R"({}],"next_cursor":{}}})", body, to_text(next)));
@@ -200,7 +201,8 @@ core::Result<Response> Handlers::shelve(std::string_view id, std::string_view te
 Response Handlers::alarm_controls() const {
   Json items = Json::array();
   for (const alarms::Control& control : services_.alarms.controls()) items.push_back(control_json(control));
-  return json_response(to_text({{"items", std::move(items)}}));
+  const double shelve_max_s = static_cast<double>(services_.alarms.shelve_max()) * 1e-9;
+  return json_response(to_text({{"items", std::move(items)}, {"shelve_max_s", shelve_max_s}}));
 }
 
 core::Result<Response> Handlers::suppress(std::string_view text) const {

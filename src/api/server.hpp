@@ -60,6 +60,20 @@ struct ConnectorInfo {
   std::uint64_t reconnects = 0;
 };
 
+struct OutputInfo {
+  std::string name;
+  std::string kind;
+  std::string state;
+  std::string detail;
+  core::TimeNs since = 0;
+  std::uint64_t backlog = 0;
+  std::uint64_t delivered = 0;
+  std::uint64_t dead = 0;
+  std::uint64_t lost = 0;
+  std::string last_error;
+  core::TimeNs last_error_time = 0;
+};
+
 // What the server cannot know from the other services.
 struct PlantStatus {
   std::string name;
@@ -69,6 +83,7 @@ struct PlantStatus {
   std::size_t shards = 0;
   std::string opcua_endpoint;
   std::vector<ConnectorInfo> connectors;
+  std::vector<OutputInfo> outputs{};
   std::uint64_t readings = 0;                                              // taken in since the start
   double readings_per_s = 0;                                               // of late
   double alarm_latency_p50_ms = std::numeric_limits<double>::quiet_NaN();  // NaN: no alarm yet

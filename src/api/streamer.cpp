@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "alarms/alarm_json.hpp"
 #include "api/views.hpp"
 #include "core/log.hpp"
 
@@ -19,7 +20,7 @@ std::string event(std::string_view name, std::string_view data) {
 }
 
 std::string alarm_event(const alarms::Alarm& alarm) {
-  return fmt::format("id: {}\nevent: alarm\ndata: {}\n\n", alarm.version, to_text(alarm_json(alarm)));
+  return fmt::format("id: {}\nevent: alarm\ndata: {}\n\n", alarm.version, alarms::alarm_text(alarm));
 }
 
 std::shared_ptr<const std::string> share(std::string text) {

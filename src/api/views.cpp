@@ -9,6 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "alarms/alarm_json.hpp"
 #include "core/quality.hpp"
 #include "core/text.hpp"
 
@@ -146,6 +147,20 @@ Json connector_json(const ConnectorInfo& connector) {
           {"reconnects", connector.reconnects}};
 }
 
+Json output_json(const OutputInfo& output) {
+  return {{"name", output.name},
+          {"kind", output.kind},
+          {"state", output.state},
+          {"detail", output.detail},
+          {"since", time_or_null(output.since)},
+          {"backlog", output.backlog},
+          {"delivered", output.delivered},
+          {"dead", output.dead},
+          {"lost", output.lost},
+          {"last_error", text_or_null(output.last_error)},
+          {"last_error_time", time_or_null(output.last_error_time)}};
+}
+
 }  // namespace
 
 std::string to_text(const Json& json) {
@@ -278,32 +293,6 @@ Json performance_json(const alarms::Performance& all) {
           {"stale", all.stale}};
 }
 
-Json alarm_json(const alarms::Alarm& alarm) {
-  return {{"id", alarm.id},
-          {"condition", alarm.condition},
-          {"state", alarms::to_string(alarm.state)},
-          {"priority", alarms::to_string(alarm.priority)},
-          {"severity", alarms::severity(alarm.priority)},
-          {"machine", text_or_null(alarm.machine)},
-          {"component", text_or_null(alarm.component)},
-          {"sensor", text_or_null(alarm.sensor)},
-          {"message", alarm.message},
-          {"value", alarm.value},
-          {"limit", alarm.limit},
-          {"raised", time_or_null(alarm.raised)},
-          {"published", time_or_null(alarm.published)},
-          {"cleared", time_or_null(alarm.cleared)},
-          {"acknowledged", time_or_null(alarm.acknowledged)},
-          {"acknowledged_by", alarm.acknowledged_by},
-          {"comment", alarm.comment},
-          {"suppression", alarms::to_string(alarm.suppression)},
-          {"suppressed_until", time_or_null(alarm.suppressed_until)},
-          {"first_out", alarm.first_out},
-          {"consequence_of", alarm.consequence_of == 0 ? Json() : Json(alarm.consequence_of)},
-          {"raises", alarm.raises},
-          {"version", alarm.version}};
-}
-
 Json twin_json(const Services& services, const asset::Machine& machine, const MachineSummary& summary,
                const std::vector<alarms::Alarm>& active) {
   Json components = Json::array();
@@ -316,7 +305,7 @@ Json twin_json(const Services& services, const asset::Machine& machine, const Ma
     if (sensor.component.empty()) sensors.push_back(sensor_json(sensor, services));
   }
   Json alarms = Json::array();
-  for (const alarms::Alarm& alarm : active) alarms.push_back(alarm_json(alarm));
+  for (const alarms::Alarm& alarm : active) alarms.push_back(alarms::alarm_json(alarm));
   return {
       {"id", machine.name},
       {"path", machine.path},
@@ -411,6 +400,8 @@ Json stats_json(const PlantStatus& status, const Services& services) {
 Json plant_json(const PlantStatus& status, const Services& services) {
   Json connectors = Json::array();
   for (const ConnectorInfo& connector : status.connectors) connectors.push_back(connector_json(connector));
+  Json outputs = Json::array();
+  for (const OutputInfo& output : status.outputs) outputs.push_back(output_json(output));
   return {{"name", status.name},
           {"enterprise", status.enterprise},
           {"version", status.version},
@@ -420,6 +411,7 @@ Json plant_json(const PlantStatus& status, const Services& services) {
           {"machines", services.model.machines().size()},
           {"sensors", services.model.sensors().size()},
           {"connectors", std::move(connectors)},
+          {"outputs", std::move(outputs)},
           {"stats", stats_json(status, services)}};
 }
 

@@ -64,7 +64,6 @@ MachineSummary summarize(const asset::Model& model, const pipeline::LiveTable& l
                          const ActiveAlarms& active);
 
 Json machine_json(const asset::Machine& machine, const MachineSummary& summary);
-Json alarm_json(const alarms::Alarm& alarm);
 Json control_json(const alarms::Control& control);
 Json performance_json(const alarms::Performance& performance);
 Json twin_json(const Services& services, const asset::Machine& machine, const MachineSummary& summary,

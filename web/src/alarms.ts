@@ -40,7 +40,7 @@ const STATE_WORDS: Record<AlarmState, string> = {
   "latched-unacknowledged": "Returned to normal, latched, unacknowledged",
   "latched-acknowledged": "Returned to normal, latched",
 };
-const SUPPRESSION_WORDS: Record<Suppression, string> = {
+export const SUPPRESSION_WORDS: Record<Suppression, string> = {
   none: "",
   shelved: "Shelved",
   "suppressed-by-design": "Suppressed by design",

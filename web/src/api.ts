@@ -1,6 +1,6 @@
 // The REST API. Every failure becomes an ApiError that says what went wrong and what to do.
 
-import type { Alarm, Bucket, Machine, Page, Plant, Resolution, Twin } from "./types";
+import type { Alarm, AlarmControl, AlarmControls, AlarmPerformance, Bucket, Machine, Page, Plant, Resolution, Twin } from "./types";
 import { clean_alarm, clean_machine, clean_twin, type WireAlarm, type WireMachine, type WireTwin } from "./wire";
 
 const TIMEOUT_MS = 15_000;
@@ -119,14 +119,46 @@ export async function get_alarms(cursor?: string, signal?: AbortSignal): Promise
   return { items: page.items.map(clean_alarm), next_cursor: page.next_cursor };
 }
 
-export async function acknowledge(id: Alarm["id"], by: string, comment: string): Promise<Alarm> {
-  const response = await request(url_of(`v1/alarms/${encodeURIComponent(String(id))}/acknowledge`), {
+/** Who does it, and why. */
+export interface Person {
+  by: string;
+  comment: string;
+}
+
+async function post<T>(path: string, body: object): Promise<T> {
+  const response = await request(url_of(path), {
     method: "POST",
     headers: { "Content-Type": "application/json", Accept: "application/json" },
-    body: JSON.stringify({ by, comment }),
+    body: JSON.stringify(body),
   });
-  return clean_alarm((await response.json()) as WireAlarm);
+  return (await response.json()) as T;
 }
+
+const alarm_path = (id: Alarm["id"]): string => `v1/alarms/${encodeURIComponent(String(id))}`;
+
+export async function acknowledge(id: Alarm["id"], person: Person): Promise<Alarm> {
+  return clean_alarm(await post<WireAlarm>(`${alarm_path(id)}/acknowledge`, person));
+}
+
+export async function reset(id: Alarm["id"], person: Person): Promise<Alarm> {
+  return clean_alarm(await post<WireAlarm>(`${alarm_path(id)}/reset`, person));
+}
+
+/** `duration` as the server reads it: "30min". */
+export const shelve = (id: Alarm["id"], duration: string, person: Person): Promise<AlarmControl> =>
+  post<AlarmControl>(`${alarm_path(id)}/shelve`, { ...person, duration });
+
+export const take_out_of_service = (condition: string, person: Person): Promise<AlarmControl> =>
+  post<AlarmControl>("v1/alarm-controls", { ...person, kind: "out-of-service", match: condition });
+
+export const release = (id: AlarmControl["id"], person: Person): Promise<AlarmControl> =>
+  post<AlarmControl>(`v1/alarm-controls/${encodeURIComponent(String(id))}/release`, person);
+
+export const get_controls = (signal?: AbortSignal): Promise<AlarmControls> =>
+  get<AlarmControls>("v1/alarm-controls", {}, signal);
+
+export const get_performance = (period: string, signal?: AbortSignal): Promise<AlarmPerformance> =>
+  get<AlarmPerformance>("v1/alarm-performance", { period }, signal);
 
 export interface HistoryQuery {
   machine: string;

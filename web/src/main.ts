@@ -8,6 +8,7 @@ import "./styles/plant.css";
 import "./styles/machine.css";
 import "./styles/alarms.css";
 import "./styles/dialog.css";
+import "./styles/performance.css";
 
 import { is_open, is_unacknowledged } from "./alarms";
 import { Announcer } from "./announcer";
@@ -15,30 +16,47 @@ import { by_id, set_attribute } from "./dom";
 import { parse_route } from "./router";
 import { Session } from "./session";
 import { is_stale, Store, type State } from "./state";
-import type { Alarm } from "./types";
-import { ask_acknowledge } from "./views/acknowledge";
+import { ask_acknowledge, ask_release, ask_reset, ask_restore, ask_suppress } from "./views/alarm_forms";
 import { AlarmList } from "./views/alarm_list";
+import type { AlarmActions } from "./views/alarm_row";
 import { Header } from "./views/header";
 import { MachineView } from "./views/machine";
+import { PerformanceView } from "./views/performance";
 import { PlantView } from "./views/plant";
 
 const store = new Store();
 const announcer = new Announcer();
 const session = new Session(store, (alarm) => announcer.alarm(alarm));
 
-function acknowledge(alarm: Alarm): void {
-  ask_acknowledge(alarm, (done) => {
-    store.dispatch({ type: "alarm", alarm: done });
-    announcer.say(`Acknowledged: ${done.message}`);
-  });
+/** Alarms that an action changed come back by the stream; what suppresses them does not. */
+function controls_changed(words: string): void {
+  alarms.refresh();
+  announcer.say(words);
 }
+
+const actions: AlarmActions = {
+  acknowledge: (alarm) =>
+    ask_acknowledge(alarm, (done) => {
+      store.dispatch({ type: "alarm", alarm: done });
+      announcer.say(`Acknowledged: ${done.message}`);
+    }),
+  reset: (alarm) =>
+    ask_reset(alarm, (done) => {
+      store.dispatch({ type: "alarm", alarm: done });
+      announcer.say(`Reset: ${done.message}`);
+    }),
+  suppress: (alarm) => void ask_suppress(alarm, () => controls_changed(`Out of sight: ${alarm.message}`)),
+  restore: (alarm) => void ask_restore(alarm, () => controls_changed(`Restored: ${alarm.message}`)),
+  release: (control) => ask_release(control, () => controls_changed("Released.")),
+};
 
 const main = by_id("main");
 const content = by_id("content");
 const header = new Header(by_id("top"), () => session.retry_now());
 const plant = new PlantView(() => session.retry_now());
-const alarms = new AlarmList(by_id("alarms"), store, acknowledge);
+const alarms = new AlarmList(by_id("alarms"), store, actions);
 let machine: MachineView | null = null;
+let performance_view: PerformanceView | null = null;
 let plant_scroll = 0;
 
 function show_route(first: boolean): void {
@@ -51,9 +69,16 @@ function show_route(first: boolean): void {
     machine.destroy();
     machine = null;
   }
-  if (route.view === "machine") {
+  if (route.view !== "performance") {
+    performance_view?.destroy();
+    performance_view = null;
+  }
+  if (route.view === "performance") {
+    performance_view ??= new PerformanceView();
+    content.replaceChildren(performance_view.element);
+  } else if (route.view === "machine") {
     if (!machine) {
-      machine = new MachineView(route.id, acknowledge);
+      machine = new MachineView(route.id, actions);
       machine.update(store.state);
       content.replaceChildren(machine.element);
       scrollTo(0, 0);

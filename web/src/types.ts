@@ -26,6 +26,21 @@ export interface Connector {
   reconnects: number;
 }
 
+/** Where alarms are sent. */
+export interface Output {
+  name: string;
+  kind: string;
+  state: string;
+  detail: string;
+  since: string | null;
+  backlog: number;
+  delivered: number;
+  dead: number;
+  lost: number;
+  last_error: string | null;
+  last_error_time: string | null;
+}
+
 export interface Plant {
   name: string;
   enterprise: string;
@@ -36,6 +51,7 @@ export interface Plant {
   machines: number;
   sensors: number;
   connectors: Connector[];
+  outputs: Output[];
   stats: Stats;
 }
 
@@ -132,7 +148,43 @@ export interface Alarm {
   acknowledged: string | null;
   acknowledged_by: string;
   comment: string;
+  suppressed_until: string | null;
+  first_out: boolean;
+  consequence_of: number | string | null;
+  raises: number;
   version: number;
+}
+
+/** What takes alarms out of sight: a condition, or a glob over conditions. */
+export interface AlarmControl {
+  id: number | string;
+  kind: Exclude<Suppression, "none">;
+  match: string;
+  since: string | null;
+  until: string | null;
+  by: string;
+  comment: string;
+  released: boolean;
+}
+
+export interface AlarmControls {
+  items: AlarmControl[];
+  shelve_max_s: number;
+}
+
+export interface AlarmPerformance {
+  period_s: number;
+  raises: number;
+  per_10min: number;
+  peak_10min: number;
+  flood_share: number;
+  in_flood: boolean;
+  active: number;
+  suppressed: number;
+  by_priority: Record<Priority, number>;
+  bad_actors: { condition: string; raises: number; share: number }[];
+  chattering: string[];
+  stale: string[];
 }
 
 export type Resolution = "raw" | "1s" | "1m" | "1h";

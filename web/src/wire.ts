@@ -7,7 +7,18 @@ export type Loose<T, K extends keyof T> = Omit<T, K> & { [P in K]?: T[P] | null 
 
 export type WireAlarm = Loose<
   Alarm,
-  "machine" | "component" | "sensor" | "message" | "acknowledged_by" | "comment" | "cleared" | "acknowledged"
+  | "machine"
+  | "component"
+  | "sensor"
+  | "message"
+  | "acknowledged_by"
+  | "comment"
+  | "cleared"
+  | "acknowledged"
+  | "suppressed_until"
+  | "first_out"
+  | "consequence_of"
+  | "raises"
 >;
 export type WireMachine = Loose<Machine, "state_name" | "description" | "site" | "area" | "line" | "cell">;
 export type WireSensor = Loose<Sensor, "component" | "description" | "state_name">;
@@ -29,6 +40,10 @@ export function clean_alarm(alarm: WireAlarm): Alarm {
     comment: alarm.comment ?? "",
     cleared: alarm.cleared ?? null,
     acknowledged: alarm.acknowledged ?? null,
+    suppressed_until: alarm.suppressed_until ?? null,
+    first_out: alarm.first_out ?? false,
+    consequence_of: alarm.consequence_of ?? null,
+    raises: alarm.raises ?? 1,
   };
 }
 

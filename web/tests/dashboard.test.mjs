@@ -239,6 +239,59 @@ test("an alarm appears through the stream, is announced, and can be acknowledged
   await close();
 });
 
+test("an alarm is shelved, listed as suppressed, and restored", { skip: real_plant !== undefined }, async () => {
+  const { page, errors, close } = await open("#/alarms");
+  await page.waitForSelector('.link[data-kind="live"]');
+  const message = "Bearing temperature of pump-4 is above its upper control limit";
+  await tell("alarm", { machine: "pump-4", component: "motor", sensor: "current", priority: "low", message: "Too much current" });
+  await tell("alarm", { machine: "pump-4", component: "motor", sensor: "bearing-temperature", priority: "high", message });
+  const row = page.locator("#alarms .alarm", { hasText: message });
+  await row.getByText("Follows: Too much current").waitFor();
+  await page.locator("#alarms .alarm", { hasText: "First out" }).first().waitFor();
+  await row.getByRole("button", { name: /^Suppress/ }).click();
+  const dialog = page.getByRole("dialog", { name: "Suppress alarm" });
+  await dialog.getByLabel("Your name").fill("T. Tester");
+  await dialog.getByLabel("How").selectOption("24h");
+  await accessible(page);
+  await dialog.getByRole("button", { name: "Suppress" }).click();
+  await dialog.getByText("an alarm is shelved for 8h at most").waitFor();
+  await shot(page, "suppress");
+  await dialog.getByLabel("How").selectOption("1h");
+  await dialog.getByRole("button", { name: "Suppress" }).click();
+  await dialog.waitFor({ state: "detached" });
+  await row.waitFor({ state: "detached" });
+  await page.locator("#alarms").getByRole("button", { name: /^Suppressed/ }).click();
+  const control = page.locator(".control", { hasText: "pump-4 / motor / bearing-temperature" });
+  await control.getByText("hides 1 alarm").waitFor();
+  await control.getByText("T. Tester").waitFor();
+  await row.getByText(/^Shelved until/).waitFor();
+  await accessible(page);
+  await no_sideways_scroll(page);
+  await shot(page, "suppressed");
+  await row.getByRole("button", { name: /^Restore/ }).click();
+  await page.getByRole("dialog", { name: "End suppression" }).getByRole("button", { name: "Release" }).click();
+  await control.waitFor({ state: "detached" });
+  await page.locator("#alarms").getByRole("button", { name: /^Open/ }).click();
+  await row.waitFor();
+  assert.deepEqual(
+    errors.filter((text) => !/400/.test(text)),
+    [],
+  );
+  await close();
+});
+
+test("the performance of the alarms is shown beside its targets", async () => {
+  const { page, errors, close } = await open("#/performance");
+  await page.getByText("In the worst 10 minutes").waitFor();
+  await page.getByRole("button", { name: "7 days" }).click();
+  await page.getByRole("heading", { name: "Raised most often" }).waitFor();
+  await accessible(page);
+  await no_sideways_scroll(page);
+  await shot(page, "performance");
+  assert.deepEqual(errors, []);
+  await close();
+});
+
 for (const width of [390, 1280])
   for (const scheme of ["light", "dark"])
     test(`every view fits ${width} px and is accessible, ${scheme}`, async () => {
@@ -252,6 +305,10 @@ for (const width of [390, 1280])
       await no_sideways_scroll(page);
       await page.goto(`${base}/#/alarms`);
       await page.waitForSelector("#alarms");
+      await accessible(page);
+      await no_sideways_scroll(page);
+      await page.goto(`${base}/#/performance`);
+      await page.waitForSelector(".measure");
       await accessible(page);
       await no_sideways_scroll(page);
       assert.deepEqual(errors, []);

@@ -247,6 +247,7 @@ export async function start_fixture({ port = 0, machines: machine_count = 24, di
   const started = Date.now();
   const streams = new Set();
   const alarms = [];
+  let controls = [];
   let version = 0;
   let next_id = 1;
   let refuse_until = 0;
@@ -287,6 +288,10 @@ export async function start_fixture({ port = 0, machines: machine_count = 24, di
       acknowledged: null,
       acknowledged_by: "",
       comment: "",
+      suppressed_until: null,
+      first_out: !alarms.some((one) => one.machine === machine && one.cleared === null),
+      consequence_of: alarms.find((one) => one.machine === machine && one.cleared === null)?.id ?? null,
+      raises: 1,
       version: ++version,
     };
     alarms.push(alarm);
@@ -306,6 +311,47 @@ export async function start_fixture({ port = 0, machines: machine_count = 24, di
           : "normal";
     send_alarm(alarm);
     return alarm;
+  }
+
+  // One alarm's condition each, as a control of the dashboard's makes.
+  function suppress(kind, match, until, { by, comment }) {
+    const control = { id: next_id++, kind, match, since: iso(Date.now()), until, by, comment, released: false };
+    controls.push(control);
+    for (const alarm of alarms.filter((one) => one.condition === match && one.cleared === null))
+      change(alarm, { suppression: kind, suppressed_until: until });
+    return control;
+  }
+
+  function release(control) {
+    controls = controls.filter((one) => one !== control);
+    for (const alarm of alarms.filter((one) => one.condition === control.match && one.cleared === null))
+      change(alarm, { suppression: "none", suppressed_until: null, acknowledged: null, acknowledged_by: "", comment: "" });
+    return { ...control, released: true };
+  }
+
+  function performance() {
+    const conditions = [...new Set(alarms.map((alarm) => alarm.condition))];
+    const raises = alarms.length;
+    const bad_actors = conditions
+      .map((condition) => ({ condition, raises: alarms.filter((alarm) => alarm.condition === condition).length }))
+      .map((actor) => ({ ...actor, share: actor.raises / raises }));
+    const by_priority = Object.fromEntries(
+      Object.keys(SEVERITY).map((priority) => [priority, alarms.filter((alarm) => alarm.priority === priority).length]),
+    );
+    return {
+      period_s: 86_400,
+      raises,
+      per_10min: raises / 144,
+      peak_10min: Math.min(raises, 12),
+      flood_share: 0.004,
+      in_flood: false,
+      active: alarms.filter((alarm) => alarm.cleared === null).length,
+      suppressed: alarms.filter((alarm) => alarm.suppression !== "none").length,
+      by_priority,
+      bad_actors: bad_actors.slice(0, 10),
+      chattering: conditions.slice(0, 1),
+      stale: [],
+    };
   }
 
   function quality_of(sensor) {
@@ -615,6 +661,15 @@ export async function start_fixture({ port = 0, machines: machine_count = 24, di
         change(alarm, { acknowledged: iso(Date.now()), acknowledged_by: body.by, comment: body.comment }),
       );
     }
+    const shelve = path.match(/^\/v1\/alarms\/(\d+)\/shelve$/);
+    if (shelve) {
+      const alarm = alarms.find((one) => one.id === Number(shelve[1]));
+      if (body.duration === "24h") return problem(response, 400, "Bad request", "an alarm is shelved for 8h at most");
+      return send(response, 200, suppress("shelved", alarm.condition, iso(Date.now() + 3_600_000), body));
+    }
+    if (path === "/v1/alarm-controls") return send(response, 200, suppress(body.kind, body.match, null, body));
+    const released = path.match(/^\/v1\/alarm-controls\/(\d+)\/release$/);
+    if (released) return send(response, 200, release(controls.find((one) => one.id === Number(released[1]))));
     if (path === "/fixture/alarm") return send(response, 200, raise(body));
     if (path === "/fixture/clear")
       return send(
@@ -638,6 +693,8 @@ export async function start_fixture({ port = 0, machines: machine_count = 24, di
     if (request.method === "POST") return post(path, request, response);
     if (path === "/v1/plant") return send(response, 200, plant(Date.now()));
     if (path === "/v1/machines") return send(response, 200, page(machines.map(machine_json), query, 100));
+    if (path === "/v1/alarm-controls") return send(response, 200, { items: controls, shelve_max_s: 86_400 });
+    if (path === "/v1/alarm-performance") return send(response, 200, performance());
     if (path === "/v1/stream") return open_stream(request, response, query);
     if (path === "/v1/alarms") {
       const wanted = query.get("active");

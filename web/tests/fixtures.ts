@@ -39,6 +39,10 @@ export function alarm(changes: Partial<Alarm> = {}): Alarm {
     acknowledged: null,
     acknowledged_by: "",
     comment: "",
+    suppressed_until: null,
+    first_out: false,
+    consequence_of: null,
+    raises: 1,
     version: 1,
     ...changes,
   };

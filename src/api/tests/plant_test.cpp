@@ -216,6 +216,11 @@ std::vector<alarms::Alarm> MemoryAlarms::list(const alarms::Filter& filter) cons
   return found;
 }
 
+std::uint64_t MemoryAlarms::version() const {
+  const std::lock_guard lock(mutex_);
+  return version_;
+}
+
 std::size_t MemoryAlarms::active_count() const {
   return list(alarms::annunciated_alarms()).size();
 }
@@ -312,6 +317,15 @@ Plant::Plant(Options options, asset::Model given)
                      status.shards = 2;
                      status.opcua_endpoint = "opc.tcp://127.0.0.1:4840";
                      status.connectors = {{"plc", "opcua", "connected", "opc.tcp://10.0.0.5", kNow, 7, 1, 2}};
+                     status.outputs = {{.name = "broker",
+                                        .kind = "mqtt",
+                                        .state = "backing-off",
+                                        .detail = "mqtt://10.0.0.6:1883: refused",
+                                        .since = kNow,
+                                        .backlog = 3,
+                                        .delivered = 40,
+                                        .last_error = "refused",
+                                        .last_error_time = kNow}};
                      status.readings = 123;
                      status.readings_per_s = 4.5;
                      status.alarm_latency_p50_ms = 2.5;
@@ -409,6 +423,8 @@ TEST(PlantRoute, ShowsHierarchyConnectorsAndStatistics) {
   EXPECT_EQ(json["hierarchy"][1]["children"][0]["children"][0]["children"][0]["kind"], "machine");
   EXPECT_EQ(json["connectors"][0]["since"], "2026-11-21T08:00:00Z");
   EXPECT_EQ(json["connectors"][0]["reconnects"], 2);
+  EXPECT_EQ(json["outputs"][0]["backlog"], 3);
+  EXPECT_EQ(json["outputs"][0]["last_error_time"], "2026-11-21T08:00:00Z");
   EXPECT_EQ(json["stats"]["active_alarms"], 1);
   EXPECT_EQ(json["stats"]["bytes_per_reading"], 2.5);
   EXPECT_EQ(json["stats"]["alarm_latency_ms"]["p50"], 2.5);

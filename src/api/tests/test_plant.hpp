@@ -83,10 +83,12 @@ class MemoryAlarms final : public alarms::AlarmManager {
   core::Result<alarms::Control> suppress(alarms::Control control) override;
   core::Result<alarms::Control> release(std::uint64_t id, const std::string& by, const std::string& comment) override;
   [[nodiscard]] std::vector<alarms::Control> controls() const override;
+  [[nodiscard]] core::DurationNs shelve_max() const override { return 24 * core::kHour; }
   [[nodiscard]] core::Result<alarms::Alarm> find(std::uint64_t id) const override;
   [[nodiscard]] alarms::Performance performance(core::DurationNs period) const override;
   [[nodiscard]] std::vector<alarms::Alarm> list(const alarms::Filter& filter) const override;
   [[nodiscard]] std::size_t active_count() const override;
+  [[nodiscard]] std::uint64_t version() const override;
   [[nodiscard]] alarms::Latency latency() const override { return {}; }
 
  private:

@@ -1,13 +1,25 @@
 // One alarm in a list.
 
-import { alarm_place, is_active, is_unacknowledged, state_words } from "../alarms";
+import { alarm_place, is_active, is_suppressed, is_unacknowledged, state_words } from "../alarms";
 import { h, set_attribute, set_text } from "../dom";
 import { judged_text, sentence } from "../format";
+import { can_reset, until_words } from "../handling";
 import { machine_href } from "../router";
 import { parse_time } from "../time";
-import type { Alarm } from "../types";
+import type { Alarm, AlarmControl } from "../types";
 import { priority_mark } from "./icons";
 import { set_time } from "./time_tag";
+
+/** What an operator does to alarms. */
+export interface AlarmActions {
+  acknowledge: (alarm: Alarm) => void;
+  reset: (alarm: Alarm) => void;
+  suppress: (alarm: Alarm) => void; // shelve, or take out of service
+  restore: (alarm: Alarm) => void; // end what suppresses it
+  release: (control: AlarmControl) => void;
+}
+
+type Find = (id: Alarm["id"]) => Alarm | undefined;
 
 export class AlarmRow {
   readonly element: HTMLLIElement;
@@ -18,32 +30,38 @@ export class AlarmRow {
   private readonly judged = h("span", { class: "alarm-judged" });
   private readonly state = h("span", { class: "alarm-state" });
   private readonly comment = h("span", { class: "alarm-comment" });
-  private readonly button: HTMLButtonElement;
+  private readonly marks = h("span", { class: "alarm-marks" });
+  private readonly buttons: Record<"acknowledge" | "reset" | "suppress" | "restore", HTMLButtonElement>;
   private alarm: Alarm;
+  private cause: Alarm | undefined;
 
-  constructor(alarm: Alarm, on_acknowledge: (alarm: Alarm) => void) {
+  constructor(alarm: Alarm, actions: AlarmActions) {
     this.alarm = alarm;
-    this.button = h(
-      "button",
-      { type: "button", class: "button", onclick: () => on_acknowledge(this.alarm) },
-      "Acknowledge",
-    );
+    const button = (label: string, run: (alarm: Alarm) => void, kind = ""): HTMLButtonElement =>
+      h("button", { type: "button", class: `button ${kind}`.trim(), onclick: () => run(this.alarm) }, label);
+    this.buttons = {
+      acknowledge: button("Acknowledge", actions.acknowledge),
+      reset: button("Reset", actions.reset),
+      suppress: button("Suppress…", actions.suppress, "button-quiet"),
+      restore: button("Restore…", actions.restore),
+    };
     this.element = h(
       "li",
       { class: "alarm" },
       this.mark,
-      h("div", { class: "alarm-text" }, this.message, this.where),
+      h("div", { class: "alarm-text" }, this.message, this.where, this.marks),
       h("div", { class: "alarm-facts" }, this.raised, this.judged),
       h("div", { class: "alarm-status" }, this.state, this.comment),
-      h("div", { class: "alarm-action" }, this.button),
+      h("div", { class: "alarm-action" }, ...Object.values(this.buttons)),
     );
     this.render(null);
   }
 
-  update(alarm: Alarm): void {
-    if (alarm === this.alarm) return;
+  update(alarm: Alarm, cause: Alarm | undefined): void {
+    if (alarm === this.alarm && cause === this.cause) return;
     const before = this.alarm;
     this.alarm = alarm;
+    this.cause = cause;
     this.render(before);
   }
 
@@ -70,13 +88,39 @@ export class AlarmRow {
     set_time(this.raised, parse_time(alarm.raised));
     set_text(this.judged, judged_text(alarm.value, alarm.limit));
     set_attribute(this.judged, "title", "What was judged, and its limit");
-    set_text(this.state, state_words(alarm));
+    set_text(this.state, [state_words(alarm), until_words(alarm)].filter((part) => part !== "").join(" "));
+    this.render_marks();
     set_text(
       this.comment,
       is_unacknowledged(alarm) ? "" : [alarm.acknowledged_by, alarm.comment].filter((part) => part !== "").join(": "),
     );
-    set_attribute(this.button, "hidden", !is_unacknowledged(alarm));
-    set_attribute(this.button, "aria-label", `Acknowledge: ${alarm.message}`);
+    const wanted = {
+      acknowledge: is_unacknowledged(alarm),
+      reset: can_reset(alarm),
+      suppress: is_active(alarm),
+      restore: is_suppressed(alarm) && alarm.state !== "normal",
+    };
+    for (const key of ["acknowledge", "reset", "suppress", "restore"] as const) {
+      const button = this.buttons[key];
+      set_attribute(button, "hidden", !wanted[key]);
+      set_attribute(button, "aria-label", `${(button.textContent ?? "").replace("…", "")}: ${alarm.message}`);
+    }
+  }
+
+  private render_marks(): void {
+    const { alarm, cause } = this;
+    const mark = (text: string, title: string): HTMLElement => h("span", { class: "tag", title }, text);
+    const marks: HTMLElement[] = [];
+    if (alarm.first_out) marks.push(mark("First out", "The first alarm of its group on this machine"));
+    if (alarm.consequence_of !== null)
+      marks.push(
+        mark(
+          cause ? `Follows: ${cause.message}` : `Follows alarm ${alarm.consequence_of}`,
+          "Came shortly after another alarm of this machine: probably its consequence",
+        ),
+      );
+    if (alarm.raises > 1) marks.push(mark(`${alarm.raises} times`, "How often it has become active before anybody ended it"));
+    this.marks.replaceChildren(...marks);
   }
 }
 
@@ -84,14 +128,14 @@ export class AlarmRow {
 export class AlarmRows {
   private rows = new Map<string, AlarmRow>();
 
-  constructor(private readonly on_acknowledge: (alarm: Alarm) => void) {}
+  constructor(private readonly actions: AlarmActions) {}
 
-  of(alarms: readonly Alarm[]): HTMLElement[] {
+  of(alarms: readonly Alarm[], find: Find): HTMLElement[] {
     const next = new Map<string, AlarmRow>();
     for (const alarm of alarms) {
       const key = String(alarm.id);
-      const row = this.rows.get(key) ?? new AlarmRow(alarm, this.on_acknowledge);
-      row.update(alarm);
+      const row = this.rows.get(key) ?? new AlarmRow(alarm, this.actions);
+      row.update(alarm, alarm.consequence_of === null ? undefined : find(alarm.consequence_of));
       next.set(key, row);
     }
     this.rows = next;

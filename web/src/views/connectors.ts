@@ -1,9 +1,9 @@
-// Connectors: a chip each in the header, all of their detail in a dialog.
+// Connectors and outputs: a chip each in the header, all of their detail in a dialog.
 
 import { h, set_attribute, set_children } from "../dom";
 import { integer, sentence } from "../format";
 import { duration, parse_time, server_now } from "../time";
-import type { Connector } from "../types";
+import type { Connector, Output, Plant } from "../types";
 import { Dialog } from "./dialog";
 import { time_tag } from "./time_tag";
 
@@ -16,11 +16,12 @@ export function connector_health(state: string): "ok" | "pending" | "bad" {
 
 export class ConnectorChips {
   readonly element = h("div", { class: "connectors", role: "group", "aria-label": "Connectors" });
-  private connectors: readonly Connector[] = [];
+  private connectors: readonly (Connector | Output)[] = [];
   private readonly chips = new Map<string, HTMLButtonElement>();
   private open_list: HTMLElement | null = null;
 
-  update(connectors: readonly Connector[]): void {
+  update(plant: Pick<Plant, "connectors"> & { outputs?: readonly Output[] }): void {
+    const connectors = [...plant.connectors, ...(plant.outputs ?? [])];
     this.connectors = connectors;
     set_attribute(this.element, "hidden", connectors.length === 0);
     const entries = connectors.length > CHIPS_MAX ? [summary_of(connectors)] : connectors.map(entry_of);
@@ -68,16 +69,16 @@ interface ChipEntry {
   health: "ok" | "pending" | "bad";
 }
 
-function entry_of(connector: Connector): ChipEntry {
+function entry_of(connector: Connector | Output): ChipEntry {
   return {
-    key: connector.name,
+    key: `${"readings" in connector ? "in" : "out"} ${connector.name}`,
     name: connector.name,
     state: sentence(connector.state).toLowerCase(),
     health: connector_health(connector.state),
   };
 }
 
-function summary_of(connectors: readonly Connector[]): ChipEntry {
+function summary_of(connectors: readonly (Connector | Output)[]): ChipEntry {
   const worse = connectors.filter((connector) => connector_health(connector.state) !== "ok");
   const bad = worse.some((connector) => connector_health(connector.state) === "bad");
   return {
@@ -88,7 +89,22 @@ function summary_of(connectors: readonly Connector[]): ChipEntry {
   };
 }
 
-function detail_of(connector: Connector): HTMLElement {
+function figures_of(one: Connector | Output): [string, string][] {
+  if ("readings" in one)
+    return [
+      ["Readings", integer(one.readings)],
+      ["Refused", integer(one.refused)],
+      ["Reconnects", integer(one.reconnects)],
+    ];
+  return [
+    ["Delivered", integer(one.delivered)],
+    ["Waiting", integer(one.backlog)],
+    ["Refused", integer(one.dead)],
+    ["Lost", integer(one.lost)],
+  ];
+}
+
+function detail_of(connector: Connector | Output): HTMLElement {
   const since = parse_time(connector.since);
   const figure = (label: string, value: Node | string): HTMLElement =>
     h("div", {}, h("dt", {}, label), h("dd", {}, value));
@@ -104,9 +120,7 @@ function detail_of(connector: Connector): HTMLElement {
       "dl",
       { class: "pairs" },
       figure("Since", since_text),
-      figure("Readings", integer(connector.readings)),
-      figure("Refused", integer(connector.refused)),
-      figure("Reconnects", integer(connector.reconnects)),
+      ...figures_of(connector).map(([label, value]) => figure(label, value)),
     ),
   );
 }

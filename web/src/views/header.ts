@@ -71,7 +71,7 @@ export class Header {
   private readonly retry: HTMLButtonElement;
   private readonly values = new Map<string, HTMLElement>();
   private readonly connectors = new ConnectorChips();
-  private readonly tabs: Record<"plant" | "alarms", HTMLAnchorElement>;
+  private readonly tabs: Record<"plant" | "alarms" | "performance", HTMLAnchorElement>;
   private readonly open_count = h("span", { class: "count", hidden: true });
   private readonly open_words = h("span", { class: "visually-hidden" });
   private readonly alarm_mark = h("span");
@@ -80,6 +80,7 @@ export class Header {
     this.tabs = {
       plant: h("a", { href: "#/" }, "Plant"),
       alarms: h("a", { href: "#/alarms" }, "Alarms", this.open_count, this.open_words),
+      performance: h("a", { href: "#/performance" }, "Performance"),
     };
     this.retry = h("button", { type: "button", class: "button", onclick: on_retry }, "Try now");
     this.link.append(h("span", { class: "dot", "aria-hidden": "true" }), this.link_text);
@@ -94,7 +95,7 @@ export class Header {
         "div",
         { class: "bar" },
         h("a", { class: "brand", href: "#/" }, logo(), this.name),
-        h("nav", { "aria-label": "Views" }, this.tabs.plant, this.tabs.alarms),
+        h("nav", { "aria-label": "Views" }, this.tabs.plant, this.tabs.alarms, this.tabs.performance),
         this.link,
       ),
       h("section", { class: "status", "aria-label": "Plant figures" }, this.figures(), this.connectors.element),
@@ -103,8 +104,8 @@ export class Header {
   }
 
   set_route(route: Route): void {
-    set_attribute(this.tabs.plant, "aria-current", route.view === "plant" ? "page" : null);
-    set_attribute(this.tabs.alarms, "aria-current", route.view === "alarms" ? "page" : null);
+    for (const view of ["plant", "alarms", "performance"] as const)
+      set_attribute(this.tabs[view], "aria-current", route.view === view ? "page" : null);
   }
 
   update(state: State): void {
@@ -115,7 +116,7 @@ export class Header {
       set_text(value, figure.text(state));
       set_attribute(value, "data-abnormal", figure.abnormal?.(state) === true);
     }
-    if (state.plant) this.connectors.update(state.plant.connectors);
+    if (state.plant) this.connectors.update(state.plant);
     this.tick(state, Date.now());
   }
 

@@ -10,7 +10,7 @@ import type { Link, State } from "../state";
 import { WorkQueue } from "../trend/queue";
 import { all_sensors, apply_updates, find_sensor, sensor_key, StateNames } from "../twin";
 import type { Alarm, Machine, ReadingsEvent, Sensor, Twin } from "../types";
-import { AlarmRows } from "./alarm_row";
+import { AlarmRows, type AlarmActions } from "./alarm_row";
 import { state_glyph } from "./icons";
 import { notice } from "./notice";
 import { SensorDialog } from "./sensor_dialog";
@@ -49,9 +49,9 @@ export class MachineView {
 
   constructor(
     readonly id: string,
-    on_acknowledge: (alarm: Alarm) => void,
+    actions: AlarmActions,
   ) {
-    this.alarm_rows = new AlarmRows(on_acknowledge);
+    this.alarm_rows = new AlarmRows(actions);
     this.stream = new LiveStream({
       url: () => url_of("v1/stream", { machine: id }),
       on_event: (event) => {
@@ -279,7 +279,7 @@ export class MachineView {
   private render_alarms(): void {
     if (!this.twin) return;
     const open = this.alarms.filter(is_open).sort(compare_alarms);
-    set_children(this.alarm_list, this.alarm_rows.of(open));
+    set_children(this.alarm_list, this.alarm_rows.of(open, (id) => this.alarms.find((alarm) => alarm.id === id)));
     set_attribute(this.alarm_box, "hidden", open.length === 0);
     for (const row of this.rows.values()) row.set_alarms(this.alarms_of(row.current).filter(is_active));
     const shown = this.dialog ? this.sensors.get(this.dialog.path) : undefined;

@@ -1,0 +1,62 @@
+// MqttClient: one connection to a broker, by libmosquitto, from the first byte to the last: it never comes back by
+// itself, so that nothing is sent twice behind anybody's back. Private to forwarding.
+//
+// Threads: one owner, and libmosquitto's own, which calls back.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/mutex.hpp"
+#include "core/result.hpp"
+#include "forwarding/mqtt_transport.hpp"
+
+struct mosquitto;
+struct mqtt5__property;
+
+namespace millwright::forwarding {
+
+class MqttClient {
+ public:
+  // Waits until the broker has answered.
+  static core::Result<std::unique_ptr<MqttClient>> open(const MqttOptions& options,
+                                                        const std::optional<std::string>& password,
+                                                        const Stopping& stopping);
+  // Says goodbye where it can.
+  ~MqttClient();
+
+  // The message's number, by which it is acknowledged.
+  core::Result<int> publish(const std::string& topic, const std::string& body, const std::string& key) EXCLUDES(mutex_);
+  // The broker's reason code for a message; nothing: not yet.
+  [[nodiscard]] std::optional<int> acknowledged(int message) const EXCLUDES(mutex_);
+  // Waits for news: an acknowledgement, or the end.
+  void wait(core::DurationNs timeout) EXCLUDES(mutex_);
+  // Empty while the connection is there; else why it is not.
+  [[nodiscard]] std::string fault() const EXCLUDES(mutex_);
+  // Before a new batch: forgets the acknowledgements of the one before.
+  void forget() EXCLUDES(mutex_);
+
+ private:
+  explicit MqttClient(const MqttOptions& options);
+  core::Status set_up(const std::optional<std::string>& password);
+  core::Status await_answer(const Stopping& stopping) EXCLUDES(mutex_);
+  int publish_status(const char* state);
+  void end(std::string why) EXCLUDES(mutex_);
+
+  static void on_connect(mosquitto* client, void* self, int code, int flags, const mqtt5__property* properties);
+  static void on_disconnect(mosquitto* client, void* self, int code, const mqtt5__property* properties);
+  static void on_publish(mosquitto* client, void* self, int message, int code, const mqtt5__property* properties);
+
+  const MqttOptions& options_;
+  mosquitto* client_ = nullptr;
+  bool looping_ = false;
+  mutable core::Mutex mutex_;
+  core::Condition news_;
+  bool up_ GUARDED_BY(mutex_) = false;
+  std::string fault_ GUARDED_BY(mutex_);
+  std::map<int, int> acknowledged_ GUARDED_BY(mutex_);  // by message: the reason code
+};
+
+}  // namespace millwright::forwarding

@@ -1,0 +1,68 @@
+// Outputs: the `outputs` section, and the lanes made from it: alarms told to a broker, a stream, a web address.
+//
+//   outputs:
+//     - {name: broker, kind: mqtt, host: broker.plant.local}
+//     - {name: hook, kind: webhook, url: "https://hooks.example.com/alarms", secret_file: hook.key}
+//     - {name: alarms, kind: redis, host: 127.0.0.1}
+//
+// Threads: open(), start() and stop() from one; wake() and status() from any. Each output has a thread of its own: one
+// that is away costs the others nothing, and alarms never wait for one.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "alarms/alarm_manager.hpp"
+#include "asset/model.hpp"
+#include "config/document.hpp"
+#include "core/metrics.hpp"
+#include "core/result.hpp"
+#include "forwarding/alarm_source.hpp"
+#include "forwarding/lane.hpp"
+#include "forwarding/mqtt_transport.hpp"
+#include "forwarding/redis_transport.hpp"
+#include "forwarding/webhook_transport.hpp"
+#include "io/clock.hpp"
+#include "io/file_system.hpp"
+#include "journal/journal.hpp"
+
+namespace millwright::forwarding {
+
+struct OutputOptions {
+  LaneOptions lane;
+  std::variant<MqttOptions, RedisOptions, WebhookOptions> to;
+};
+// Problems go to the document. `node` is the plant's name.
+std::vector<OutputOptions> read_options(config::Document& document, config::Section root, const std::string& node);
+
+// All of it outlives the outputs.
+struct OutputContext {
+  const asset::Model& model;
+  const journal::Journal& alarm_journal;
+  const alarms::AlarmManager& alarms;
+  io::FileSystem& files;
+  const io::Clock& clock;
+  core::Metrics& metrics;
+};
+
+class Outputs {
+ public:
+  // `directory` holds a folder for each output.
+  static core::Result<std::unique_ptr<Outputs>> open(const std::vector<OutputOptions>& options,
+                                                     const std::string& directory, const OutputContext& context);
+  void start();
+  void stop();
+  // Alarms have become durable.
+  void wake();
+  [[nodiscard]] std::vector<LaneStatus> status() const;
+
+ private:
+  explicit Outputs(const OutputContext& context) : source_(context.alarm_journal, context.alarms) {}
+
+  AlarmSource source_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+};
+
+}  // namespace millwright::forwarding

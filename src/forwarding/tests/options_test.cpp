@@ -1,0 +1,153 @@
+// The `outputs` section, and who may be asked by a webhook.
+#include <cstdlib>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "forwarding/outputs.hpp"
+#include "io/sim_disk.hpp"
+
+namespace millwright::forwarding {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::vector<OutputOptions> read(const std::string& yaml, std::string* problems) {
+  auto document = config::Document::parse(yaml, "plant.yaml");
+  EXPECT_TRUE(document) << document.error().message;
+  auto options = read_options(*document, document->root(), "lyon");
+  document->root().finish();
+  for (const config::Problem& problem : document->problems()) *problems += config::to_string(problem) + "\n";
+  return options;
+}
+
+TEST(OutputOptions, HaveDefaults) {
+  std::string problems;
+  const auto all = read(R"(
+outputs:
+  - {name: broker, kind: mqtt, host: broker.local, tls: {ca_file: ca.pem}, user: plant, password_file: /run/key}
+  - {name: stream, kind: redis, host: 127.0.0.1, retry_max: 5s}
+  - {name: hook, kind: webhook, url: "https://[2606:4700::1]/alarms", allow: [10.0.0.0/8], secret_env: HOOK}
+)",
+                        &problems);
+  EXPECT_EQ(problems, "");
+  ASSERT_EQ(all.size(), 3U);
+  const auto& mqtt = std::get<MqttOptions>(all[0].to);
+  EXPECT_EQ(mqtt.port, 8883);
+  EXPECT_EQ(mqtt.client_id, "millwright-lyon-broker");
+  EXPECT_EQ(mqtt.topic, "{enterprise}/{site}/{area}/{line}/{cell}/{machine}/alarms");
+  EXPECT_EQ(mqtt.status_topic, "millwright/lyon/broker/status");
+  EXPECT_TRUE(mqtt.tls.ca_file.ends_with("/ca.pem"));
+  EXPECT_FALSE(mqtt.retain);
+  EXPECT_EQ(std::get<RedisOptions>(all[1].to).stream, "millwright:alarms");
+  EXPECT_EQ(all[1].lane.retry_max, 5 * core::kSecond);
+  const auto& hook = std::get<WebhookOptions>(all[2].to);
+  EXPECT_EQ(hook.host, "2606:4700::1");
+  EXPECT_EQ(hook.port, 443);
+  EXPECT_EQ(hook.secret.variable, "HOOK");
+}
+
+TEST(OutputOptions, MistakesAreNamed) {
+  const std::pair<const char*, const char*> kCases[] = {
+      {"{name: a, kind: mqt, host: b}", "no output 'mqt' (did you mean 'mqtt'?)"},
+      {"{name: A b, kind: mqtt, host: b}", "'A b' is not a name"},
+      {"{name: a, kind: mqtt}", "host"},
+      {"{name: a, kind: mqtt, host: b, topik: c}", "did you mean 'topic'?"},
+      {"{name: a, kind: mqtt, host: b, topic: 'x/#'}", "'x/#' is no topic to publish on"},
+      {"{name: a, kind: mqtt, host: b, topic: '{plant}/alarms'}", "'{plant}' stands for nothing"},
+      {"{name: a, kind: mqtt, host: b, password_env: C}", "a password is given, but no user"},
+      {"{name: a, kind: mqtt, host: b, user: u, password_env: C, password_file: d}", "one of the two"},
+      {"{name: a, kind: mqtt, host: b, tls: {key_file: k}}", "belong together"},
+      {"{name: a, kind: redis, host: b, user: u}", "a user has a password"},
+      {"{name: a, kind: webhook, url: 'ftp://b/c'}", "is no web address"},
+      {"{name: a, kind: webhook, url: nowhere}", "is no web address"},
+      {"{name: a, kind: webhook, url: 'https://me:secret@b/c'}", "no password may be in it"},
+      {"{name: a, kind: webhook, url: 'https://b/c', allow: [10.0.0.0/33]}", "'10.0.0.0/33' is no host"},
+      {"{name: a, kind: redis, host: b, retry_min: 5s, retry_max: 1s}", "must not be shorter than retry_min"},
+      {"{name: a, kind: redis, host: b}, {name: a, kind: redis, host: c}", "another output has the name 'a'"},
+  };
+  for (const auto& [row, problem] : kCases) {
+    std::string problems;
+    read(std::string("outputs: [") + row + "]\n", &problems);
+    EXPECT_THAT(problems, HasSubstr(problem)) << row;
+  }
+}
+
+TEST(Secret, ComesFromAFileOrTheEnvironment) {
+  io::SimDisk disk(1);
+  ASSERT_TRUE(disk.make_directories("/run"));
+  ASSERT_TRUE(io::write_file_atomically(disk, "/run/key", "s3cret\n"));
+  EXPECT_EQ(**(Secret{.file = "/run/key", .variable = {}}).read(disk), "s3cret");
+  EXPECT_FALSE((Secret{.file = "/run/other", .variable = {}}).read(disk));
+  EXPECT_FALSE(*Secret{}.read(disk));
+  ::setenv("MILLWRIGHT_TEST_SECRET", "hush", 1);
+  EXPECT_EQ(**(Secret{.file = {}, .variable = "MILLWRIGHT_TEST_SECRET"}).read(disk), "hush");
+  ::unsetenv("MILLWRIGHT_TEST_SECRET");
+  EXPECT_FALSE((Secret{.file = {}, .variable = "MILLWRIGHT_TEST_SECRET"}).read(disk));
+}
+
+TEST(AddressGuard, KnowsThePublicInternet) {
+  for (const char* open :
+       {"8.8.8.8", "1.1.1.1", "172.32.0.1", "100.128.0.1", "2606:4700::1111", "64:ff9b::808:808", "2002:808:808::1"}) {
+    EXPECT_TRUE(is_public(*parse_ip(open))) << open;
+  }
+  for (const char* closed : {"127.0.0.1",
+                             "127.255.0.1",
+                             "0.0.0.0",
+                             "10.1.2.3",
+                             "172.16.0.1",
+                             "172.31.255.255",
+                             "192.168.1.1",
+                             "169.254.169.254",
+                             "100.64.0.1",
+                             "198.18.0.1",
+                             "224.0.0.1",
+                             "255.255.255.255",
+                             "::1",
+                             "::",
+                             "fe80::1",
+                             "fd00:ec2::254",
+                             "ff02::1",
+                             "::ffff:127.0.0.1",
+                             "::ffff:169.254.169.254",
+                             "64:ff9b::7f00:1",
+                             "2002:7f00:1::1",
+                             "2001:db8::1",
+                             "2001::1"}) {
+    EXPECT_FALSE(is_public(*parse_ip(closed))) << closed;
+  }
+  EXPECT_FALSE(parse_ip("10.1"));
+}
+
+TEST(AddressGuard, OpensWhatIsNamed) {
+  const std::vector<std::string> allow{"10.1.0.0/16", "fd00::/8", "192.168.7.9", "Hooks.Plant.Local"};
+  const auto guard = AddressGuard::parse(allow);
+  ASSERT_TRUE(guard) << guard.error().message;
+  EXPECT_TRUE(guard->permits("x", *parse_ip("10.1.200.3")));
+  EXPECT_FALSE(guard->permits("x", *parse_ip("10.2.0.1")));
+  EXPECT_TRUE(guard->permits("x", *parse_ip("fd12::1")));
+  EXPECT_TRUE(guard->permits("x", *parse_ip("192.168.7.9")));
+  EXPECT_FALSE(guard->permits("x", *parse_ip("192.168.7.8")));
+  EXPECT_FALSE(guard->permits("x", *parse_ip("127.0.0.1")));
+  EXPECT_TRUE(guard->permits("hooks.plant.LOCAL", *parse_ip("10.2.0.1")));
+}
+
+TEST(AddressGuard, ChecksTheAddressBehindAName) {
+  const AddressGuard closed;
+  for (const char* name : {"127.0.0.1", "127.1", "0x7f.0.0.1", "localhost", "::1"}) {
+    const auto found = resolve(closed, name);
+    ASSERT_FALSE(found) << name;
+    EXPECT_THAT(found.error().message, HasSubstr("`allow`")) << name;
+  }
+  const std::vector<std::string> allow{"127.0.0.1"};
+  EXPECT_THAT(*resolve(*AddressGuard::parse(allow), "127.0.0.1"), ::testing::ElementsAre("127.0.0.1"));
+}
+
+// RFC 4231, test case 2.
+TEST(Webhook, SignsWithHmacSha256) {
+  EXPECT_EQ(signature("Jefe", "what do ya want for nothing?"),
+            "sha256=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+}
+
+}  // namespace
+}  // namespace millwright::forwarding

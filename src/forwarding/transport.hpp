@@ -1,0 +1,56 @@
+// Transport: how events get to one receiver: a broker, a stream, a web address. It knows nothing of cursors, pauses or
+// dead letters; its lane does.
+//
+// Threads: the lane's, one call at a time. Both calls return soon once `stopping` says true.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "core/result.hpp"
+#include "forwarding/event.hpp"
+
+namespace millwright::forwarding {
+
+using Stopping = std::function<bool()>;
+
+// What came of a delivery: how many of the first events the receiver has confirmed, and what became of the next one.
+struct Delivery {
+  enum class Fate : std::uint8_t {
+    kRetry,    // nobody knows, or not now: again, later
+    kRefused,  // the receiver will never take this one
+  };
+  struct Failure {
+    Fate fate = Fate::kRetry;
+    std::string reason;
+  };
+  std::size_t delivered = 0;
+  std::optional<Failure> failure;  // nothing: all were delivered
+
+  static Delivery retry(std::size_t delivered, std::string reason) {
+    return {delivered, Failure{Fate::kRetry, std::move(reason)}};
+  }
+  static Delivery refused(std::size_t delivered, std::string reason) {
+    return {delivered, Failure{Fate::kRefused, std::move(reason)}};
+  }
+};
+
+class Transport {
+ public:
+  virtual ~Transport() = default;
+  // Whom it talks to, for a person; without secrets.
+  [[nodiscard]] virtual std::string peer() const = 0;
+  // Makes sure of the connection: before each delivery, and every few seconds while there is nothing to deliver.
+  virtual core::Status connect(const Stopping& stopping) = 0;
+  // Sends the events in order. `epoch` and an event's id make the key by which the receiver knows a repeat.
+  virtual Delivery deliver(std::uint64_t epoch, std::span<const Event> events, const Stopping& stopping) = 0;
+};
+
+// "<epoch>-<id>": of this event alone, whatever becomes of the data folder.
+std::string key_of(std::uint64_t epoch, const Event& event);
+
+}  // namespace millwright::forwarding
