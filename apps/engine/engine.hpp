@@ -54,6 +54,9 @@ class Engine {
   historian::Historian& history() { return *historian_; }
   alarms::AlarmManager& alarms() { return *alarms_; }
   core::Metrics& metrics() { return metrics_; }
+  // The control charts of a machine, and to learn some of them anew; from any thread.
+  [[nodiscard]] std::vector<ChartView> charts(core::MachineId machine) const;
+  std::size_t relearn(const RelearnRequest& request);
   // Whether nothing stands in the way of doing the job; else why not.
   [[nodiscard]] core::Status health() const;
 
@@ -61,6 +64,7 @@ class Engine {
   Engine(const asset::Model& model, io::Clock& clock, io::FileSystem& files, EngineOptions options,
          io::DirectoryLock lock);
   core::Status set_up();
+  [[nodiscard]] DetectStage* detection_of(core::MachineId machine) const;  // nullptr: a machine without sensors
   // Until the engine stops: every 100 ms what time brings to alarms, every 5 s the learnt limits to disk.
   void keep_house();
   void save_limits();
@@ -78,6 +82,7 @@ class Engine {
   std::unique_ptr<journal::Journal> alarm_journal_;
   std::unique_ptr<alarms::AlarmManager> alarms_;
   std::unique_ptr<pipeline::Pipeline> pipeline_;
+  std::vector<DetectStage*> detection_;  // by shard; the pipeline's
   std::unique_ptr<historian::Historian> historian_;
   std::unique_ptr<journal::GroupCommit> commit_;
   core::Mutex mutex_;
