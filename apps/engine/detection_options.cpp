@@ -28,15 +28,14 @@ std::vector<ChartKind> read_charts(config::Section& section, const std::vector<C
   if (one) return {static_cast<ChartKind>(section.choice("chart", detection::kChartNames, 0))};
   std::vector<ChartKind> charts;
   for (const std::string& name : section.texts("charts")) {
-    const auto* at = std::find(detection::kChartNames.begin(), detection::kChartNames.end(), name);
-    if (at == detection::kChartNames.end()) {
+    const auto kind = detection::chart_kind(name);
+    if (!kind) {
       section.problem("charts", fmt::format("'{}' is no chart{}; there are {}", name,
                                             core::did_you_mean(name, detection::kChartNames),
                                             fmt::join(detection::kChartNames, ", ")));
       continue;
     }
-    const auto kind = static_cast<ChartKind>(at - detection::kChartNames.begin());
-    if (std::find(charts.begin(), charts.end(), kind) == charts.end()) charts.push_back(kind);
+    if (std::find(charts.begin(), charts.end(), *kind) == charts.end()) charts.push_back(*kind);
   }
   if (several && charts.empty()) section.problem("charts", "name at least one; enabled: false charts nothing");
   return several ? charts : base;

@@ -60,9 +60,9 @@ ChartLimits read_limits(const Json& row) {
 
 ChartKind read_chart(const Json& row) {
   const auto name = row.at("chart").get<std::string>();
-  const auto* at = std::find(detection::kChartNames.begin(), detection::kChartNames.end(), name);
-  if (at == detection::kChartNames.end()) throw std::runtime_error("unknown chart '" + name + "'");
-  return static_cast<ChartKind>(at - detection::kChartNames.begin());
+  const auto kind = detection::chart_kind(name);
+  if (!kind) throw std::runtime_error("unknown chart '" + name + "'");
+  return *kind;
 }
 
 }  // namespace

@@ -37,6 +37,7 @@ class Plant {
   void wire();
   api::PlantStatus status();
   std::vector<api::Check> readiness();
+  api::ControlCharts control_charts();
   double readings_per_s();
 
   PlantConfig config_;

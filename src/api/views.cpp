@@ -275,9 +275,35 @@ Json performance_json(const alarms::Performance& all) {
           {"stale", all.stale}};
 }
 
+// Limits and capability are null until the chart has learnt; what is not finite is null anyway.
+Json control_chart_json(const asset::Sensor& sensor, const ControlChart& chart) {
+  const auto learnt = [&](double value) { return chart.trained && std::isfinite(value) ? Json(value) : Json(); };
+  const auto specification = [&] {
+    return Json{{"low", chart.specification->first}, {"high", chart.specification->second}};
+  };
+  return {{"sensor", sensor.path},
+          {"component", text_or_null(sensor.component)},
+          {"chart", chart.chart},
+          {"state", chart.state},
+          {"subgroup_size", chart.subgroup_size},
+          {"trained", chart.trained},
+          {"progress", chart.progress},
+          {"centre", learnt(chart.centre)},
+          {"low", learnt(chart.low)},
+          {"high", learnt(chart.high)},
+          {"spread_centre", learnt(chart.spread_centre)},
+          {"spread_high", learnt(chart.spread_high)},
+          {"specification", chart.specification ? specification() : Json()},
+          {"cp", learnt(chart.cp)},
+          {"cpk", learnt(chart.cpk)},
+          {"pp", learnt(chart.pp)},
+          {"ppk", learnt(chart.ppk)}};
+}
+
 Json alarm_json(const alarms::Alarm& alarm) {
   return {{"id", alarm.id},
           {"condition", alarm.condition},
+          {"category", alarms::to_string(alarms::category(alarm.condition))},
           {"state", alarms::to_string(alarm.state)},
           {"priority", alarms::to_string(alarm.priority)},
           {"severity", alarms::severity(alarm.priority)},

@@ -65,6 +65,7 @@ MachineSummary summarize(const asset::Model& model, const pipeline::LiveTable& l
 Json machine_json(const asset::Machine& machine, const MachineSummary& summary);
 Json sensor_json(const asset::Sensor& sensor, const pipeline::LiveTable& live);
 Json alarm_json(const alarms::Alarm& alarm);
+Json control_chart_json(const asset::Sensor& sensor, const ControlChart& chart);
 Json control_json(const alarms::Control& control);
 Json performance_json(const alarms::Performance& performance);
 Json twin_json(const asset::Model& model, const pipeline::LiveTable& live, const asset::Machine& machine,

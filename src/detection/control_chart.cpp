@@ -40,6 +40,12 @@ bool remembers_moving_range(const ChartOptions& options) {
 
 }  // namespace
 
+std::optional<ChartKind> chart_kind(std::string_view name) {
+  const auto* at = std::find(kChartNames.begin(), kChartNames.end(), name);
+  if (at == kChartNames.end()) return std::nullopt;
+  return static_cast<ChartKind>(at - kChartNames.begin());
+}
+
 ChartLimits limits_of(const ChartOptions& options, const PhaseOne& learnt) {
   const auto [d2, d3] = spread_constants(options);
   const Spread& means = learnt.means();

@@ -38,6 +38,8 @@ constexpr std::string_view to_string(ChartKind kind) {
   return kChartNames[static_cast<std::size_t>(kind)];
 }
 
+std::optional<ChartKind> chart_kind(std::string_view name);
+
 struct ChartOptions {
   ChartKind kind = ChartKind::kXbarR;
   std::uint32_t subgroup_size = 5;                 // i-mr: 1; ewma and cusum: 1 or more; else 2 or more

@@ -33,12 +33,12 @@ constexpr std::string_view to_string(HealthCheck check) {
 }
 
 struct HealthOptions {
-  core::DurationNs training = 5 * core::kMinute;  // of source time, until what is usual is known
-  double stuck_times = 5;                         // of the longest usual run; 0: not checked
-  double spike_sigmas = 0;                        // of usual steps; 0: not checked
-  double rate_limit = 0;                          // units/s; 0: not checked
-  double noise_times = 0;                         // of the usual step; 0: not checked
-  double floor = 0;                               // the smallest step that matters, for spikes
+  core::DurationNs training = core::kMinute;  // of source time, until what is usual is known
+  double stuck_times = 5;                     // of the longest usual run; 0: not checked
+  double spike_sigmas = 0;                    // of usual steps; 0: not checked
+  double rate_limit = 0;                      // units/s; 0: not checked
+  double noise_times = 0;                     // of the usual step; 0: not checked
+  double floor = 0;                           // the smallest step that matters, for spikes
 
   bool operator==(const HealthOptions&) const = default;
 };
