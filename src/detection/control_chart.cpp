@@ -17,6 +17,10 @@ using core::TimeNs;
 constexpr double kBeyondExtremes = 1.25;
 // A mean on its way back has made progress when it is nearer by this part of the limits' half width.
 constexpr double kProgress = 0.02;
+// It is back when it is within this part of it: at the limit itself, noise alone would raise an alarm.
+constexpr double kBack = 0.9;
+constexpr double kApproachS = 10;                            // over which the distance is smoothed
+constexpr core::DurationNs kFirstLook = 20 * core::kSecond;  // until it is smooth enough to judge progress by
 
 // What a spread of readings of standard deviation 1 is on average, and its own deviation.
 RangeConstants spread_constants(const ChartOptions& options) {
@@ -186,11 +190,12 @@ std::optional<SpcEvent> ControlChart::judge(const ChartOptions& options, double 
     left_ = false;
     returning_ = true;
     inside_ = 0;
-    nearest_ = std::abs(mean - limits_.centre);
-    nearer_at_ = time;
+    nearest_ = distance_ = std::abs(mean - limits_.centre);
+    looked_at_ = time;
+    nearer_at_ = time + kFirstLook;
   }
-  const bool mean_outside = std::abs(mean - limits_.centre) > limits_.high - limits_.centre;
-  if (returning_ && comes_back(options, mean, mean_outside, time) && mean_outside) {
+  if (returning_ && comes_back(options, mean, time) &&
+      std::abs(mean - limits_.centre) > limits_.high - limits_.centre) {
     if (in_alarm_) last_outside_ = time;
     return std::nullopt;
   }
@@ -280,23 +285,23 @@ void ControlChart::look_at_sums(const ChartOptions& options, double mean, TimeNs
   verdict.event.began = up >= down ? began_ : began_2_;
 }
 
-// On the way back from an absence: whether to go on waiting. Ends with enough points inside, or without progress, or
-// with a step away.
-bool ControlChart::comes_back(const ChartOptions& options, double mean, bool outside, TimeNs time) {
-  if (!outside) {
-    returning_ = ++inside_ < options.raise_window;
-    return returning_;
-  }
-  inside_ = 0;
+// On the way back from an absence: whether to go on waiting. Ends with enough points well inside, or without progress,
+// or with a step away.
+bool ControlChart::comes_back(const ChartOptions& options, double mean, TimeNs time) {
   const double distance = std::abs(mean - limits_.centre);
   const double half_width = limits_.high - limits_.centre;
-  if (distance < nearest_ - kProgress * half_width) {
-    nearest_ = distance;
-    nearer_at_ = time;
+  inside_ = distance <= kBack * half_width ? inside_ + 1 : 0;
+  const bool set_back = time < looked_at_;  // the source's clock
+  const double seconds = set_back ? 0 : static_cast<double>(time - looked_at_) * 1e-9;
+  distance_ += (distance - distance_) * (1 - std::exp(-seconds / kApproachS));
+  looked_at_ = time;
+  const bool away = distance_ > nearest_ + half_width;
+  if (time <= nearer_at_ || distance_ < nearest_ - kProgress * half_width) {
+    nearest_ = distance_;
+    nearer_at_ = std::max(nearer_at_, time);
   }
-  const bool away = distance > nearest_ + half_width;
-  const bool stands = time - nearer_at_ >= options.patience || time < nearer_at_;
-  returning_ = !away && !stands;
+  const bool stands = time - nearer_at_ >= options.patience;
+  returning_ = inside_ < options.raise_window && !away && !stands && !set_back;
   return returning_;
 }
 

@@ -51,7 +51,7 @@ struct ChartOptions {
   std::uint32_t raise_window = 5;  // at most 32
   RuleSet rules = 0;               // instead of these two
   core::DurationNs clear_after = 5 * core::kSecond;
-  core::DurationNs patience = 20 * core::kSecond;  // of waiting for a mean that comes back, without progress
+  core::DurationNs patience = 30 * core::kSecond;  // of waiting for a mean that comes back, without progress
   double lambda = 0.2;                             // ewma
   double slack = 0.5;                              // cusum: k
   double decision = 5;                             // cusum: h
@@ -119,7 +119,7 @@ class ControlChart {
   [[nodiscard]] Verdict look(const ChartOptions& options, double mean, double spread, core::TimeNs time);
   void look_at_ewma(const ChartOptions& options, double mean, Verdict& verdict);
   void look_at_sums(const ChartOptions& options, double mean, core::TimeNs time, Verdict& verdict);
-  [[nodiscard]] bool comes_back(const ChartOptions& options, double mean, bool outside, core::TimeNs time);
+  [[nodiscard]] bool comes_back(const ChartOptions& options, double mean, core::TimeNs time);
 
   // Of the subgroup begun.
   std::uint32_t in_subgroup_ = 0;
@@ -136,9 +136,11 @@ class ControlChart {
 
   ChartLimits limits_;
   std::uint32_t outside_ = 0;  // bit i: the point i ago was outside
-  std::uint32_t inside_ = 0;   // points in a row inside, on the way back
+  std::uint32_t inside_ = 0;   // points in a row well inside, on the way back
   core::TimeNs last_outside_ = 0;
-  double nearest_ = 0;  // how far from the centre on the way back, at best
+  double distance_ = 0;  // from the centre on the way back, smoothed
+  double nearest_ = 0;   // the least that it was
+  core::TimeNs looked_at_ = 0;
   core::TimeNs nearer_at_ = 0;
   // What the kinds with a memory remember: i-mr the point before; ewma its deviation and 1 − (1 − λ)^2t; cusum
   // both sums.
