@@ -1,75 +1,68 @@
 #include "engine/detect_stage.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include <fmt/format.h>
 
-#include "core/text.hpp"
+#include "core/time.hpp"
+#include "engine/describe.hpp"
 
 namespace millwright::engine {
 namespace {
 
 using core::Block;
+using detection::ChartKind;
+using detection::ChartOptions;
 using detection::SpcEvent;
-using detection::XbarROptions;
+using detection::Statistic;
 
-constexpr std::uint32_t kNoMonitor = UINT32_MAX;
 // The part of its range that a sensor may move by without anybody caring.
 constexpr double kFloorOfRange = 0.01;
-
-constexpr std::array<std::string_view, 4> kPriorities{"low", "medium", "high", "critical"};
 
 std::uint32_t default_subgroup(double rate_hz) {
   return static_cast<std::uint32_t>(std::clamp(std::lround(rate_hz / 2), 2L, 50L));
 }
 
 bool is_chartable(const asset::Sensor& sensor) {
-  return sensor.monitored && (sensor.type == core::ValueType::kFloat32 || sensor.type == core::ValueType::kFloat64);
+  return sensor.monitored && core::is_real(sensor.type);
+}
+
+const char* statistic_name(Statistic statistic) {
+  switch (statistic) {
+    case Statistic::kMean:
+      return "mean";
+    case Statistic::kSpread:
+      return "spread";
+    case Statistic::kEwma:
+      return "smoothed mean";
+    case Statistic::kCusum:
+      return "sum of deviations";
+  }
+  return "";
 }
 
 std::string describe(const asset::Sensor& sensor, const SpcEvent& event) {
-  const std::string_view unit = sensor.unit != nullptr ? sensor.unit->symbol : "";
-  const std::string where = sensor.component.empty() ? sensor.name : sensor.component + " " + sensor.name;
+  const std::string_view unit = unit_of(sensor);
+  const std::string where = where_is(sensor);
   if (!event.in_alarm) return fmt::format("{} is back within its control limits", where);
-  const char* what = event.chart == detection::Chart::kMean ? "mean" : "spread";
-  return fmt::format("{}: {} {:.4g} {} is {} its control limit {:.4g}", where, what, event.value, unit,
-                     event.value > event.limit ? "above" : "below", event.limit);
+  if ((event.rules & ~detection::kBeyondLimits) != 0) {
+    return fmt::format("{}: mean {:.4g} {}: {}", where, event.value, unit, detection::describe_rule(event.rules));
+  }
+  std::string text =
+      fmt::format("{}: {} {:.4g} {} is {} its control limit {:.4g}", where, statistic_name(event.statistic),
+                  event.value, unit, event.value > event.limit ? "above" : "below", event.limit);
+  if (event.statistic == Statistic::kCusum) text += ", growing since " + core::format_time(event.began);
+  return text;
 }
 
-SpcRule read_rule(config::Section section, const SpcRule& base) {
-  SpcRule rule = base;
-  rule.enabled = section.boolean("enabled", base.enabled);
-  rule.subgroup_size = static_cast<std::uint32_t>(
-      section.integer("subgroup_size", {.fallback = base.subgroup_size, .low = 0, .high = 1000}));
-  if (rule.subgroup_size == 1)
-    section.problem("subgroup_size", "a range needs at least 2 readings; 0 lets the sensor's rate decide");
-  rule.training =
-      section.duration("training", {.fallback = base.training, .low = core::kSecond, .high = 30 * 24 * core::kHour});
-  rule.sigmas = section.number("sigmas", {.fallback = base.sigmas, .low = 1, .high = 20});
-  rule.priority =
-      static_cast<alarms::Priority>(section.choice("priority", kPriorities, static_cast<std::size_t>(base.priority)));
-  return rule;
+std::optional<detection::Specification> specification_of(const asset::Sensor& sensor, const SpcRule& rule) {
+  if (rule.specification) return rule.specification;
+  if (sensor.range) return detection::Specification{sensor.range->low, sensor.range->high};
+  return std::nullopt;
 }
 
 }  // namespace
-
-DetectionOptions read_detection(config::Section section) {
-  DetectionOptions options;
-  options.settle = section.duration("settle", {.fallback = options.settle, .high = core::kHour});
-  config::Section spc = section.section("spc");
-  options.rules.push_back(read_rule(spc, {}));
-  for (config::Section& row : spc.sections("sensors")) {
-    SpcRule rule = read_rule(row, options.rules.front());
-    rule.match = row.text("match");
-    options.rules.push_back(rule);
-    row.finish();
-  }
-  spc.finish();
-  section.finish();
-  return options;
-}
 
 DetectStage::DetectStage(const asset::Model& model, const pipeline::Pipeline& pipeline, std::size_t shard,
                          const DetectionOptions& options, LimitStore& limits, alarms::SignalSink& alarms,
@@ -79,71 +72,103 @@ DetectStage::DetectStage(const asset::Model& model, const pipeline::Pipeline& pi
       alarms_(alarms),
       judged_(metrics.counter("millwright_detection_readings_total", "Readings judged by a control chart")),
       states_(model, options.settle),
-      monitor_of_(model.sensors().size(), kNoMonitor) {
+      charts_of_(model.sensors().size()),
+      specifications_(model.sensors().size()) {
   for (const asset::Sensor& sensor : model.sensors()) {
-    if (pipeline.shard_of(sensor.id) != shard) continue;
-    if (!is_chartable(sensor)) continue;
-    const auto rule = std::find_if(options.rules.rbegin(), options.rules.rend(),
-                                   [&](const SpcRule& r) { return core::glob_match(r.match, sensor.path); });
-    if (rule != options.rules.rend() && rule->enabled) add_monitor(sensor, *rule);
+    if (pipeline.shard_of(sensor.id) != shard || !is_chartable(sensor)) continue;
+    if (const SpcRule* rule = rule_for(options.rules, sensor)) add_monitors(sensor, *rule);
   }
+  progress_ = std::make_unique<std::atomic<std::uint16_t>[]>(monitors_.size());
+  for (const Monitor& monitor : monitors_) note_progress(monitor);
 }
 
-void DetectStage::add_monitor(const asset::Sensor& sensor, const SpcRule& rule) {
-  Monitor monitor{.sensor = sensor.id, .options = options_index(sensor, rule), .priority = rule.priority, .chart = {}};
-  if (const auto known = limits_.find(sensor.path, chart_options_[monitor.options])) monitor.chart.restore(*known);
-  monitor_of_[sensor.id.value] = static_cast<std::uint32_t>(monitors_.size());
-  monitors_.push_back(monitor);
+void DetectStage::add_monitors(const asset::Sensor& sensor, const SpcRule& rule) {
+  Charts& charts = charts_of_[sensor.id.value];
+  charts.first = static_cast<std::uint32_t>(monitors_.size());
+  for (const ChartKind kind : rule.charts) {
+    for (const std::string& state : rule.states) {
+      const auto code = state_code(model_, model_.machine(sensor.machine), state);
+      if (!code) continue;
+      Monitor& monitor = monitors_.emplace_back();
+      monitor.sensor = sensor.id;
+      monitor.machine = sensor.machine;
+      monitor.state = *code;
+      monitor.options = options_index(sensor, rule, kind);
+      monitor.state_name = state_index(state);
+      monitor.priority = rule.priority;
+      const auto known = limits_.find(key_of(monitor), options_of(monitor).subgroup_size);
+      if (known) monitor.chart.restore(*known);
+    }
+  }
+  charts.count = static_cast<std::uint32_t>(monitors_.size()) - charts.first;
+  specifications_[sensor.id.value] = specification_of(sensor, rule);
 }
 
 // Options are few and sensors many, so charts share them.
-std::uint32_t DetectStage::options_index(const asset::Sensor& sensor, const SpcRule& rule) {
-  XbarROptions options;
+std::uint32_t DetectStage::options_index(const asset::Sensor& sensor, const SpcRule& rule, ChartKind kind) {
+  ChartOptions options{.kind = kind,
+                       .training = rule.training,
+                       .sigmas = rule.sigmas,
+                       .raise_count = rule.raise_count,
+                       .raise_window = rule.raise_window,
+                       .rules = rule.rules,
+                       .lambda = rule.lambda,
+                       .slack = rule.slack,
+                       .decision = rule.decision};
   options.subgroup_size = rule.subgroup_size != 0 ? rule.subgroup_size : default_subgroup(sensor.rate_hz);
-  options.training = rule.training;
-  options.sigmas = rule.sigmas;
+  if (kind == ChartKind::kIndividuals) options.subgroup_size = 1;
   options.floor = sensor.range ? kFloorOfRange * (sensor.range->high - sensor.range->low) : 0;
-  const auto same = std::find_if(chart_options_.begin(), chart_options_.end(), [&](const XbarROptions& o) {
-    return o.subgroup_size == options.subgroup_size && o.training == options.training && o.sigmas == options.sigmas &&
-           o.floor == options.floor;
-  });
-  if (same == chart_options_.end()) {
-    chart_options_.push_back(options);
-    return static_cast<std::uint32_t>(chart_options_.size() - 1);
-  }
-  return static_cast<std::uint32_t>(same - chart_options_.begin());
+  const auto same = std::find(chart_options_.begin(), chart_options_.end(), options);
+  if (same != chart_options_.end()) return static_cast<std::uint32_t>(same - chart_options_.begin());
+  chart_options_.push_back(options);
+  return static_cast<std::uint32_t>(chart_options_.size() - 1);
 }
 
+std::uint32_t DetectStage::state_index(const std::string& name) {
+  const auto same = std::find(state_names_.begin(), state_names_.end(), name);
+  if (same != state_names_.end()) return static_cast<std::uint32_t>(same - state_names_.begin());
+  state_names_.push_back(name);
+  return static_cast<std::uint32_t>(state_names_.size() - 1);
+}
+
+LimitKey DetectStage::key_of(const Monitor& monitor) const {
+  return {model_.sensor(monitor.sensor).path, options_of(monitor).kind, state_names_[monitor.state_name]};
+}
+
+// The machines' states first: what a batch says of a stop holds for all of its readings.
 void DetectStage::on_batch(core::BlockBatch& batch) {
   if (batch.purpose != core::BatchPurpose::kReadings) return;
+  for (const Block& block : batch.blocks) states_.take(block);
   std::uint64_t judged = 0;
   for (const Block& block : batch.blocks) {
-    states_.take(block);
-    const std::uint32_t index = monitor_of_[block.sensor.value];
-    if (index == kNoMonitor) continue;
-    judge(monitors_[index], block);
+    const Charts charts = charts_of_[block.sensor.value];
+    if (charts.count == 0) continue;
+    for (std::uint32_t i = 0; i < charts.count; ++i) judge(monitors_[charts.first + i], block);
     judged += block.count;
   }
   judged_.Increment(static_cast<double>(judged));
 }
 
 void DetectStage::judge(Monitor& monitor, const Block& block) {
-  const core::MachineId machine = model_.sensor(block.sensor).machine;
-  if (states_.settled(machine, block.start) != kRunning || !block.all_good()) {
+  if (states_.settled(monitor.machine, block.start) != monitor.state) {
+    monitor.chart.leave();
+    return;
+  }
+  if (!block.all_good()) {
     monitor.chart.interrupt();
     return;
   }
-  const XbarROptions& options = chart_options_[monitor.options];
+  const ChartOptions& options = options_of(monitor);
   const bool was_trained = monitor.chart.trained();
   const auto judge_all = [&]<typename T>(std::span<const T> values) {
     if (block.times == nullptr) {
       if (const auto event = monitor.chart.add(options, values, block.start, block.period))
-        report(monitor, *event, block);
+        report(monitor, *event, block.received, describe(model_.sensor(monitor.sensor), *event));
       return;
     }
     for (std::uint32_t i = 0; i < block.count; ++i) {
       const auto event = monitor.chart.add(options, values.subspan(i, 1), block.time(i), 0);
-      if (event) report(monitor, *event, block);
+      if (event) report(monitor, *event, block.received, describe(model_.sensor(monitor.sensor), *event));
     }
   };
   if (block.type == core::ValueType::kFloat32) {
@@ -151,24 +176,101 @@ void DetectStage::judge(Monitor& monitor, const Block& block) {
   } else if (block.type == core::ValueType::kFloat64) {
     judge_all(std::span<const double>(block.as<double>()));
   }
-  if (!was_trained && monitor.chart.trained()) {
-    limits_.put(model_.sensor(monitor.sensor).path, options, monitor.chart.limits());
-  }
+  if (was_trained) return;
+  note_progress(monitor);
+  if (monitor.chart.trained()) limits_.put(key_of(monitor), options.subgroup_size, monitor.chart.limits());
 }
 
-void DetectStage::report(const Monitor& monitor, const SpcEvent& event, const Block& block) {
+void DetectStage::note_progress(const Monitor& monitor) {
+  const auto index = static_cast<std::size_t>(&monitor - monitors_.data());
+  const double progress = std::min(monitor.chart.progress(options_of(monitor)), 0.999);
+  const auto thousandths = static_cast<std::uint16_t>(progress * kTrained);
+  progress_[index].store(monitor.chart.trained() ? kTrained : thousandths, std::memory_order_relaxed);
+}
+
+void DetectStage::report(const Monitor& monitor, const SpcEvent& event, core::TimeNs received, std::string message) {
   const asset::Sensor& sensor = model_.sensor(monitor.sensor);
-  alarms_.signal({.condition = sensor.path + "#xbar-r",
+  const std::string& state = state_names_[monitor.state_name];
+  std::string condition = fmt::format("{}#{}", sensor.path, detection::to_string(options_of(monitor).kind));
+  if (state != kRunningName) condition += "@" + state;
+  alarms_.signal({.condition = std::move(condition),
                   .in_alarm = event.in_alarm,
                   .sensor = sensor.id,
                   .machine = sensor.machine,
                   .component = sensor.component,
                   .priority = monitor.priority,
-                  .message = describe(sensor, event),
+                  .message = std::move(message),
                   .value = event.value,
                   .limit = event.limit,
                   .source_time = event.time,
-                  .received = block.received});
+                  .received = received});
+}
+
+std::vector<ChartView> DetectStage::charts(core::MachineId machine) const {
+  std::vector<ChartView> views;
+  for (const core::SensorId id : model_.machine(machine).sensors) {
+    const Charts charts = charts_of_[id.value];
+    for (std::uint32_t i = charts.first; i < charts.first + charts.count; ++i) {
+      const Monitor& monitor = monitors_[i];
+      const ChartOptions& options = options_of(monitor);
+      ChartView view{.sensor = id, .kind = options.kind, .state = state_names_[monitor.state_name]};
+      view.subgroup_size = options.subgroup_size;
+      view.progress = progress_[i].load(std::memory_order_relaxed) / static_cast<double>(kTrained);
+      view.specification = specifications_[id.value];
+      if (view.progress >= 1) view.limits = limits_.find(key_of(monitor), options.subgroup_size);
+      views.push_back(std::move(view));
+    }
+  }
+  return views;
+}
+
+bool DetectStage::is_meant(const Monitor& monitor, const RelearnRequest& request) const {
+  if (request.sensor.valid() && request.sensor != monitor.sensor) return false;
+  return !request.kind || *request.kind == options_of(monitor).kind;
+}
+
+std::size_t DetectStage::relearn(const RelearnRequest& request) {
+  std::size_t meant = 0;
+  for (const core::SensorId id : model_.machine(request.machine).sensors) {
+    const Charts charts = charts_of_[id.value];
+    for (std::uint32_t i = charts.first; i < charts.first + charts.count; ++i) {
+      if (is_meant(monitors_[i], request)) ++meant;
+    }
+  }
+  if (meant == 0) return 0;
+  core::MutexLock lock(mutex_);
+  requests_.push_back(request);
+  asked_.store(true, std::memory_order_release);
+  return meant;
+}
+
+void DetectStage::on_tick(core::TimeNs now) {
+  if (!asked_.load(std::memory_order_acquire)) return;
+  std::vector<RelearnRequest> requests;
+  {
+    core::MutexLock lock(mutex_);
+    requests.swap(requests_);
+    asked_.store(false, std::memory_order_relaxed);
+  }
+  for (const RelearnRequest& request : requests) {
+    for (const core::SensorId id : model_.machine(request.machine).sensors) {
+      const Charts charts = charts_of_[id.value];
+      for (std::uint32_t i = charts.first; i < charts.first + charts.count; ++i) {
+        if (is_meant(monitors_[i], request)) learn_anew(monitors_[i], now);
+      }
+    }
+  }
+}
+
+// An alarm that stands was judged by limits that are no more.
+void DetectStage::learn_anew(Monitor& monitor, core::TimeNs now) {
+  const bool in_alarm = monitor.chart.in_alarm();
+  monitor.chart.relearn();
+  limits_.erase(key_of(monitor));
+  note_progress(monitor);
+  if (!in_alarm) return;
+  const asset::Sensor& sensor = model_.sensor(monitor.sensor);
+  report(monitor, {.time = now}, 0, where_is(sensor) + " learns its control limits anew");
 }
 
 }  // namespace millwright::engine

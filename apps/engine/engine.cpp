@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/log.hpp"
+#include "engine/health_stage.hpp"
 #include "engine/state_suppression.hpp"
 #include "pipeline/calibrate.hpp"
 #include "pipeline/duplicate_filter.hpp"
@@ -101,8 +102,12 @@ core::Status Engine::set_up() {
       pipeline_->add_stage(shard,
                            std::make_unique<StateSuppression>(model_, options_.alarms.suppress_by_state, *alarms_));
     }
-    pipeline_->add_stage(shard, std::make_unique<DetectStage>(model_, *pipeline_, shard, options_.detection, limits_,
-                                                              *alarms_, metrics_));
+    pipeline_->add_stage(
+        shard, std::make_unique<HealthStage>(model_, *pipeline_, shard, options_.detection, *alarms_, metrics_));
+    auto detection =
+        std::make_unique<DetectStage>(model_, *pipeline_, shard, options_.detection, limits_, *alarms_, metrics_);
+    detection_.push_back(detection.get());
+    pipeline_->add_stage(shard, std::move(detection));
     pipeline_->add_stage(shard, std::make_unique<pipeline::LiveStage>(live_));
     pipeline_->add_stage(shard, historian_->recorder(shard));
   }
@@ -160,6 +165,21 @@ void Engine::save_limits() {
   if (auto saved = limits_.save(); !saved) {
     core::logger("detection")->warn("control limits not saved: {}", saved.error().message);
   }
+}
+
+DetectStage* Engine::detection_of(core::MachineId machine) const {
+  const auto& sensors = model_.machine(machine).sensors;
+  return sensors.empty() ? nullptr : detection_[pipeline_->shard_of(sensors.front())];
+}
+
+std::vector<ChartView> Engine::charts(core::MachineId machine) const {
+  const DetectStage* detection = detection_of(machine);
+  return detection != nullptr ? detection->charts(machine) : std::vector<ChartView>();
+}
+
+std::size_t Engine::relearn(const RelearnRequest& request) {
+  DetectStage* detection = detection_of(request.machine);
+  return detection != nullptr ? detection->relearn(request) : 0;
 }
 
 core::Status Engine::health() const {

@@ -59,6 +59,9 @@ class Engine {
   // Before start(). Called each time changes of alarms have become durable; must not block.
   void on_alarms_durable(std::function<void()> told) { alarms_durable_ = std::move(told); }
   core::Metrics& metrics() { return metrics_; }
+  // The control charts of a machine, and to learn some of them anew; from any thread.
+  [[nodiscard]] std::vector<ChartView> charts(core::MachineId machine) const;
+  std::size_t relearn(const RelearnRequest& request);
   // Whether nothing stands in the way of doing the job; else why not.
   [[nodiscard]] core::Status health() const;
 
@@ -66,6 +69,7 @@ class Engine {
   Engine(const asset::Model& model, io::Clock& clock, io::FileSystem& files, EngineOptions options,
          io::DirectoryLock lock);
   core::Status set_up();
+  [[nodiscard]] DetectStage* detection_of(core::MachineId machine) const;  // nullptr: a machine without sensors
   // Until the engine stops: every 100 ms what time brings to alarms, every 5 s the learnt limits to disk.
   void keep_house();
   void save_limits();
@@ -83,6 +87,7 @@ class Engine {
   std::unique_ptr<journal::Journal> alarm_journal_;
   std::unique_ptr<alarms::AlarmManager> alarms_;
   std::unique_ptr<pipeline::Pipeline> pipeline_;
+  std::vector<DetectStage*> detection_;  // by shard; the pipeline's
   std::unique_ptr<historian::Historian> historian_;
   std::function<void()> alarms_durable_;
   std::unique_ptr<journal::GroupCommit> commit_;

@@ -1,44 +1,56 @@
 // LimitStore: the control limits that detection has learnt, kept through restarts, so that a fault which outlives a
-// restart is not learnt as normal. One JSON file, written as a whole.
+// restart is not learnt as normal. One JSON file, written as a whole (docs/format/control-limits.md).
 //
-// Threads: put() from the shards; save() from one housekeeping thread; find() before the shards start.
+// Threads: all of it from any thread; the shards put() once a chart has learnt, one housekeeping thread calls save().
 #pragma once
 
+#include <compare>
 #include <map>
 #include <optional>
 #include <string>
 
 #include "core/mutex.hpp"
 #include "core/result.hpp"
-#include "detection/xbar_r_chart.hpp"
+#include "detection/control_chart.hpp"
 #include "io/file_system.hpp"
 
 namespace millwright::engine {
+
+// A chart, wherever it runs.
+struct LimitKey {
+  std::string sensor;  // path
+  detection::ChartKind chart = detection::ChartKind::kXbarR;
+  std::string state;  // of the machine
+
+  auto operator<=>(const LimitKey&) const = default;
+};
 
 class LimitStore {
  public:
   // A missing file is an empty store; an unreadable one is put aside as <path>.bad with a warning.
   LimitStore(io::FileSystem& files, std::string path);
 
-  // Limits learnt under other options do not fit and are not found.
-  [[nodiscard]] std::optional<detection::XbarRLimits> find(const std::string& sensor_path,
-                                                           const detection::XbarROptions& options) const;
-  void put(const std::string& sensor_path, const detection::XbarROptions& options,
-           const detection::XbarRLimits& limits);
+  // Limits learnt of other subgroups do not fit and are not found.
+  [[nodiscard]] std::optional<detection::ChartLimits> find(const LimitKey& key, std::uint32_t subgroup_size) const;
+  void put(const LimitKey& key, std::uint32_t subgroup_size, const detection::ChartLimits& limits);
+  void erase(const LimitKey& key);
   // Writes the file where something changed since the last call.
   core::Status save();
 
  private:
   struct Entry {
     std::uint32_t subgroup_size = 0;
-    detection::XbarRLimits limits;
+    detection::ChartLimits limits;
   };
+  using Entries = std::map<LimitKey, Entry>;
   void load();
+  static Entries parse(const std::vector<std::byte>& bytes);  // throws what the library throws
+  [[nodiscard]] std::string text() const REQUIRES(mutex_);
 
   io::FileSystem& files_;
   const std::string path_;
   mutable core::Mutex mutex_;
-  std::map<std::string, Entry> entries_ GUARDED_BY(mutex_);
+  Entries entries_ GUARDED_BY(mutex_);
   bool changed_ GUARDED_BY(mutex_) = false;
 };
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "asset/model.hpp"
@@ -35,5 +36,9 @@ class MachineStates {
   std::vector<State> states_;   // by MachineId
   std::vector<bool> is_state_;  // by SensorId: the machine's own `state`
 };
+
+// The code by which a machine's own sensor `state` says `name`; without such a sensor, or where it does not name its
+// codes, "running" is kRunning. Nothing: the machine has no such state.
+std::optional<std::int32_t> state_code(const asset::Model& model, const asset::Machine& machine, std::string_view name);
 
 }  // namespace millwright::engine

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "bench_signal.hpp"
-#include "detection/xbar_r_chart.hpp"
+#include "detection/control_chart.hpp"
 #include "thread_time.hpp"
 
 namespace millwright::app {
@@ -38,8 +38,8 @@ class Charts {
  private:
   const SpcBenchOptions& options_;
   const BenchSignal signal_;
-  std::vector<detection::XbarRChart> charts_;
-  detection::XbarROptions chart_options_;
+  std::vector<detection::ControlChart> charts_;
+  detection::ChartOptions chart_options_;
   std::uint64_t round_ = 0;
   std::uint64_t events_ = 0;
 };

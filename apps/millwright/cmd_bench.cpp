@@ -326,6 +326,7 @@ void add_bench(CLI::App& app, const SetCommand& set) {
   add_codec(*bench, set);
   add_spc(*bench, set);
   add_pca(*bench, set);
+  add_bench_plant(*bench, set);
   add_bench_parts(*bench, set);
   auto* sub = bench->add_subcommand(
       "ingest", "readings/s through calibration, SPC, live table, roll-up, codec and journal, durable");

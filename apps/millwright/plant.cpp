@@ -43,7 +43,8 @@ void Plant::wire() {
                                                                   .metrics = engine_->metrics(),
                                                                   .clock = clock_,
                                                                   .plant_status = [this] { return status(); },
-                                                                  .readiness = [this] { return readiness(); }});
+                                                                  .readiness = [this] { return readiness(); },
+                                                                  .charts = control_charts()});
   if (config_.opcua_server.enabled) {
     engine_->alarms().add_listener([this](const alarms::Alarm& alarm) { opcua_->on_alarm(alarm); });
   }
@@ -62,6 +63,51 @@ core::Status Plant::open_outputs() {
   outputs_ = std::move(*outputs);
   engine_->on_alarms_durable([this] { outputs_->wake(); });
   return {};
+}
+
+namespace {
+
+api::ControlChart to_api(const engine::ChartView& view) {
+  api::ControlChart chart{.sensor = view.sensor,
+                          .chart = std::string(detection::to_string(view.kind)),
+                          .state = view.state,
+                          .subgroup_size = view.subgroup_size,
+                          .progress = view.progress,
+                          .trained = view.limits.has_value()};
+  if (view.specification) chart.specification = {view.specification->low, view.specification->high};
+  if (!view.limits) return chart;
+  chart.centre = view.limits->centre;
+  chart.low = view.limits->low;
+  chart.high = view.limits->high;
+  chart.spread_centre = view.limits->spread_centre;
+  chart.spread_high = view.limits->spread_high;
+  if (!view.specification) return chart;
+  const detection::Capability capability =
+      detection::capability(*view.specification, view.limits->centre, view.limits->within, view.limits->overall);
+  chart.cp = capability.cp;
+  chart.cpk = capability.cpk;
+  chart.pp = capability.pp;
+  chart.ppk = capability.ppk;
+  return chart;
+}
+
+}  // namespace
+
+api::ControlCharts Plant::control_charts() {
+  return {.of =
+              [this](core::MachineId machine) {
+                std::vector<api::ControlChart> charts;
+                for (const engine::ChartView& view : engine_->charts(machine)) charts.push_back(to_api(view));
+                return charts;
+              },
+          .relearn = [this](core::MachineId machine, core::SensorId sensor, const std::string& chart) -> std::size_t {
+            engine::RelearnRequest request{.machine = machine, .sensor = sensor};
+            if (!chart.empty()) {
+              request.kind = detection::chart_kind(chart);
+              if (!request.kind) return 0;
+            }
+            return engine_->relearn(request);
+          }};
 }
 
 core::Status Plant::start() {

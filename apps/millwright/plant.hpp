@@ -39,6 +39,7 @@ class Plant {
   core::Status open_outputs();
   api::PlantStatus status();
   std::vector<api::Check> readiness();
+  api::ControlCharts control_charts();
   double readings_per_s();
 
   PlantConfig config_;

@@ -64,4 +64,14 @@ std::string_view to_string(Suppression suppression) {
   ASSERT(false, "a suppression that does not exist");
 }
 
+std::string_view to_string(Category category) {
+  return category == Category::kDevice ? "device" : "process";
+}
+
+Category category(std::string_view condition) {
+  const auto mark = condition.rfind('#');
+  const bool device = mark != std::string_view::npos && condition.substr(mark).starts_with("#health-");
+  return device ? Category::kDevice : Category::kProcess;
+}
+
 }  // namespace millwright::alarms

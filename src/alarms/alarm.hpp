@@ -41,6 +41,11 @@ enum class Suppression : std::uint8_t {
 };
 std::string_view to_string(Suppression suppression);
 
+// What is wrong: the machine, or the device that measures it. A device's conditions end in "#health-…".
+enum class Category : std::uint8_t { kProcess, kDevice };
+std::string_view to_string(Category category);
+Category category(std::string_view condition);
+
 // A detector's word about one condition: now in alarm, or back to normal.
 struct Signal {
   std::string condition;  // what makes it one and the same alarm: "<sensor path>#xbar"

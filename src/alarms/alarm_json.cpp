@@ -22,6 +22,7 @@ Json text_or_null(std::string_view text) {
 Json alarm_json(const Alarm& alarm) {
   return {{"id", alarm.id},
           {"condition", alarm.condition},
+          {"category", to_string(category(alarm.condition))},
           {"state", to_string(alarm.state)},
           {"priority", to_string(alarm.priority)},
           {"severity", severity(alarm.priority)},

@@ -131,6 +131,10 @@ void Dispatcher::answer(Call& call) {
       return reply(handlers_.machines(call.parameters));
     case RouteId::kTwin:
       return reply(handlers_.twin(call.captured));
+    case RouteId::kLimits:
+      return reply(handlers_.limits(call.captured));
+    case RouteId::kRelearn:
+      return reply(handlers_.relearn(call.captured, request.body));
     case RouteId::kHistory:
     case RouteId::kCharts:
       return answer_history(call);

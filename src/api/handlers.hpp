@@ -31,6 +31,8 @@ class Handlers {
                                                std::string_view accept, const std::function<bool()>& stopping) const;
   [[nodiscard]] core::Result<Response> charts(const Parameters& parameters,
                                               const std::function<bool()>& stopping) const;
+  [[nodiscard]] core::Result<Response> limits(std::string_view machine) const;
+  [[nodiscard]] core::Result<Response> relearn(std::string_view machine, std::string_view body) const;
   [[nodiscard]] core::Result<Response> alarms(const Parameters& parameters) const;
   [[nodiscard]] core::Result<Response> acknowledge(std::string_view id, std::string_view body) const;
   [[nodiscard]] core::Result<Response> reset(std::string_view id, std::string_view body) const;

@@ -18,11 +18,13 @@ constexpr std::array<std::string_view, 5> kAlarmsOf = {"active", "suppressed", "
 constexpr std::array<std::string_view, 1> kPerformanceOf = {"period"};
 constexpr std::array<std::string_view, 1> kStreamOf = {"machine"};
 
-constexpr std::array<Route, 19> kRoutes = {{
+constexpr std::array<Route, 21> kRoutes = {{
     {RouteId::kPlant, "/v1/plant", false, false, {}},
     {RouteId::kMachines, "/v1/machines", false, true, kPage},
     {RouteId::kTwin, "/v1/machines/{id}/twin", false, true, {}},
     {RouteId::kHistory, "/v1/machines/{id}/history", false, true, kHistoryOf},
+    {RouteId::kLimits, "/v1/machines/{id}/limits", false, true, {}},
+    {RouteId::kRelearn, "/v1/machines/{id}/limits/relearn", true, true, {}},
     {RouteId::kCharts, "/v1/charts", false, false, kChartsOf},
     {RouteId::kAlarms, "/v1/alarms", false, false, kAlarmsOf},
     {RouteId::kAcknowledge, "/v1/alarms/{id}/acknowledge", true, false, {}},

@@ -19,6 +19,8 @@ enum class RouteId {
   kTwin,
   kHistory,
   kCharts,
+  kLimits,
+  kRelearn,
   kAlarms,
   kAcknowledge,
   kReset,

@@ -17,7 +17,9 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "alarms/alarm_manager.hpp"
@@ -97,6 +99,33 @@ struct Check {
   std::string detail;
 };
 
+// A control chart of a sensor, in a state of its machine. What is not known is NaN.
+struct ControlChart {
+  core::SensorId sensor;
+  std::string chart;  // "xbar-r"
+  std::string state;  // "running"
+  std::uint32_t subgroup_size = 0;
+  double progress = 0;   // of learning, 0 to 1
+  bool trained = false;  // then the limits below count
+  double centre = 0;
+  double low = 0;
+  double high = 0;
+  double spread_centre = 0;
+  double spread_high = 0;
+  std::optional<std::pair<double, double>> specification{};
+  double cp = std::numeric_limits<double>::quiet_NaN();
+  double cpk = std::numeric_limits<double>::quiet_NaN();
+  double pp = std::numeric_limits<double>::quiet_NaN();
+  double ppk = std::numeric_limits<double>::quiet_NaN();
+};
+
+// What control charts the node has, and to learn some anew.
+struct ControlCharts {
+  std::function<std::vector<ControlChart>(core::MachineId)> of;
+  // Of one sensor, or of all where it is none; of one kind, or of all where it is "". Gives how many.
+  std::function<std::size_t(core::MachineId, core::SensorId, const std::string& chart)> relearn;
+};
+
 // All of it outlives the server.
 struct Services {
   const asset::Model& model;
@@ -107,6 +136,7 @@ struct Services {
   const io::Clock& clock;
   std::function<PlantStatus()> plant_status;
   std::function<std::vector<Check>()> readiness;
+  ControlCharts charts{};  // without: none
 };
 
 class Server {

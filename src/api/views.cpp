@@ -293,6 +293,31 @@ Json performance_json(const alarms::Performance& all) {
           {"stale", all.stale}};
 }
 
+// Limits and capability are null until the chart has learnt; what is not finite is null anyway.
+Json control_chart_json(const asset::Sensor& sensor, const ControlChart& chart) {
+  const auto learnt = [&](double value) { return chart.trained && std::isfinite(value) ? Json(value) : Json(); };
+  const auto specification = [&] {
+    return Json{{"low", chart.specification->first}, {"high", chart.specification->second}};
+  };
+  return {{"sensor", sensor.path},
+          {"component", text_or_null(sensor.component)},
+          {"chart", chart.chart},
+          {"state", chart.state},
+          {"subgroup_size", chart.subgroup_size},
+          {"trained", chart.trained},
+          {"progress", chart.progress},
+          {"centre", learnt(chart.centre)},
+          {"low", learnt(chart.low)},
+          {"high", learnt(chart.high)},
+          {"spread_centre", learnt(chart.spread_centre)},
+          {"spread_high", learnt(chart.spread_high)},
+          {"specification", chart.specification ? specification() : Json()},
+          {"cp", learnt(chart.cp)},
+          {"cpk", learnt(chart.cpk)},
+          {"pp", learnt(chart.pp)},
+          {"ppk", learnt(chart.ppk)}};
+}
+
 Json twin_json(const Services& services, const asset::Machine& machine, const MachineSummary& summary,
                const std::vector<alarms::Alarm>& active) {
   Json components = Json::array();

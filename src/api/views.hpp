@@ -64,6 +64,7 @@ MachineSummary summarize(const asset::Model& model, const pipeline::LiveTable& l
                          const ActiveAlarms& active);
 
 Json machine_json(const asset::Machine& machine, const MachineSummary& summary);
+Json control_chart_json(const asset::Sensor& sensor, const ControlChart& chart);
 Json control_json(const alarms::Control& control);
 Json performance_json(const alarms::Performance& performance);
 Json twin_json(const Services& services, const asset::Machine& machine, const MachineSummary& summary,

@@ -13,10 +13,11 @@ struct Named {
   Quality quality;
   std::string_view name;
 };
-constexpr std::array<Named, 14> kNamed{{
+constexpr std::array<Named, 15> kNamed{{
     {kGood, "Good"},
     {kUncertain, "Uncertain"},
     {kUncertainLastUsable, "UncertainLastUsableValue"},
+    {kUncertainNotAccurate, "UncertainSensorNotAccurate"},
     {kUncertainEuExceeded, "UncertainEngineeringUnitsExceeded"},
     {kUncertainDataSubNormal, "UncertainDataSubNormal"},
     {kBad, "Bad"},

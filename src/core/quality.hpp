@@ -28,6 +28,7 @@ struct Quality {
 inline constexpr Quality kGood{0x00000000};
 inline constexpr Quality kUncertain{0x40000000};
 inline constexpr Quality kUncertainLastUsable{0x40900000};     // UncertainLastUsableValue
+inline constexpr Quality kUncertainNotAccurate{0x40930000};    // UncertainSensorNotAccurate: the sensor is doubted
 inline constexpr Quality kUncertainEuExceeded{0x40940000};     // UncertainEngineeringUnitsExceeded: outside its range
 inline constexpr Quality kUncertainDataSubNormal{0x40A40000};  // calculated, and not all that went in was good
 inline constexpr Quality kBad{0x80000000};

@@ -62,4 +62,9 @@ RangeConstants range_constants(std::uint32_t n) {
   return known.emplace(n, compute(n)).first->second;
 }
 
+double c4(std::uint32_t n) {
+  ASSERT(n >= 2, "subgroup size out of bounds");
+  return std::sqrt(2.0 / (n - 1)) * std::exp(std::lgamma(n / 2.0) - std::lgamma((n - 1) / 2.0));
+}
+
 }  // namespace millwright::detection

@@ -90,4 +90,12 @@ SubgroupPart summarise(std::span<const T> values) {
   return {sum, static_cast<double>(lanes.low), static_cast<double>(lanes.high)};
 }
 
+// Σ (x − from)². With a reading of the subgroup as `from`, nothing is lost to a large mean.
+template <typename T>
+double sum_of_squares(std::span<const T> values, double from) {
+  double sum = 0;
+  for (const T value : values) sum += (static_cast<double>(value) - from) * (static_cast<double>(value) - from);
+  return sum;
+}
+
 }  // namespace millwright::detection

@@ -163,6 +163,15 @@ TEST(OpenApi, AnswersHaveTheShapesDescribed) {
     expect_described(plant.get("/v1/charts?sensors=" + kPump + "/motor/temperature&method=" + method), "/v1/charts",
                      "get");
   }
+  plant.charts = {{.sensor = plant.sensor("motor/temperature"), .chart = "xbar-r", .state = "running"},
+                  {.sensor = plant.sensor("motor/temperature"),
+                   .chart = "ewma",
+                   .state = "idle",
+                   .trained = true,
+                   .specification = {{1, 2}},
+                   .cp = 1.5}};
+  expect_described(plant.get("/v1/machines/pump-1/limits"), "/v1/machines/{id}/limits", "get");
+  expect_described(plant.post("/v1/machines/pump-1/limits/relearn", "{}"), "/v1/machines/{id}/limits/relearn", "post");
   expect_described(plant.get("/v1/plant"), "/v1/plant", "get");
   expect_described(plant.get("/v1/alarms"), "/v1/alarms", "get");
   expect_described(plant.post("/v1/alarms/1/acknowledge", R"({"by":"a"})"), "/v1/alarms/{id}/acknowledge", "post");

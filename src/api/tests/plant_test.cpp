@@ -307,7 +307,12 @@ Plant::Plant(Options options, asset::Model given)
             options.port = 0;
             return options;
           }(),
-          Services{model, live, historian, alarms, metrics, clock,
+          Services{model,
+                   live,
+                   historian,
+                   alarms,
+                   metrics,
+                   clock,
                    [] {
                      PlantStatus status;
                      status.name = "Lyon";
@@ -331,7 +336,13 @@ Plant::Plant(Options options, asset::Model given)
                      status.alarm_latency_p50_ms = 2.5;
                      return status;
                    },
-                   [this] { return checks; }}) {
+                   [this] { return checks; },
+                   {.of = [this](core::MachineId) { return charts; },
+                    .relearn = [this](core::MachineId, core::SensorId sensor, const std::string& chart) -> std::size_t {
+                      if (chart == "none") return 0;
+                      relearnt.push_back((sensor.valid() ? model.sensor(sensor).path : "*") + " " + chart);
+                      return 2;
+                    }}}) {
   alarms.add_listener([this](const alarms::Alarm& alarm) { server.on_alarm(alarm); });
   const auto started = server.start();
   EXPECT_TRUE(started) << started.error().message;

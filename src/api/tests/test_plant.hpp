@@ -131,6 +131,8 @@ class Plant {
   core::Metrics metrics;
   io::SimClock clock{kNow};
   std::vector<Check> checks{{"historian", true, ""}};
+  std::vector<ControlChart> charts;
+  std::vector<std::string> relearnt;  // "<sensor's path> <chart>"
   Server server;
 };
 

@@ -1,3 +1,5 @@
+#include "detection/control_chart.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <random>
@@ -6,7 +8,6 @@
 
 #include "detection/spc_constants.hpp"
 #include "detection/subgroup.hpp"
-#include "detection/xbar_r_chart.hpp"
 
 namespace millwright::detection {
 namespace {
@@ -32,6 +33,14 @@ TEST(RangeConstants, AgreeWithTheTables) {
   EXPECT_NEAR(range_constants(1000).d2, 6.483, 1e-3);
 }
 
+TEST(DeviationConstant, AgreesWithTheTables) {
+  EXPECT_NEAR(c4(2), 0.7979, 5e-5);
+  EXPECT_NEAR(c4(5), 0.9400, 5e-5);
+  EXPECT_NEAR(c4(10), 0.9727, 5e-5);
+  EXPECT_NEAR(c4(25), 0.9896, 5e-5);
+  EXPECT_NEAR(c4(1000), 0.99975, 1e-6);
+}
+
 class XbarRTest : public ::testing::Test {
  protected:
   // Feeds `seconds` of 10 Hz normal readings; gives the events.
@@ -44,8 +53,8 @@ class XbarRTest : public ::testing::Test {
     return events;
   }
   std::mt19937 random_{7};
-  XbarROptions options_;
-  XbarRChart chart_;
+  ChartOptions options_;
+  ControlChart chart_;
   TimeNs time_ = kSecond;
 };
 
@@ -57,7 +66,7 @@ TEST_F(XbarRTest, LearnsClassicalLimitsFromIndependentReadings) {
   // 3 σ/√5 = 2.68; the extremes of 4,000 subgroups widen it to about 1.25 × 3.5 σ/√5.
   EXPECT_GT(chart_.limits().high - 50, 2.6);
   EXPECT_LT(chart_.limits().high - 50, 4.5);
-  EXPECT_NEAR(chart_.limits().range_centre, 2.326 * 2, 0.1);
+  EXPECT_NEAR(chart_.limits().spread_centre, 2.326 * 2, 0.1);
 }
 
 TEST_F(XbarRTest, RaisesOnAShiftAndClearsWhenItIsGone) {
@@ -65,7 +74,7 @@ TEST_F(XbarRTest, RaisesOnAShiftAndClearsWhenItIsGone) {
   const auto raised = feed(60, 1, 10);
   ASSERT_EQ(raised.size(), 1U);
   EXPECT_TRUE(raised[0].in_alarm);
-  EXPECT_EQ(raised[0].chart, Chart::kMean);
+  EXPECT_EQ(raised[0].statistic, Statistic::kMean);
   EXPECT_GT(raised[0].value, raised[0].limit);
   const auto cleared = feed(50, 1, 10);
   ASSERT_EQ(cleared.size(), 1U);
@@ -100,8 +109,8 @@ TEST_F(XbarRTest, GivesTheSameByBlocksAsOneByOne) {
   std::vector<float> values(3000);
   std::normal_distribution<float> normal(10, 1);
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = normal(random_) + (i > 2500 ? 8 : 0);
-  XbarRChart by_one;
-  XbarRChart by_block;
+  ControlChart by_one;
+  ControlChart by_block;
   std::vector<TimeNs> at_one;
   std::vector<TimeNs> at_block;
   const core::DurationNs period = 100 * kMillisecond;
@@ -120,7 +129,7 @@ TEST_F(XbarRTest, GivesTheSameByBlocksAsOneByOne) {
 
 TEST_F(XbarRTest, RestoresFrozenLimits) {
   feed(50, 1, 30);
-  XbarRChart restored;
+  ControlChart restored;
   restored.restore(chart_.limits());
   EXPECT_TRUE(restored.trained());
   EXPECT_EQ(restored.limits().high, chart_.limits().high);

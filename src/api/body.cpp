@@ -1,0 +1,61 @@
+#include "api/body.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "core/text.hpp"
+
+namespace millwright::api {
+namespace {
+
+using core::ErrorCode;
+using core::unexpected;
+
+constexpr std::size_t kDurationBytesMax = 200;
+
+}  // namespace
+
+core::Result<Body> Body::parse(std::string_view text, std::span<const std::string_view> members) {
+  Body body;
+  body.json_ = nlohmann::json::parse(text, nullptr, false);
+  if (body.json_.is_discarded() || !body.json_.is_object()) {
+    return unexpected(ErrorCode::kInvalid,
+                      fmt::format(R"(body: must be a JSON object like {{"{}": "…"}})", members[0]));
+  }
+  for (const auto& [name, value] : body.json_.items()) {
+    if (std::find(members.begin(), members.end(), name) != members.end()) continue;
+    return unexpected(ErrorCode::kInvalid, fmt::format("body: unknown member '{}'{}; it takes {}", name,
+                                                       core::did_you_mean(name, members), fmt::join(members, ", ")));
+  }
+  return body;
+}
+
+core::Result<std::string> Body::text(const char* name, std::size_t bytes_max) const {
+  const auto at = json_.find(name);
+  if (at == json_.end()) return std::string();
+  if (!at->is_string()) return unexpected(ErrorCode::kInvalid, fmt::format("body: {} must be a text", name));
+  auto text = at->get<std::string>();
+  if (text.size() <= bytes_max) return text;
+  return unexpected(ErrorCode::kInvalid,
+                    fmt::format("body: {} has {} bytes; at most {} are kept", name, text.size(), bytes_max));
+}
+
+core::Result<std::string> Body::required(const char* name, std::size_t bytes_max, const char* say) const {
+  auto given = text(name, bytes_max);
+  if (!given || !core::trim(*given).empty()) return given;
+  return unexpected(ErrorCode::kInvalid, fmt::format("body: {} is missing; say {}", name, say));
+}
+
+core::Result<core::DurationNs> Body::duration(const char* name) const {
+  const auto given = text(name, kDurationBytesMax);
+  if (!given) return unexpected(given.error());
+  if (given->empty()) return core::DurationNs{0};
+  const auto read = core::parse_duration(*given);
+  if (read && *read > 0) return *read;
+  return unexpected(ErrorCode::kInvalid,
+                    fmt::format("body: {}: '{}' is no duration; write it like 30min or 8h", name, *given));
+}
+
+}  // namespace millwright::api

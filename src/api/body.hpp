@@ -1,0 +1,31 @@
+// Body: the body of a POST, a JSON object whose members are texts, under a closed list.
+//
+// Threads: values. Errors: kInvalid, with the member and what would be right.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+#include "core/result.hpp"
+#include "core/time.hpp"
+
+namespace millwright::api {
+
+class Body {
+ public:
+  static core::Result<Body> parse(std::string_view text, std::span<const std::string_view> members);
+  // Absent: "".
+  [[nodiscard]] core::Result<std::string> text(const char* name, std::size_t bytes_max) const;
+  [[nodiscard]] core::Result<std::string> required(const char* name, std::size_t bytes_max, const char* say) const;
+  // Absent: 0.
+  [[nodiscard]] core::Result<core::DurationNs> duration(const char* name) const;
+
+ private:
+  nlohmann::json json_;
+};
+
+}  // namespace millwright::api
