@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/log.hpp"
+#include "engine/feature_stage.hpp"
 #include "pipeline/calibrate.hpp"
 #include "pipeline/duplicate_filter.hpp"
 #include "pipeline/live_stage.hpp"
@@ -93,6 +94,8 @@ core::Status Engine::set_up() {
     const auto recovered = [this, shard](core::SourceId source) { return historian_->recovered(source, shard); };
     pipeline_->add_stage(shard, std::make_unique<pipeline::DuplicateFilter>(recovered, metrics_));
     pipeline_->add_stage(shard, std::make_unique<pipeline::Calibrate>(scales(model_)));
+    pipeline_->add_stage(shard, std::make_unique<FeatureStage>(model_, *pipeline_, shard, options_.detection.settle,
+                                                               *alarms_, metrics_));
     pipeline_->add_stage(shard, std::make_unique<DetectStage>(model_, *pipeline_, shard, options_.detection, limits_,
                                                               *alarms_, metrics_));
     pipeline_->add_stage(shard, std::make_unique<pipeline::LiveStage>(live_));
