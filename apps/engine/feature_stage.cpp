@@ -308,7 +308,7 @@ void FeatureStage::report_zone(const Waveform& waveform, const Output& output, s
   as_number.kind = FeatureKind::kVelocityRms;
   const double velocity = value_of(waveform, as_number, std::nullopt).value;
   const std::string where = sensor.component.empty() ? sensor.name : sensor.component + " " + sensor.name;
-  const std::string_view zone = severe ? "D, severe enough to do damage" : "C, not for long operation";
+  const std::string_view zone = severe ? "D, severe enough to do damage" : "C or D, not for long operation";
   alarms_.signal(
       {.condition = sensor.path + (severe ? "#iso20816-zone-d" : "#iso20816-zone"),
        .in_alarm = over,
