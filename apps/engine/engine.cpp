@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/log.hpp"
+#include "engine/feature_stage.hpp"
 #include "engine/health_stage.hpp"
 #include "engine/state_suppression.hpp"
 #include "pipeline/calibrate.hpp"
@@ -104,6 +105,8 @@ core::Status Engine::set_up() {
     }
     pipeline_->add_stage(
         shard, std::make_unique<HealthStage>(model_, *pipeline_, shard, options_.detection, *alarms_, metrics_));
+    pipeline_->add_stage(shard, std::make_unique<FeatureStage>(model_, *pipeline_, shard, options_.detection.settle,
+                                                               *alarms_, metrics_));
     auto detection =
         std::make_unique<DetectStage>(model_, *pipeline_, shard, options_.detection, limits_, *alarms_, metrics_);
     detection_.push_back(detection.get());

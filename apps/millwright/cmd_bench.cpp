@@ -1,6 +1,6 @@
 // bench ingest: the whole way, calibrate to fdatasync, from a source that costs next to nothing.
 // bench codec: the historian's codec alone, on the columns of a CSV or on the same signal.
-// bench spc: control charts. bench pca: T2 and SPE of a machine's rows, in batches.
+// bench spc: control charts. bench pca: T2 and SPE of a machine's rows, in batches. bench vibration: features.
 
 #include <algorithm>
 #include <array>
@@ -21,6 +21,7 @@
 #include "bench_query.hpp"
 #include "bench_recovery.hpp"
 #include "bench_spc.hpp"
+#include "bench_vibration.hpp"
 #include "commands.hpp"
 
 namespace millwright::app {
@@ -316,6 +317,46 @@ void add_pca(CLI::App& bench, const SetCommand& set) {
   sub->callback([=] { set([=] { return bench_pca(*options, *json); }); });
 }
 
+int bench_vibration(const VibrationBenchOptions& options, bool json) {
+  const auto result = run_vibration_bench(options);
+  if (!result) return fail(result.error());
+  if (json) {
+    const nlohmann::json answer = {{"sensors", options.sensors},
+                                   {"rate_hz", options.rate_hz},
+                                   {"readings_per_block", options.block},
+                                   {"window_ms", options.window_ms},
+                                   {"features_per_sensor", result->features},
+                                   {"us_per_window", result->us_per_window},
+                                   {"core_share_per_100_sensors", result->core_per_100_sensors},
+                                   {"processor", processor()}};
+    fmt::print("{}\n", answer.dump(2));
+  } else {
+    fmt::print("{}, one core\n{} features of each of {} sensors at {} Hz, windows of {} ms, {} readings a block\n",
+               processor(), result->features, options.sensors, options.rate_hz, options.window_ms, options.block);
+    fmt::print("  {:>12.1f} us a window\n", result->us_per_window);
+    fmt::print("  {:>12.2f} % of a core for 100 sensors\n", 100 * result->core_per_100_sensors);
+  }
+  return kDone;
+}
+
+void add_vibration(CLI::App& bench, const SetCommand& set) {
+  auto* sub = bench.add_subcommand("vibration", "what vibration features cost: time a window, share of a core");
+  auto options = std::make_shared<VibrationBenchOptions>();
+  auto json = std::make_shared<bool>(false);
+  sub->add_option("--sensors", options->sensors, "sensors")->check(CLI::Range(1, 10'000))->capture_default_str();
+  sub->add_option("--rate", options->rate_hz, "readings/s of a sensor")
+      ->check(CLI::Range(200, 100'000))
+      ->capture_default_str();
+  sub->add_option("--window", options->window_ms, "of a window, ms")
+      ->check(CLI::Range(320, 10'000))
+      ->capture_default_str();
+  sub->add_option("--block", options->block, "readings of one sensor that come together")
+      ->check(CLI::Range(1, 8192))
+      ->capture_default_str();
+  sub->add_flag("--json", *json, "answer as JSON");
+  sub->callback([=] { set([=] { return bench_vibration(*options, *json); }); });
+}
+
 }  // namespace
 
 void add_bench(CLI::App& app, const SetCommand& set) {
@@ -327,6 +368,7 @@ void add_bench(CLI::App& app, const SetCommand& set) {
   add_spc(*bench, set);
   add_pca(*bench, set);
   add_bench_plant(*bench, set);
+  add_vibration(*bench, set);
   add_bench_parts(*bench, set);
   auto* sub = bench->add_subcommand(
       "ingest", "readings/s through calibration, SPC, live table, roll-up, codec and journal, durable");

@@ -108,7 +108,11 @@ void Factory::route_sensor(const asset::Sensor& sensor, const std::vector<Simula
 }
 
 core::Status Factory::open(const std::vector<SimulatedConnector>& connectors) {
-  for (const asset::Sensor& sensor : model_.sensors()) route_sensor(sensor, connectors);
+  for (const asset::Sensor& sensor : model_.sensors()) {
+    if (sensor.feature) continue;  // computed by the plant
+    route_sensor(sensor, connectors);
+    ++simulated_;
+  }
   if (servers_.empty() && senders_.empty()) {
     return core::unexpected(
         core::ErrorCode::kInvalid,
@@ -138,7 +142,7 @@ core::Status Factory::start_peers() {
 }
 
 void Factory::describe(std::ostream& out) const {
-  out << fmt::format("Simulating {} machines, {} sensors, seed {}\n", model_.machines().size(), model_.sensors().size(),
+  out << fmt::format("Simulating {} machines, {} sensors, seed {}\n", model_.machines().size(), simulated_,
                      options_.seed);
   for (const Server& server : servers_) {
     out << fmt::format("  {}: OPC UA server, {} variables in {} (connector {})\n", server.source->endpoint(),

@@ -90,7 +90,8 @@ class Factory {
   std::vector<Server> servers_;
   std::vector<Sender> senders_;
   std::vector<Route> routes_;  // by sensor
-  std::size_t unserved_ = 0;   // sensors of connectors that are not simulated
+  std::size_t simulated_ = 0;  // sensors that machines send; the rest are features, which the plant computes
+  std::size_t unserved_ = 0;   // of those, on connectors that are not simulated
   core::BlockBatch batch_;
 };
 

@@ -144,7 +144,12 @@ core::Status check_fault(const Fault& fault, const asset::Model& model) {
   }
   if (!fault.sensor.empty()) {
     const std::string name = fault.component.empty() ? fault.sensor : fault.component + "/" + fault.sensor;
-    if (model.find_sensor(*machine, name) == nullptr) {
+    const asset::Sensor* sensor = model.find_sensor(*machine, name);
+    if (sensor != nullptr && sensor->feature) {
+      return fail(fmt::format("{} is computed from {}; say what befalls that one", name,
+                              model.sensor(sensor->feature->of).name));
+    }
+    if (sensor == nullptr) {
       return fail(fmt::format("{} has no sensor '{}', or several of that name; write {}/component/sensor",
                               machine->name, name, machine->name));
     }
@@ -187,7 +192,7 @@ Fault DemoSchedule::next() {
   for (const core::SensorId id : machine.sensors) {
     const asset::Sensor& sensor = model_.sensor(id);
     const bool real = sensor.type == core::ValueType::kFloat64 || sensor.type == core::ValueType::kFloat32;
-    if (real && sensor.monitored && sensor.rate_hz <= 100) measured.push_back(&sensor);
+    if (real && !sensor.feature && sensor.monitored && sensor.rate_hz <= 100) measured.push_back(&sensor);
   }
   if (measured.empty()) {
     fault.kind = FaultKind::kMisalignment;

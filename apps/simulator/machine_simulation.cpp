@@ -26,6 +26,9 @@ constexpr double kWearHeatS = 15;
 constexpr double kWearHeat = 28;     // °C that a fully worn bearing adds
 constexpr double kNeighbour = 0.25;  // of a component's fault, felt at the others
 constexpr double kGravity = 9.80665;
+constexpr double kSlip = 0.012;  // of an induction motor at rated load
+// 6310, nominal.
+constexpr detection::BearingGeometry kUsualBearing{.balls = 8, .ball_diameter = 19.05, .pitch_diameter = 80};
 
 // FNV-1a: every machine and sensor draws from a stream of its own, whatever else is in the plant.
 std::uint64_t mix(std::uint64_t seed, std::string_view name) {
@@ -64,6 +67,13 @@ double nominal_rpm(double high) {
   return std::min(1480.0, 0.82 * high);
 }
 
+detection::DefectOrders bearing_of(const asset::Component* component) {
+  if (component == nullptr || !component->bearing) return detection::defect_orders(kUsualBearing);
+  const asset::Bearing& bearing = *component->bearing;
+  return detection::defect_orders(
+      {bearing.balls, bearing.ball_diameter, bearing.pitch_diameter, bearing.contact_angle});
+}
+
 }  // namespace
 
 MachineSimulation::MachineSimulation(const asset::Model& model, core::MachineId machine, std::uint64_t seed,
@@ -80,17 +90,21 @@ MachineSimulation::MachineSimulation(const asset::Model& model, core::MachineId 
   next_change_ = options_.first_idle_after + static_cast<core::DurationNs>(random_.below(4 * core::kMinute));
   for (const core::SensorId id : machine_.sensors) {
     const asset::Sensor& sensor = model.sensor(id);
-    if (role_of(sensor) == SensorRole::kSpeed && sensor.range) nominal_rpm_ = nominal_rpm(sensor.range->high);
+    if (!sensor.feature && role_of(sensor) == SensorRole::kSpeed && sensor.range)
+      nominal_rpm_ = nominal_rpm(sensor.range->high);
   }
   for (const core::SensorId id : machine_.sensors) {
-    // No signal makes a text.
-    if (model.sensor(id).type != core::ValueType::kText) channels_.push_back(make_channel(model.sensor(id), seed));
+    const asset::Sensor& sensor = model.sensor(id);
+    // No signal makes a text, and features come of waveforms.
+    const bool made = sensor.type != core::ValueType::kText && !sensor.feature;
+    if (made) channels_.push_back(make_channel(model, sensor, seed));
   }
   settle_heat();
   load_ = clean_load(0);
 }
 
-MachineSimulation::Channel MachineSimulation::make_channel(const asset::Sensor& sensor, std::uint64_t seed) const {
+MachineSimulation::Channel MachineSimulation::make_channel(const asset::Model& model, const asset::Sensor& sensor,
+                                                           std::uint64_t seed) const {
   Channel channel;
   channel.sensor = &sensor;
   channel.role = role_of(sensor);
@@ -112,7 +126,8 @@ MachineSimulation::Channel MachineSimulation::make_channel(const asset::Sensor& 
   if (channel.role == SensorRole::kVibration || channel.role == SensorRole::kVibrationVelocity) {
     // By component and end, so that a waveform and the velocity RMS beside it belong together.
     const std::string place = machine_.name + "/" + sensor.component + (channel.drive_end ? "/de" : "/nde");
-    channel.vibration = std::make_unique<VibrationPoint>(nominal_rpm_ / 60, io::Random(mix(seed, place)));
+    channel.vibration = std::make_unique<VibrationPoint>(nominal_rpm_ / 60, bearing_of(model.component_of(sensor)),
+                                                         io::Random(mix(seed, place)));
   }
   return channel;
 }
@@ -263,7 +278,7 @@ double MachineSimulation::finish(Channel& channel, const Faults& faults, double 
 }
 
 VibrationCondition MachineSimulation::vibration_of(const Faults& faults) const {
-  return {.shaft_hz = nominal_rpm_ / 60 * speed_,
+  return {.shaft_hz = nominal_rpm_ / 60 * speed_ * (1 - kSlip * load_),
           .speed = speed_,
           .load = load_,
           .bearing_wear = faults.bearing_wear,
@@ -286,9 +301,9 @@ double MachineSimulation::value(Channel& channel, const Faults& faults, core::Du
     case SensorRole::kScrapCount:
       return static_cast<double>(scrap_);
     case SensorRole::kSpeed:
-      return nominal_rpm_ * speed_ * (1 - 0.012 * load_) + nominal_rpm_ * 3e-4 * speed_ * random.normal();
+      return nominal_rpm_ * speed_ * (1 - kSlip * load_) + nominal_rpm_ * 3e-4 * speed_ * random.normal();
     case SensorRole::kLinearSpeed:
-      return 0.5 * channel.high * speed_ * (1 - 0.012 * load_ + 0.002 * random.normal());
+      return 0.5 * channel.high * speed_ * (1 - kSlip * load_ + 0.002 * random.normal());
     case SensorRole::kTension:
       return channel.high * (0.25 + 0.35 * load_ + 0.003 * random.normal());
     case SensorRole::kVibrationVelocity:

@@ -71,7 +71,7 @@ class MachineSimulation {
     bool stuck = false;
   };
 
-  [[nodiscard]] Channel make_channel(const asset::Sensor& sensor, std::uint64_t seed) const;
+  [[nodiscard]] Channel make_channel(const asset::Model& model, const asset::Sensor& sensor, std::uint64_t seed) const;
   void settle_heat();
   void tick();
   void count_pieces(double seconds);

@@ -82,6 +82,7 @@ class Loader {
   void add_sensors(Section& section, const Scope& scope, const MachineSpec& spec, Machine& machine);
   bool add_sensor(Section& section, const Scope& scope, const SensorSpec& spec, std::string_view component,
                   Machine& machine);
+  void add_features(const MachineSpec& spec, Machine& machine, std::size_t first);
   bool claim_address(Section& section, const SensorSpec& spec, const Sensor& sensor);
   [[nodiscard]] config::Place place_of(core::SensorId sensor) const;
 
@@ -231,6 +232,7 @@ void Loader::add_sensors(Section& section, const Scope& scope, const MachineSpec
     full_ = true;
     return;
   }
+  const std::size_t first = sensors_.size();
   for (const SensorSpec& sensor : spec.sensors) add_sensor(section, scope, sensor, "", machine);
   machine.components.reserve(spec.components.size());
   for (const ComponentSpec& component : spec.components) {
@@ -238,10 +240,46 @@ void Loader::add_sensors(Section& section, const Scope& scope, const MachineSpec
     added.name = component.name;
     added.part_of = component.part_of;
     added.description = component.description;
+    added.bearing = component.bearing;
     for (const SensorSpec& sensor : component.sensors) {
       if (add_sensor(section, scope, sensor, component.name, machine)) added.sensors.push_back(sensors_.back().id);
     }
   }
+  if (spec.sensor_count() > sensors_.size() - first && document_.problems().empty()) add_features(spec, machine, first);
+}
+
+// Behind all of the machine's own sensors, so that theirs may be looked up; from `first` on they are in the order of
+// the description. Only where there are no problems, which are names that do not fit and sensors that were left out.
+void Loader::add_features(const MachineSpec& spec, Machine& machine, std::size_t first) {
+  std::unordered_map<std::string, core::SensorId> ids;
+  for (std::size_t i = first; i < sensors_.size(); ++i) {
+    const Sensor& sensor = sensors_[i];
+    ids.emplace(sensor.component.empty() ? sensor.name : sensor.component + "/" + sensor.name, sensor.id);
+  }
+  core::SensorId next(first);
+  spec.each_sensor([&](const ComponentSpec* component, const SensorSpec& of) {
+    const core::SensorId source = next;
+    next = core::SensorId(next.value + std::size_t{1});
+    const std::vector<NamedFeature> features = features_of(of);
+    if (features.empty()) return;
+    auto analysis = std::make_shared<Analysis>(analysis_of(*of.features));
+    if (const auto speed = speed_sensor(spec, *of.features)) analysis->speed = ids.at(*speed);
+    for (const NamedFeature& named : features) {
+      Sensor sensor = feature_sensor(of, named);
+      sensor.id = core::SensorId(sensors_.size());
+      sensor.machine = machine.id;
+      sensor.component = sensors_[source.value].component;
+      sensor.path = sensors_[source.value].path + "-" + named.suffix;
+      sensor.feature->of = source;
+      analysis->features.push_back(sensor.id);
+      machine.sensors.push_back(sensor.id);
+      if (component != nullptr) {
+        machine.components[static_cast<std::size_t>(component - spec.components.data())].sensors.push_back(sensor.id);
+      }
+      sensors_.push_back(std::move(sensor));
+    }
+    sensors_[source.value].analysis = std::move(analysis);
+  });
 }
 
 bool Loader::add_sensor(Section& section, const Scope& scope, const SensorSpec& spec, std::string_view component,

@@ -160,6 +160,10 @@ void read_sensor(Section& section, SpecSource source, SensorSpec& sensor) {
   if (section.has("stream")) check_name(section, "stream", sensor.stream);
   const bool by_default = typed ? is_float(sensor.type) : sensor.monitored;
   sensor.monitored = section.boolean("monitored", by_default);
+  if (section.has("features")) {
+    if (!sensor.features) sensor.features.emplace();
+    read_features(section.section("features"), *sensor.features);
+  }
   check_against_type(section, sensor);
 }
 
@@ -241,6 +245,7 @@ void apply_component(Section& section, SpecSource source, MachineSpec& spec, Giv
   component->key = section.path();
   component->part_of = section.text("part_of", {.fallback = component->part_of});
   component->description = section.text("description", {.fallback = component->description});
+  if (section.has("bearing")) component->bearing = read_bearing(section.section("bearing"));
   Given sensors;
   Home home(component->sensors);
   for (Section& entry : section.sections("sensors")) {
@@ -304,8 +309,8 @@ void check_parts(config::Document& document, MachineSpec& spec) {
 }  // namespace
 
 std::size_t MachineSpec::sensor_count() const {
-  std::size_t count = sensors.size();
-  for (const ComponentSpec& component : components) count += component.sensors.size();
+  std::size_t count = 0;
+  each_sensor([&](const ComponentSpec*, const SensorSpec& sensor) { count += 1 + feature_count(sensor); });
   return count;
 }
 
@@ -339,6 +344,7 @@ void apply_changes(config::Document& document, Section& section, SpecSource sour
     read_sensor(entry, source, homes.try_emplace(*component, list).first->second.sensor(name));
     entry.finish();
   }
+  check_features(document, spec);
 }
 
 TypeLibrary::TypeLibrary(config::Document& document, std::vector<std::string> directories)

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "asset/address.hpp"
+#include "asset/feature_spec.hpp"
 #include "asset/model.hpp"
 #include "config/document.hpp"
 #include "core/block.hpp"
@@ -33,6 +34,7 @@ struct SensorSpec {
   AddressTemplate address = AddressTemplate::standard();
   std::string stream = "default";
   bool monitored = true;
+  std::optional<FeatureSpec> features;
   config::Place place;
 };
 
@@ -41,6 +43,7 @@ struct ComponentSpec {
   std::string part_of;
   std::string description;
   std::vector<SensorSpec> sensors;
+  std::optional<Bearing> bearing;
   config::Place place;
   std::string key;  // path in its file, for problems
 };
@@ -50,7 +53,15 @@ struct MachineSpec {
   std::vector<ComponentSpec> components;
   std::vector<SensorSpec> sensors;  // of the machine itself
 
-  [[nodiscard]] std::size_t sensor_count() const;
+  [[nodiscard]] std::size_t sensor_count() const;  // with feature sensors
+  // visit(component or nullptr, sensor), without feature sensors.
+  template <typename Visit>
+  void each_sensor(Visit visit) const {
+    for (const SensorSpec& sensor : sensors) visit(nullptr, sensor);
+    for (const ComponentSpec& component : components) {
+      for (const SensorSpec& sensor : component.sensors) visit(&component, sensor);
+    }
+  }
 };
 
 // Where a description stands: addresses in a type are templates, at a machine of the plant file they are final.

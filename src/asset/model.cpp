@@ -1,5 +1,6 @@
 #include "asset/model.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/assert.hpp"
@@ -56,10 +57,17 @@ const Sensor* Model::find_sensor(const Machine& machine, std::string_view name) 
   return only;
 }
 
+const Component* Model::component_of(const Sensor& sensor) const {
+  const std::vector<Component>& components = machine(sensor.machine).components;
+  const auto found = std::find_if(components.begin(), components.end(),
+                                  [&](const Component& component) { return component.name == sensor.component; });
+  return found == components.end() ? nullptr : &*found;
+}
+
 std::vector<core::SensorId> Model::sensors_of(std::string_view connector) const {
   std::vector<core::SensorId> ids;
   for (const Sensor& sensor : sensors_) {
-    if (sensor.source.connector == connector) ids.push_back(sensor.id);
+    if (!sensor.feature && sensor.source.connector == connector) ids.push_back(sensor.id);
   }
   return ids;
 }

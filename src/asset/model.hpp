@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "asset/features.hpp"
 #include "asset/units.hpp"
 #include "core/block.hpp"
 #include "core/ids.hpp"
@@ -56,6 +57,8 @@ struct Sensor {
   SourceAddress source;
   std::map<std::int64_t, std::string> states;  // names of an enumeration's codes (type kState)
   bool monitored = true;                       // SPC charts it unless told otherwise; never for states, counts, bools
+  std::optional<Feature> feature;              // computed from another sensor: it has no source
+  std::shared_ptr<const Analysis> analysis;    // of its waveform; nullptr: none
 };
 
 struct Component {
@@ -63,6 +66,7 @@ struct Component {
   std::string part_of;  // another component of the machine, or ""
   std::string description;
   std::vector<core::SensorId> sensors;
+  std::optional<Bearing> bearing;
 };
 
 struct Machine {
@@ -94,6 +98,8 @@ class Model {
   // By full path, or within a machine by "component/sensor" or, where only one has it, "sensor".
   [[nodiscard]] const Sensor* find_sensor(std::string_view path) const;
   [[nodiscard]] const Sensor* find_sensor(const Machine& machine, std::string_view name) const;
+  // The component that it measures; nullptr: the machine itself.
+  [[nodiscard]] const Component* component_of(const Sensor& sensor) const;
   // The sensors that a connector feeds.
   [[nodiscard]] std::vector<core::SensorId> sensors_of(std::string_view connector) const;
 

@@ -65,6 +65,7 @@ std::span<const std::uint32_t> LineTargets::find(protocol::Series series, std::s
 
 std::string LineTargets::problem(protocol::Series series, std::string_view field) const {
   const asset::Sensor* named = model_->find_sensor(path_of(series));
+  if (named != nullptr && named->feature) return fmt::format("{} is computed, not read", named->path);
   if (named != nullptr && !by_sensor_.contains(named)) {
     return fmt::format("{} is read by the connector '{}'", named->path, named->source.connector);
   }

@@ -218,6 +218,40 @@ TEST(MachineSimulation, MisalignmentIsTwiceTheShaftsFrequency) {
   EXPECT_LT(strongest(40, shaft_hz), 2 * strongest(10, shaft_hz));
 }
 
+TEST(MachineSimulation, AWornBearingIsHeardAtItsOwnFrequency) {
+  const asset::Model plain = testing::small_plant();
+  std::vector<asset::Machine> machines(plain.machines().begin(), plain.machines().end());
+  for (asset::Component& component : machines[0].components) {
+    if (component.name == "pump") component.bearing = asset::Bearing{9, 7.94, 39.04, 0};  // 6205
+  }
+  const asset::Model model(std::move(machines), {plain.sensors().begin(), plain.sensors().end()});
+  const Recording recording =
+      record(model, "pump-1", 2, 40 * core::kSecond, {"bearing-wear:pump-1:start=0s:ramp=0s:duration=40s"});
+  const double shaft_hz = mean(recording.at("motor/speed").values) / 60;
+  const auto near = [&](double hz) {
+    double best = 0;
+    for (double at = hz - 1.5; at <= hz + 1.5; at += 0.25) {
+      best = std::max(best, amplitude_at(between(recording.at("pump/vibration-de"), 30, 31), at));
+    }
+    return best;
+  };
+  EXPECT_GT(near(3.585 * shaft_hz), 2);
+  EXPECT_GT(near(3.585 * shaft_hz), 5 * near(3.0475 * shaft_hz));  // of the 6310, where the model says nothing
+}
+
+TEST(MachineSimulation, AFeatureIsNotSimulated) {
+  const asset::Model plain = testing::small_plant();
+  std::vector<asset::Sensor> sensors(plain.sensors().begin(), plain.sensors().end());
+  sensors[2].feature = asset::Feature{.of = sensors[8].id};
+  const asset::Model model({plain.machines().begin(), plain.machines().end()}, std::move(sensors));
+  const Recording recording = record(model, "pump-1", 2, core::kSecond);
+  EXPECT_TRUE(recording.contains("pump/vibration-de"));
+  EXPECT_FALSE(recording.contains("motor/current"));
+  const auto fault = parse_fault("stuck:pump-1/motor/current");
+  ASSERT_TRUE(fault);
+  EXPECT_FALSE(check_fault(*fault, model));
+}
+
 TEST(MachineSimulation, AStuckSensorRepeatsItsLastValue) {
   const asset::Model model = testing::small_plant();
   const Recording recording =
