@@ -16,12 +16,13 @@ build_packages=(
   build-essential ca-certificates ccache cmake ninja-build pkg-config git python3
   libopen62541-1.4-dev
   libasio-dev librestinio-dev libfmt-dev libspdlog-dev nlohmann-json3-dev libyaml-cpp-dev libcli11-dev libeigen3-dev
-  prometheus-cpp-dev libcurl4-openssl-dev zlib1g-dev
+  prometheus-cpp-dev libcurl4-openssl-dev zlib1g-dev libssl-dev
 )
 test_packages=(
   clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev
   libgtest-dev libgmock-dev libbenchmark-dev
   python3-venv curl chromium
+  libxgboost0
 )
 # QuestDB comes from Maven Central (bench/peers/questdb.py) and needs Java. What cannot be had is left out of the run.
 peer_servers=(influxdb victoria-metrics clickhouse-server)

@@ -15,6 +15,7 @@
 #include "core/result.hpp"
 #include "engine/detect_stage.hpp"
 #include "engine/limit_store.hpp"
+#include "engine/model_manager.hpp"
 #include "historian/historian.hpp"
 #include "io/clock.hpp"
 #include "io/file_system.hpp"
@@ -29,6 +30,7 @@ struct EngineOptions {
   std::size_t shards = 0;  // 0: one for every two cores, at least one
   core::DurationNs commit_interval = 100 * core::kMillisecond;
   DetectionOptions detection;
+  ModelOptions models;
   alarms::AlarmOptions alarms;
   historian::HistorianOptions history;  // its directory is set by the engine
 };
@@ -53,6 +55,7 @@ class Engine {
   pipeline::LiveTable& live() { return live_; }
   historian::Historian& history() { return *historian_; }
   alarms::AlarmManager& alarms() { return *alarms_; }
+  models::Service& models() { return *models_; }
   core::Metrics& metrics() { return metrics_; }
   // Whether nothing stands in the way of doing the job; else why not.
   [[nodiscard]] core::Status health() const;
@@ -78,6 +81,7 @@ class Engine {
   std::unique_ptr<journal::Journal> alarm_journal_;
   std::unique_ptr<alarms::AlarmManager> alarms_;
   std::unique_ptr<pipeline::Pipeline> pipeline_;
+  std::unique_ptr<ModelManager> models_;
   std::unique_ptr<historian::Historian> historian_;
   std::unique_ptr<journal::GroupCommit> commit_;
   core::Mutex mutex_;
