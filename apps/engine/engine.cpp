@@ -89,8 +89,8 @@ core::Status Engine::set_up() {
   if (!historian) return core::unexpected(historian.error().within("history"));
   historian_ = std::move(*historian);
 
-  auto models = ModelManager::open(model_, *pipeline_, files_, options_.data_directory + "/models", options_.models,
-                                   metrics_);
+  auto models =
+      ModelManager::open(model_, *pipeline_, files_, options_.data_directory + "/models", options_.models, metrics_);
   if (!models) return core::unexpected(models.error().within("models"));
   models_ = std::move(*models);
 

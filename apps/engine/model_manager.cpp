@@ -100,7 +100,8 @@ void ModelManager::restore() {
   for (const auto& [path, deployment] : registry_.deployments()) {
     const asset::Machine* machine = assets_.find_machine(path);
     if (machine == nullptr) {
-      core::logger("models")->warn("{}: the plant has no such machine now; its models are kept for when it is back", path);
+      core::logger("models")->warn("{}: the plant has no such machine now; its models are kept for when it is back",
+                                   path);
       continue;
     }
     restore(*machine, ModelRole::kActive, deployment.active, loaded);
@@ -116,7 +117,8 @@ void ModelManager::restore(const asset::Machine& machine, ModelRole role, const 
     if (model == loaded.end()) return unexpected(ErrorCode::kNotFound, reference.id + " is gone from the registry");
     if (!model->second) return unexpected(model->second.error());
     if ((*model->second)->sha256() != reference.sha256) {
-      return unexpected(ErrorCode::kInvalid, reference.id + " is not the bundle that was put here: its SHA-256 differs");
+      return unexpected(ErrorCode::kInvalid,
+                        reference.id + " is not the bundle that was put here: its SHA-256 differs");
     }
     return make_scorer(machine, *model->second);
   }();

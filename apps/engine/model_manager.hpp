@@ -58,10 +58,10 @@ class ModelManager final : public models::Service {
 
   // What is in a role on a machine.
   struct Seat {
-    std::string model;
-    std::string problem;
-    std::shared_ptr<const ModelActivity> activity;  // empty where there is a problem
-    std::uint64_t compared = 0;                     // as far as metrics have counted it
+    std::string model = {};
+    std::string problem = {};
+    std::shared_ptr<const ModelActivity> activity = {};  // empty where there is a problem
+    std::uint64_t compared = 0;                          // as far as metrics have counted it
     std::uint64_t different = 0;
   };
   using Seats = std::array<std::optional<Seat>, kModelRoles>;

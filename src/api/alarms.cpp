@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "api/body.hpp"
 #include "api/cursor.hpp"
 #include "api/handlers.hpp"
 #include "api/views.hpp"
@@ -17,57 +18,10 @@ namespace {
 using core::ErrorCode;
 using core::unexpected;
 
-constexpr std::size_t kByBytesMax = 200;
+constexpr std::size_t kByBytesMax = kTextBytesMax;
 constexpr std::size_t kCommentBytesMax = 2000;
 constexpr std::size_t kMatchBytesMax = 1000;
 constexpr core::DurationNs kPeriodDefault = 24 * core::kHour;
-
-// A body: a JSON object whose members are texts, under a closed list.
-class Body {
- public:
-  static core::Result<Body> parse(std::string_view text, std::span<const std::string_view> members) {
-    Body body;
-    body.json_ = nlohmann::json::parse(text, nullptr, false);
-    if (body.json_.is_discarded() || !body.json_.is_object()) {
-      return unexpected(ErrorCode::kInvalid, R"(body: must be a JSON object like {"by": "…", "comment": "…"})");
-    }
-    for (const auto& [name, value] : body.json_.items()) {
-      if (std::find(members.begin(), members.end(), name) != members.end()) continue;
-      return unexpected(ErrorCode::kInvalid, fmt::format("body: unknown member '{}'{}; it takes {}", name,
-                                                         core::did_you_mean(name, members), fmt::join(members, ", ")));
-    }
-    return body;
-  }
-
-  // Absent: "".
-  [[nodiscard]] core::Result<std::string> text(const char* name, std::size_t bytes_max) const {
-    const auto at = json_.find(name);
-    if (at == json_.end()) return std::string();
-    if (!at->is_string()) return unexpected(ErrorCode::kInvalid, fmt::format("body: {} must be a text", name));
-    auto text = at->get<std::string>();
-    if (text.size() <= bytes_max) return text;
-    return unexpected(ErrorCode::kInvalid,
-                      fmt::format("body: {} has {} bytes; at most {} are kept", name, text.size(), bytes_max));
-  }
-  [[nodiscard]] core::Result<std::string> required(const char* name, std::size_t bytes_max, const char* say) const {
-    auto given = text(name, bytes_max);
-    if (!given || !core::trim(*given).empty()) return given;
-    return unexpected(ErrorCode::kInvalid, fmt::format("body: {} is missing; say {}", name, say));
-  }
-  // Absent: 0.
-  [[nodiscard]] core::Result<core::DurationNs> duration(const char* name) const {
-    const auto given = text(name, kByBytesMax);
-    if (!given) return unexpected(given.error());
-    if (given->empty()) return core::DurationNs{0};
-    const auto read = core::parse_duration(*given);
-    if (read && *read > 0) return *read;
-    return unexpected(ErrorCode::kInvalid,
-                      fmt::format("body: {}: '{}' is no duration; write it like 30min or 8h", name, *given));
-  }
-
- private:
-  nlohmann::json json_;
-};
 
 struct Person {
   std::string by;

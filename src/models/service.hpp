@@ -19,19 +19,19 @@
 namespace millwright::models {
 
 struct ModelInfo {
-  std::string id;  // "pump-pca@1.2.0"
-  std::string sha256;
-  std::string key;      // who signed it; "": nobody
-  std::string problem;  // why it can no longer be used; "": it can
-  Bundle bundle;        // without what it has learnt and without its test; empty where it has a problem
-  std::vector<std::string> active_on;
-  std::vector<std::string> shadow_on;
+  std::string id = {};  // "pump-pca@1.2.0"
+  std::string sha256 = {};
+  std::string key = {};      // who signed it; "": nobody
+  std::string problem = {};  // why it can no longer be used; "": it can
+  Bundle bundle = {};        // without what it has learnt and without its test; empty where it has a problem
+  std::vector<std::string> active_on = {};
+  std::vector<std::string> shadow_on = {};
 };
 
 // What a model has done on a machine since it was put there, or since the start.
 struct Activity {
-  std::string model;    // id
-  std::string problem;  // why it does not judge; "": it does
+  std::string model = {};    // id
+  std::string problem = {};  // why it does not judge; "": it does
   std::uint64_t rows = 0;
   std::uint64_t alarm_rows = 0;
   std::uint64_t late = 0;  // readings that came after their row
@@ -47,11 +47,11 @@ struct Disagreement {
 };
 
 struct MachineModel {
-  std::string machine;
-  std::optional<Activity> active;
-  std::string previous;  // what a rollback would put back; "": nothing
-  std::optional<Activity> shadow;
-  Disagreement disagreement;
+  std::string machine = {};
+  std::optional<Activity> active = {};
+  std::string previous = {};  // what a rollback would put back; "": nothing
+  std::optional<Activity> shadow = {};
+  Disagreement disagreement = {};
 };
 
 enum class Mode : std::uint8_t {

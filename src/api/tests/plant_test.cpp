@@ -301,7 +301,7 @@ Plant::Plant(Options options, asset::Model given)
             options.port = 0;
             return options;
           }(),
-          Services{model, live, historian, alarms, metrics, clock,
+          Services{model, live, historian, alarms, models, metrics, clock,
                    [] {
                      PlantStatus status;
                      status.name = "Lyon";
