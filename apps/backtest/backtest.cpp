@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 #include <fmt/format.h>
@@ -13,6 +14,9 @@
 #include "backtest/table.hpp"
 #include "core/text.hpp"
 #include "detection/multivariate_detector.hpp"
+#include "io/file_system.hpp"
+#include "models/bundle.hpp"
+#include "models/seal.hpp"
 
 namespace millwright::backtest {
 namespace {
@@ -147,6 +151,17 @@ Result<MultivariateDetector> trained(const Table& data, const BacktestOptions& o
   return detector;
 }
 
+Result<models::Bundle> read_bundle(const std::string& path) {
+  io::RealFileSystem files;
+  const auto bytes = io::read_file(files, path);
+  if (!bytes) return unexpected(bytes.error());
+  const auto sealed = models::open_seal({reinterpret_cast<const char*>(bytes->data()), bytes->size()});
+  if (!sealed) return unexpected(sealed.error().within(path));
+  auto bundle = models::parse_payload(sealed->payload);
+  if (!bundle) return unexpected(bundle.error().within(path));
+  return bundle;
+}
+
 // Whether each row is labelled as an anomaly.
 Result<std::vector<bool>> labels_of(const Table& data, const BacktestOptions& options) {
   std::vector<bool> out;
@@ -164,9 +179,14 @@ Result<std::vector<bool>> labels_of(const Table& data, const BacktestOptions& op
   return out;
 }
 
-}  // namespace
+// What judges the data's rows, and the rows as it takes them.
+struct Judge {
+  std::unique_ptr<Detector> detector;
+  Table data;
+  Matrix rows;
+};
 
-Result<BacktestResult> run_backtest(const BacktestOptions& options) {
+Result<Judge> judge_of_detector(const BacktestOptions& options) {
   if (options.train.empty() == (options.train_rows == 0)) {
     return unexpected(ErrorCode::kInvalid,
                       "say what to learn from: either a file of normal rows, or how many of the data's "
@@ -175,28 +195,64 @@ Result<BacktestResult> run_backtest(const BacktestOptions& options) {
   const auto file = load_detector_file(options.detector);
   if (!file) return unexpected(file.error());
   const std::vector<std::string> left_out = columns_left_out(options, *file);
-  const auto data = Table::read(options.data, left_out);
+  auto data = Table::read(options.data, left_out);
   if (!data) return unexpected(data.error());
   const auto sensors = sensors_of(*data, options, left_out);
   if (!sensors) return unexpected(sensors.error());
-  const auto labels = labels_of(*data, options);
-  if (!labels) return unexpected(labels.error());
   auto detector = trained(*data, options, *file, *sensors, left_out);
   if (!detector) return unexpected(detector.error());
-  const auto rows = data->select(*sensors, options.data);
+  auto rows = data->select(*sensors, options.data);
   if (!rows) return unexpected(rows.error());
+  return Judge{std::make_unique<MultivariateDetector>(std::move(*detector)), std::move(*data), std::move(*rows)};
+}
+
+Result<Judge> judge_of_model(const BacktestOptions& options) {
+  if (!options.train.empty() || options.train_rows > 0 || !options.calibrate.empty()) {
+    return unexpected(ErrorCode::kInvalid,
+                      "a model has learnt already: leave --train, --train-rows and --calibrate out");
+  }
+  const auto bundle = read_bundle(options.model);
+  if (!bundle) return unexpected(bundle.error());
+  auto detector = models::make_detector(*bundle);
+  if (!detector) return unexpected(detector.error().within(options.model));
+  auto data = Table::read(options.data, options.ignore_columns);
+  if (!data) return unexpected(data.error());
+  auto rows = data->select(bundle->sensors, options.data);
+  if (!rows) return unexpected(rows.error());
+  if (!bundle->regimes.empty()) {
+    const auto states = data->select(std::vector<std::string>{"state"}, options.data);
+    if (!states) return unexpected(states.error().within("the model has a scale for each operating state"));
+    for (std::size_t i = 0; i < rows->rows(); ++i) {
+      const double state = (*states)(i, 0);
+      if (std::abs(state) < 1e9) models::scale(*bundle, static_cast<std::int32_t>(state), rows->row(i));
+    }
+  }
+  return Judge{std::move(*detector), std::move(*data), std::move(*rows)};
+}
+
+}  // namespace
+
+Result<BacktestResult> run_backtest(const BacktestOptions& options) {
+  if (options.detector.empty() == options.model.empty()) {
+    return unexpected(ErrorCode::kInvalid, "say what is to judge: a detector's file, or a model bundle");
+  }
+  auto judge = options.model.empty() ? judge_of_detector(options) : judge_of_model(options);
+  if (!judge) return unexpected(judge.error());
+  const auto labels = labels_of(judge->data, options);
+  if (!labels) return unexpected(labels.error());
   auto out = ScoreFile::create(options.out);
   if (!out) return unexpected(out.error());
 
-  BacktestResult result{rows->rows(), sensors->size(), 0, std::nullopt};
+  Detector& detector = *judge->detector;
+  BacktestResult result{judge->rows.rows(), detector.sensors().size(), 0, std::nullopt};
   if (!labels->empty()) result.evaluation.emplace();
-  out->header(*detector);
-  for (std::size_t i = 0; i < rows->rows(); ++i) {
-    const detection::Verdict& verdict = detector->score(rows->row(i));
-    out->row(data->time_texts[i], verdict, *detector);
+  out->header(detector);
+  for (std::size_t i = 0; i < judge->rows.rows(); ++i) {
+    const detection::Verdict& verdict = detector.score(judge->rows.row(i));
+    out->row(judge->data.time_texts[i], verdict, detector);
     if (verdict.alarm) ++result.alarms;
     if (result.evaluation && i >= options.train_rows) {
-      result.evaluation->add((*labels)[i], verdict.alarm, data->times[i]);
+      result.evaluation->add((*labels)[i], verdict.alarm, judge->data.times[i]);
     }
   }
   if (auto status = out->finish(); !status) return unexpected(status.error());

@@ -15,7 +15,8 @@ namespace millwright::backtest {
 
 struct BacktestOptions {
   std::string data = {};
-  std::string detector = {};   // a YAML file
+  std::string detector = {};   // a YAML file; or
+  std::string model = {};      // a model bundle, which has learnt already
   std::string train = {};      // a CSV; or
   std::size_t train_rows = 0;  // the first rows of `data`
   std::string calibrate = {};  // a CSV of normal rows; empty: limits as training set them

@@ -95,6 +95,11 @@ core::Status Engine::set_up() {
   if (!historian) return core::unexpected(historian.error().within("history"));
   historian_ = std::move(*historian);
 
+  auto models =
+      ModelManager::open(model_, *pipeline_, files_, options_.data_directory + "/models", options_.models, metrics_);
+  if (!models) return core::unexpected(models.error().within("models"));
+  models_ = std::move(*models);
+
   for (std::size_t shard = 0; shard < pipeline_->shards(); ++shard) {
     const auto recovered = [this, shard](core::SourceId source) { return historian_->recovered(source, shard); };
     pipeline_->add_stage(shard, std::make_unique<pipeline::DuplicateFilter>(recovered, metrics_));
@@ -111,9 +116,14 @@ core::Status Engine::set_up() {
         std::make_unique<DetectStage>(model_, *pipeline_, shard, options_.detection, limits_, *alarms_, metrics_);
     detection_.push_back(detection.get());
     pipeline_->add_stage(shard, std::move(detection));
+    auto model_stage = std::make_unique<ModelStage>(model_, options_.detection.settle, *alarms_, metrics_);
+    models_->add_stage(*model_stage);
+    pipeline_->add_stage(shard, std::move(model_stage));
     pipeline_->add_stage(shard, std::make_unique<pipeline::LiveStage>(live_));
     pipeline_->add_stage(shard, historian_->recorder(shard));
   }
+
+  models_->restore();
 
   commit_ = std::make_unique<journal::GroupCommit>(options_.commit_interval, metrics_);
   historian_->join(*commit_);
@@ -160,6 +170,7 @@ bool Engine::wait_for_housekeeping() {
 void Engine::keep_house() {
   for (int turn = 1; wait_for_housekeeping(); ++turn) {
     alarms_->tick();
+    models_->tick();
     if (turn % kLimitsEvery == 0) save_limits();
   }
 }

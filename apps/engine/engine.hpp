@@ -16,6 +16,7 @@
 #include "core/result.hpp"
 #include "engine/detect_stage.hpp"
 #include "engine/limit_store.hpp"
+#include "engine/model_manager.hpp"
 #include "historian/historian.hpp"
 #include "io/clock.hpp"
 #include "io/file_system.hpp"
@@ -31,6 +32,7 @@ struct EngineOptions {
   std::size_t shards = 0;  // 0: one for every two cores, at least one
   core::DurationNs commit_interval = 100 * core::kMillisecond;
   DetectionOptions detection;
+  ModelOptions models;
   alarms::AlarmOptions alarms;
   historian::HistorianOptions history;  // its directory is set by the engine
 };
@@ -58,6 +60,7 @@ class Engine {
   [[nodiscard]] const journal::Journal& alarm_journal() const { return *alarm_journal_; }
   // Before start(). Called each time changes of alarms have become durable; must not block.
   void on_alarms_durable(std::function<void()> told) { alarms_durable_ = std::move(told); }
+  models::Service& models() { return *models_; }
   core::Metrics& metrics() { return metrics_; }
   // The control charts of a machine, and to learn some of them anew; from any thread.
   [[nodiscard]] std::vector<ChartView> charts(core::MachineId machine) const;
@@ -88,6 +91,7 @@ class Engine {
   std::unique_ptr<alarms::AlarmManager> alarms_;
   std::unique_ptr<pipeline::Pipeline> pipeline_;
   std::vector<DetectStage*> detection_;  // by shard; the pipeline's
+  std::unique_ptr<ModelManager> models_;
   std::unique_ptr<historian::Historian> historian_;
   std::function<void()> alarms_durable_;
   std::unique_ptr<journal::GroupCommit> commit_;

@@ -77,7 +77,7 @@ core::Result<PcaResult> run_pca(const PcaOptions& options) {
   const auto training = make_rows(options, kTrainingRows, random, mixing);
   auto model = Model::fit(model_options, sensors, training, 0.01);
   if (!model) return core::unexpected(model.error());
-  const auto batch = PcaBatch::from(*model, model_options);
+  const auto batch = PcaBatch::from(*model);
   if (!batch) return core::unexpected(batch.error());
 
   // Columns as they come from a machine, and the same values as rows.

@@ -52,7 +52,10 @@ void add_backtest(CLI::App& app, const SetCommand& set) {
   auto options = std::make_shared<backtest::BacktestOptions>();
   auto json = std::make_shared<bool>(false);
   sub->add_option("--data", options->data, "CSV with , or ; between, the time first; - is standard input")->required();
-  sub->add_option("--detector", options->detector, "the detector's YAML file (docs/format/detector.md)")->required();
+  auto* detector =
+      sub->add_option("--detector", options->detector, "the detector's YAML file (docs/format/detector.md)");
+  sub->add_option("--model", options->model, "or: a model bundle, which has learnt already; no matter who signed it")
+      ->excludes(detector);
   auto* train = sub->add_option("--train", options->train, "CSV of normal rows to learn from");
   sub->add_option("--train-rows", options->train_rows, "or: learn from so many first rows of --data")
       ->check(CLI::PositiveNumber)

@@ -28,7 +28,9 @@ void add_check_config(CLI::App& app, const SetCommand& set);
 void add_bench(CLI::App& app, const SetCommand& set);
 void add_bench_parts(CLI::App& bench, const SetCommand& set);  // its `signal` and `feed`
 void add_bench_plant(CLI::App& bench, const SetCommand& set);
+void add_bench_models(CLI::App& bench, const SetCommand& set);
 void add_backtest(CLI::App& app, const SetCommand& set);
+void add_model(CLI::App& app, const SetCommand& set);
 void add_backup(CLI::App& app, const SetCommand& set);
 void add_history(CLI::App& app, const SetCommand& set);
 void add_version(CLI::App& app, const SetCommand& set);

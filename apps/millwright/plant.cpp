@@ -40,6 +40,7 @@ void Plant::wire() {
                                                                   .live = engine_->live(),
                                                                   .historian = engine_->history(),
                                                                   .alarms = engine_->alarms(),
+                                                                  .models = engine_->models(),
                                                                   .metrics = engine_->metrics(),
                                                                   .clock = clock_,
                                                                   .plant_status = [this] { return status(); },

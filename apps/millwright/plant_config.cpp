@@ -4,6 +4,7 @@
 
 #include "asset/load.hpp"
 #include "core/text.hpp"
+#include "io/file_system.hpp"
 #include "shipped.hpp"
 
 namespace millwright::app {
@@ -41,7 +42,10 @@ core::Result<std::vector<config::Problem>> read_plant_config(const std::string& 
   for (const auto& connector : config.connectors) names.push_back(connector.name);
   config.model = std::make_shared<const asset::Model>(
       asset::load(*document, root.section("assets"), names, {shipped_directory("machine-types")}));
-  config.engine.detection = engine::read_detection(root.section("detection"));
+  config::Section detection = root.section("detection");
+  io::RealFileSystem files;
+  config.engine.models = engine::read_models(detection.section("models"), document->directory(), files);
+  config.engine.detection = engine::read_detection(detection);
   config.engine.alarms = alarms::read_options(root.section("alarms"));
   config.engine.history = historian::read_options(root.section("historian"));
   config.outputs = forwarding::read_options(*document, root, config.name);

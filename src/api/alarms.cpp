@@ -19,7 +19,6 @@ namespace {
 using core::ErrorCode;
 using core::unexpected;
 
-constexpr std::size_t kByBytesMax = 200;
 constexpr std::size_t kCommentBytesMax = 2000;
 constexpr std::size_t kMatchBytesMax = 1000;
 constexpr core::DurationNs kPeriodDefault = 24 * core::kHour;
@@ -30,7 +29,7 @@ struct Person {
 };
 
 core::Result<Person> read_person(const Body& body) {
-  auto by = body.required("by", kByBytesMax, "who does it");
+  auto by = body.required("by", kNameBytesMax, "who does it");
   if (!by) return unexpected(by.error());
   auto comment = body.text("comment", kCommentBytesMax);
   if (!comment) return unexpected(comment.error());
@@ -165,7 +164,7 @@ core::Result<Response> Handlers::suppress(std::string_view text) const {
   if (!body) return unexpected(body.error());
   const auto person = read_person(*body);
   if (!person) return unexpected(person.error());
-  const auto kind_text = body->required("kind", kByBytesMax, "shelved, suppressed-by-design or out-of-service");
+  const auto kind_text = body->required("kind", kNameBytesMax, "shelved, suppressed-by-design or out-of-service");
   if (!kind_text) return unexpected(kind_text.error());
   const auto kind = parse_kind(*kind_text);
   if (!kind) return unexpected(kind.error());

@@ -13,8 +13,6 @@ namespace {
 using core::ErrorCode;
 using core::unexpected;
 
-constexpr std::size_t kDurationBytesMax = 200;
-
 }  // namespace
 
 core::Result<Body> Body::parse(std::string_view text, std::span<const std::string_view> members) {
@@ -49,7 +47,7 @@ core::Result<std::string> Body::required(const char* name, std::size_t bytes_max
 }
 
 core::Result<core::DurationNs> Body::duration(const char* name) const {
-  const auto given = text(name, kDurationBytesMax);
+  const auto given = text(name, kNameBytesMax);
   if (!given) return unexpected(given.error());
   if (given->empty()) return core::DurationNs{0};
   const auto read = core::parse_duration(*given);

@@ -15,6 +15,9 @@
 
 namespace millwright::api {
 
+// Of short texts: names, who did it.
+inline constexpr std::size_t kNameBytesMax = 200;
+
 class Body {
  public:
   static core::Result<Body> parse(std::string_view text, std::span<const std::string_view> members);

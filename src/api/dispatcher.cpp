@@ -106,13 +106,18 @@ bool Dispatcher::refuse(Call& call) const {
   if (post && http::from_elsewhere(request)) {
     return refused(problem(403, "requests from another site's pages are refused", request.path));
   }
-  if (request.body.size() > options_.body_bytes_max) {
-    return refused(problem(
-        413, fmt::format("the body has {} bytes; at most {} are taken", request.body.size(), options_.body_bytes_max),
-        request.path));
+  const std::size_t body_bytes_max = std::max(options_.body_bytes_max, call.route->body_bytes_max);
+  if (request.body.size() > body_bytes_max) {
+    return refused(
+        problem(413, fmt::format("the body has {} bytes; at most {} are taken", request.body.size(), body_bytes_max),
+                request.path));
   }
-  if (post && core::trim(core::split(core::lower(request.content_type), ';').front()) != "application/json") {
-    return refused(problem(415, "the body must be JSON: set Content-Type: application/json", request.path));
+  const std::string_view media = call.route->media;
+  if (post && core::trim(core::split(core::lower(request.content_type), ';').front()) != media) {
+    return refused(problem(
+        415,
+        fmt::format("the body must be {}: set Content-Type: {}", media == kJson ? "JSON" : "a model bundle", media),
+        request.path));
   }
   if (call.route->id == RouteId::kFiles) return false;  // a query there is a browser's cache-buster
   auto parameters = Parameters::parse(request.query, call.route->parameters);
@@ -137,7 +142,15 @@ void Dispatcher::answer(Call& call) {
       return reply(handlers_.relearn(call.captured, request.body));
     case RouteId::kHistory:
     case RouteId::kCharts:
-      return answer_history(call);
+    case RouteId::kAddModel:
+    case RouteId::kDeployModel:
+    case RouteId::kSetMachineModel:
+    case RouteId::kRollBackModel:
+      return answer_slowly(call);
+    case RouteId::kModels:
+      return reply(handlers_.models());
+    case RouteId::kMachineModel:
+      return reply(handlers_.machine_model(call.captured));
     case RouteId::kAlarms:
       return reply(handlers_.alarms(call.parameters));
     case RouteId::kAcknowledge:
@@ -169,16 +182,31 @@ void Dispatcher::answer(Call& call) {
   }
 }
 
-void Dispatcher::answer_history(Call& call) {
+core::Result<Response> Dispatcher::slow_answer(const Call& call) const {
+  const Request& request = call.request;
+  const auto stopping = [this] { return workers_.stopping(); };
+  switch (call.route->id) {
+    case RouteId::kCharts:
+      return handlers_.charts(call.parameters, stopping);
+    case RouteId::kAddModel:
+      return handlers_.add_model(request.body);
+    case RouteId::kDeployModel:
+      return handlers_.deploy_model(call.captured, request.body);
+    case RouteId::kSetMachineModel:
+      return handlers_.set_machine_model(call.captured, request.body);
+    case RouteId::kRollBackModel:
+      return handlers_.roll_back_model(call.captured, request.body);
+    default:
+      return handlers_.history(call.captured, call.parameters, request.accept, stopping);
+  }
+}
+
+void Dispatcher::answer_slowly(Call& call) {
   auto shared = std::make_shared<Call>(std::move(call));
   const auto job = [this, shared] {
     Response response;
-    const auto stopping = [this] { return workers_.stopping(); };
     try {
-      auto answered = shared->route->id == RouteId::kCharts
-                          ? handlers_.charts(shared->parameters, stopping)
-                          : handlers_.history(shared->captured, shared->parameters, shared->request.accept, stopping);
-      response = to_response(std::move(answered), shared->request.path);
+      response = to_response(slow_answer(*shared), shared->request.path);
     } catch (const std::exception& error) {
       core::logger("api")->error("{}: {}", shared->request.path, error.what());
       response = problem(500, "the request failed inside; the server's log says why", shared->request.path);
@@ -186,7 +214,7 @@ void Dispatcher::answer_history(Call& call) {
     finish(*shared, std::move(response));
   };
   if (workers_.submit(job)) return;
-  finish(*shared, problem(503, "too many history requests at once; ask again in a moment", shared->request.path));
+  finish(*shared, problem(503, "too many long requests at once; ask again in a moment", shared->request.path));
 }
 
 void Dispatcher::answer_stream(Call& call) {

@@ -1,11 +1,12 @@
 // Dispatcher: from a request to its answer: who may ask, which route, which thread; and the metrics of it.
 //
-// Threads: handle() is called from the transport's threads and never waits: history goes to the worker pool, streams to
-// the streamer, the rest is answered at once.
+// Threads: handle() is called from the transport's threads and never waits: history and orders about models go to the
+// worker pool, streams to the streamer, the rest is answered at once.
 //
 // Who may ask: as there are no accounts, being on this machine is the only right there is. A web page on another site,
 // opened in a browser on this machine, must not borrow it: the Host must name this machine (else a foreign name may
-// have been pointed at 127.0.0.1), and a POST must be JSON and come from this origin. No CORS field is ever sent.
+// have been pointed at 127.0.0.1), and a POST must be JSON, or a model bundle, and come from this origin. No CORS field
+// is ever sent.
 #pragma once
 
 #include <map>
@@ -29,7 +30,8 @@ class Dispatcher {
   struct Call;  // one request on its way
   [[nodiscard]] bool refuse(Call& call) const;
   void answer(Call& call);
-  void answer_history(Call& call);
+  [[nodiscard]] core::Result<Response> slow_answer(const Call& call) const;
+  void answer_slowly(Call& call);
   void answer_stream(Call& call);
   [[nodiscard]] Response file(const Call& call) const;
   void finish(Call& call, Response response) const;

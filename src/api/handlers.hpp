@@ -1,7 +1,7 @@
 // The handlers: what each route answers. No HTTP library and no sockets; the dispatcher calls them.
 //
-// Threads: any, at once. history() and charts() read from disk and may take long: they belong on threads of their own.
-// Errors: an Error is answered as a problem document (problem.hpp).
+// Threads: any, at once. history(), charts() and orders about models may take long: they belong on threads of their
+// own. Errors: an Error is answered as a problem document (problem.hpp).
 #pragma once
 
 #include <functional>
@@ -41,6 +41,12 @@ class Handlers {
   [[nodiscard]] core::Result<Response> suppress(std::string_view body) const;
   [[nodiscard]] core::Result<Response> release(std::string_view id, std::string_view body) const;
   [[nodiscard]] core::Result<Response> alarm_performance(const Parameters& parameters) const;
+  [[nodiscard]] Response models() const;
+  [[nodiscard]] core::Result<Response> add_model(std::string_view file) const;
+  [[nodiscard]] core::Result<Response> deploy_model(std::string_view model, std::string_view body) const;
+  [[nodiscard]] core::Result<Response> machine_model(std::string_view machine) const;
+  [[nodiscard]] core::Result<Response> set_machine_model(std::string_view machine, std::string_view body) const;
+  [[nodiscard]] core::Result<Response> roll_back_model(std::string_view machine, std::string_view body) const;
   [[nodiscard]] core::Result<Subscription> subscription(const Parameters& parameters,
                                                         std::string_view last_event_id) const;
   [[nodiscard]] Response open_api(std::string_view if_none_match) const;

@@ -6,6 +6,7 @@
 #include "api/parameters.hpp"
 #include "core/assert.hpp"
 #include "core/text.hpp"
+#include "models/bundle.hpp"
 
 namespace millwright::api {
 namespace {
@@ -18,7 +19,9 @@ constexpr std::array<std::string_view, 5> kAlarmsOf = {"active", "suppressed", "
 constexpr std::array<std::string_view, 1> kPerformanceOf = {"period"};
 constexpr std::array<std::string_view, 1> kStreamOf = {"machine"};
 
-constexpr std::array<Route, 21> kRoutes = {{
+constexpr std::string_view kModelBundle = "application/vnd.millwright.model";
+
+constexpr std::array<Route, 27> kRoutes = {{
     {RouteId::kPlant, "/v1/plant", false, false, {}},
     {RouteId::kMachines, "/v1/machines", false, true, kPage},
     {RouteId::kTwin, "/v1/machines/{id}/twin", false, true, {}},
@@ -34,6 +37,12 @@ constexpr std::array<Route, 21> kRoutes = {{
     {RouteId::kAlarmControls, "/v1/alarm-controls", false, false, {}},
     {RouteId::kSuppress, "/v1/alarm-controls", true, false, {}},
     {RouteId::kRelease, "/v1/alarm-controls/{id}/release", true, false, {}},
+    {RouteId::kModels, "/v1/models", false, false, {}},
+    {RouteId::kAddModel, "/v1/models", true, false, {}, kModelBundle, models::kBundleBytesMax},
+    {RouteId::kDeployModel, "/v1/models/{id}/deployment", true, false, {}},
+    {RouteId::kMachineModel, "/v1/machines/{id}/model", false, false, {}},
+    {RouteId::kSetMachineModel, "/v1/machines/{id}/model", true, false, {}},
+    {RouteId::kRollBackModel, "/v1/machines/{id}/model/rollback", true, false, {}},
     {RouteId::kStream, "/v1/stream", false, false, kStreamOf},
     {RouteId::kOpenApi, "/v1/openapi.json", false, false, {}},
     {RouteId::kHealth, "/healthz", false, false, {}},

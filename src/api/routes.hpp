@@ -2,6 +2,7 @@
 // the same list; a test compares the two.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <span>
 #include <string>
@@ -29,6 +30,12 @@ enum class RouteId {
   kAlarmControls,
   kSuppress,
   kRelease,
+  kModels,
+  kAddModel,
+  kDeployModel,
+  kMachineModel,
+  kSetMachineModel,
+  kRollBackModel,
   kStream,
   kOpenApi,
   kHealth,
@@ -37,12 +44,16 @@ enum class RouteId {
   kFiles,
 };
 
+inline constexpr std::string_view kJson = "application/json";
+
 struct Route {
   RouteId id;
   std::string_view path;  // "{name}" stands for one part; the label of metrics
   bool post = false;      // POST alone, else GET and HEAD
   bool alias = false;     // also without "/v1"
   std::span<const std::string_view> parameters;
+  std::string_view media = kJson;  // of a POST's body
+  std::size_t body_bytes_max = 0;  // 0: as the options say
 };
 
 std::span<const Route> routes();

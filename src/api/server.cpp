@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "api/dispatcher.hpp"
+#include "api/routes.hpp"
 #include "api/streamer.hpp"
 #include "core/log.hpp"
 #include "http/transport.hpp"
@@ -35,6 +36,9 @@ http::TransportOptions transport_options(const Options& options) {
   transport.port = options.port;
   transport.port_setting = "api.port";
   transport.body_bytes_max = std::max(transport.body_bytes_max, 2 * options.body_bytes_max);
+  for (const Route& one : routes()) {
+    transport.body_bytes_max = std::max(transport.body_bytes_max, one.body_bytes_max + options.body_bytes_max);
+  }
   return transport;
 }
 

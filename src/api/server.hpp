@@ -7,9 +7,9 @@
 // Threads: two for HTTP, two for history queries, one for event streams. start() and stop() from one thread; on_alarm()
 // from any, without waiting. The callbacks in Services are called from any of the server's threads, at once too.
 // Errors: start() gives kConflict where the port is in use, kInvalid where the host is not this machine.
-// Limits: bodies of 64 KiB, URLs of 8 KiB, 512 connections, options.sse_clients_max event streams; an event stream
-// whose client does not read is ended, never buffered without end.
-// Source: docs/api.md, src/api/openapi.json.
+// Limits: bodies of 64 KiB (model bundles: 16 MiB), URLs of 8 KiB, 512 connections, options.sse_clients_max event
+// streams; an event stream whose client does not read is ended, never buffered without end. Source: docs/api.md,
+// src/api/openapi.json.
 #pragma once
 
 #include <cstddef>
@@ -30,6 +30,7 @@
 #include "core/time.hpp"
 #include "historian/historian.hpp"
 #include "io/clock.hpp"
+#include "models/service.hpp"
 #include "pipeline/live_table.hpp"
 
 namespace millwright::api {
@@ -132,6 +133,7 @@ struct Services {
   const pipeline::LiveTable& live;
   const historian::Historian& historian;
   alarms::AlarmManager& alarms;
+  models::Service& models;
   core::Metrics& metrics;
   const io::Clock& clock;
   std::function<PlantStatus()> plant_status;

@@ -5,6 +5,8 @@
 // Units: a statistic is in its own; a score of 1 is the limit.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -35,8 +37,15 @@ class Detector {
   virtual void start() = 0;
   // The verdict is valid until the next call.
   virtual const Verdict& score(std::span<const double> row) = 0;
-  // What each sensor has contributed to the worst statistic of the last row.
+  // The same for several rows at once, a column of values for each sensor; `each` is told of every row in turn. Alarms
+  // are those that score() gives; where no row is near a limit, scores may be those of float32.
+  using EachRow = std::function<void(std::size_t row, const Verdict& verdict)>;
+  virtual void score_columns(std::span<const double* const> columns, std::size_t rows, const EachRow& each);
+  // What each sensor has contributed to the worst statistic of the last row; within score_columns of rows that alarm.
   [[nodiscard]] virtual std::vector<double> contributions() const = 0;
+
+  // Another one that has learnt the same, started.
+  [[nodiscard]] virtual std::unique_ptr<Detector> copy() const = 0;
 };
 
 }  // namespace millwright::detection

@@ -89,6 +89,8 @@ core::Result<Deviations> Deviations::learn(const ModelOptions& options, std::spa
                       fmt::format("drift names '{}', which is no sensor{}", name, core::did_you_mean(name, known)));
   }
   Learnt learnt;
+  learnt.smoothing = options.smoothing;
+  learnt.lags = options.lags;
   for (std::size_t j = 0; j < sensors.size(); ++j) {
     const auto values = column_of(rows, j, sensors[j]);
     if (!values) return unexpected(values.error());
@@ -105,16 +107,21 @@ core::Result<Deviations> Deviations::learn(const ModelOptions& options, std::spa
     learnt.spread.push_back(spread);
     learnt.follow.push_back(wanders(options.drift, sensors[j], *values) ? 1 / options.drift.memory : 0);
   }
-  Deviations out(std::make_shared<const Learnt>(std::move(learnt)), options);
-  out.start();
-  return out;
+  return Deviations(std::move(learnt));
 }
 
-Deviations::Deviations(std::shared_ptr<const Learnt> learnt, const ModelOptions& options)
-    : learnt_(std::move(learnt)),
-      smoothing_(options.smoothing),
+Deviations::Deviations(Learnt learnt)
+    : learnt_(std::make_shared<const Learnt>(std::move(learnt))),
       smooth_(learnt_->centre.size()),
-      window_(learnt_->centre.size() * (options.lags + 1)) {}
+      window_(learnt_->centre.size() * (learnt_->lags + 1)) {
+  start();
+}
+
+bool Deviations::of_one_row() const {
+  const auto& follow = learnt_->follow;
+  return learnt_->lags == 0 && learnt_->smoothing >= 1 &&
+         std::all_of(follow.begin(), follow.end(), [](double part) { return part == 0; });
+}
 
 void Deviations::start() {
   held_ = learnt_->centre;
@@ -128,7 +135,7 @@ std::span<const double> Deviations::take(std::span<const double> row) {
   std::copy_backward(window_.begin(), window_.end() - static_cast<std::ptrdiff_t>(sensors()), window_.end());
   for (std::size_t j = 0; j < sensors(); ++j) {
     if (is_reading(row[j])) held_[j] = row[j];
-    smooth_[j] += smoothing_ * (held_[j] - centre_[j] - smooth_[j]);
+    smooth_[j] += learnt_->smoothing * (held_[j] - centre_[j] - smooth_[j]);
     window_[j] = smooth_[j] / learnt_->spread[j];
     const double step = learnt_->follow[j] * (held_[j] - centre_[j]);
     centre_[j] += step;

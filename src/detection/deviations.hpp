@@ -23,6 +23,15 @@ namespace millwright::detection {
 
 class Deviations {
  public:
+  // Plain data, so that it can be kept: see learnt_detector.hpp.
+  struct Learnt {
+    std::vector<double> centre;
+    std::vector<double> spread;
+    std::vector<double> follow;  // part of a deviation by which the centre moves: 0 for a sensor that does not wander
+    double smoothing = 1;
+    std::size_t lags = 0;
+  };
+  explicit Deviations(Learnt learnt);  // started
   static core::Result<Deviations> learn(const ModelOptions& options, std::span<const std::string> sensors,
                                         const Matrix& rows);
 
@@ -33,19 +42,12 @@ class Deviations {
   [[nodiscard]] std::span<const double> now() const { return window_; }
 
   [[nodiscard]] std::size_t sensors() const { return smooth_.size(); }
-  [[nodiscard]] const std::vector<double>& centre() const { return learnt_->centre; }
-  [[nodiscard]] const std::vector<double>& spread() const { return learnt_->spread; }
+  [[nodiscard]] const Learnt& learnt() const { return *learnt_; }
+  // Whether a row's deviations are its own alone: no smoothing, no drift, no lags.
+  [[nodiscard]] bool of_one_row() const;
 
  private:
-  struct Learnt {
-    std::vector<double> centre;
-    std::vector<double> spread;
-    std::vector<double> follow;  // part of a deviation by which the centre moves: 0 for a sensor that does not wander
-  };
-  explicit Deviations(std::shared_ptr<const Learnt> learnt, const ModelOptions& options);
-
   std::shared_ptr<const Learnt> learnt_;
-  double smoothing_ = 1;
   std::vector<double> held_;    // the last good value
   std::vector<double> centre_;  // now
   std::vector<double> smooth_;  // the smoothed deviation, in the sensor's unit

@@ -1,6 +1,7 @@
 #include "detection/multivariate_detector.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
 
@@ -12,6 +13,13 @@ namespace millwright::detection {
 
 using core::ErrorCode;
 using core::unexpected;
+
+namespace {
+
+constexpr std::size_t kPartRows = 96;  // scored at once: what fits the first cache, and fills the kernels' tiles
+constexpr double kNear = 0.99;         // of a limit; float32 is a thousand times as exact
+
+}  // namespace
 
 std::string to_string(Statistic statistic) {
   switch (statistic) {
@@ -94,6 +102,9 @@ void MultivariateDetector::lay_out(const DetectorOptions& options, std::vector<s
   learnt->sensors = std::move(sensors);
   learnt->models = std::move(models);
   learnt->alarm = options.alarm;
+  if (learnt->models.size() == 1) {
+    if (auto batch = PcaBatch::from(learnt->models.front())) learnt->batch = std::move(*batch);
+  }
   for (std::size_t m = 0; m < learnt->models.size(); ++m) {
     const Model& model = learnt->models[m];
     deviations_.push_back(model.deviations);
@@ -123,14 +134,21 @@ void MultivariateDetector::judge(std::span<const double> row) {
   for (Deviations& one : deviations_) one.take(row);
   for (std::size_t s = 0; s < limits_.size(); ++s) {
     const Place& place = learnt_->places[s];
-    const double value = learnt_->models[place.model].statistics[place.form].form.value(deviations_[place.model].now());
-    double& smooth = verdict_.statistics[s];
-    smooth += place.smoothing * (value - smooth);
+    smooth(s, learnt_->models[place.model].statistics[place.form].form.value(deviations_[place.model].now()));
   }
+}
+
+void MultivariateDetector::smooth(std::size_t statistic, double value) {
+  double& smoothed = verdict_.statistics[statistic];
+  smoothed += learnt_->places[statistic].smoothing * (value - smoothed);
 }
 
 const Verdict& MultivariateDetector::score(std::span<const double> row) {
   judge(row);
+  return decide();
+}
+
+const Verdict& MultivariateDetector::decide() {
   double worst = 0;
   for (std::size_t s = 0; s < limits_.size(); ++s) {
     const double ratio = verdict_.statistics[s] / limits_[s].limit;
@@ -186,6 +204,116 @@ core::Status MultivariateDetector::calibrate(const Matrix& rows, double false_al
 std::vector<double> MultivariateDetector::contributions() const {
   const Place& place = learnt_->places[verdict_.worst];
   return learnt_->models[place.model].statistics[place.form].form.contributions(deviations_[place.model].now());
+}
+
+void MultivariateDetector::score_columns(std::span<const double* const> columns, std::size_t rows,
+                                         const EachRow& each) {
+  if (!learnt_->batch) return Detector::score_columns(columns, rows, each);
+  for (std::size_t first = 0; first < rows; first += kPartRows) {
+    score_part(columns, first, std::min(kPartRows, rows - first), each);
+  }
+}
+
+// In float32, and in float64 where a statistic comes near its limit or a value is missing.
+void MultivariateDetector::score_part(std::span<const double* const> columns, std::size_t first, std::size_t rows,
+                                      const EachRow& each) {
+  thread_local std::vector<float> scratch;
+  thread_local std::vector<const float*> narrow;
+  thread_local std::vector<double> row;
+  std::array<float, kPartRows> t2{};
+  std::array<float, kPartRows> spe{};
+  scratch.resize(columns.size() * kPartRows);
+  narrow.resize(columns.size());
+  row.resize(columns.size());
+  for (std::size_t j = 0; j < columns.size(); ++j) {
+    float* column = scratch.data() + j * kPartRows;
+    for (std::size_t i = 0; i < rows; ++i) column[i] = static_cast<float>(columns[j][first + i]);
+    narrow[j] = column;
+  }
+  learnt_->batch->score(narrow, std::span(t2).first(rows), std::span(spe).first(rows));
+
+  const auto& statistics = learnt_->models.front().statistics;
+  const auto gather = [&](std::size_t i) {
+    for (std::size_t j = 0; j < columns.size(); ++j) row[j] = columns[j][first + i];
+  };
+  std::size_t taken = 0;  // rows that deviations_ has seen, or need not: a row is enough of the past
+  for (std::size_t i = 0; i < rows; ++i) {
+    const auto value = [&](std::size_t s) {
+      return static_cast<double>(statistics[learnt_->places[s].form].kind == Statistic::kT2 ? t2[i] : spe[i]);
+    };
+    bool near = std::isnan(t2[i]);
+    for (std::size_t s = 0; s < limits_.size(); ++s) near = near || !(value(s) < kNear * limits_[s].limit);
+    if (near) {
+      if (taken < i) {
+        gather(i - 1);
+        deviations_.front().take(row);
+      }
+      gather(i);
+      taken = i + 1;
+      each(first + i, score(row));
+      continue;
+    }
+    for (std::size_t s = 0; s < limits_.size(); ++s) smooth(s, value(s));
+    const Verdict& verdict = decide();
+    if (verdict.alarm || i + 1 == rows) {
+      gather(i);
+      deviations_.front().take(row);
+      taken = i + 1;
+    }
+    each(first + i, verdict);
+  }
+}
+
+std::unique_ptr<Detector> MultivariateDetector::copy() const {
+  auto out = std::make_unique<MultivariateDetector>(*this);
+  out->start();
+  return out;
+}
+
+LearntDetector MultivariateDetector::learnt() const {
+  LearntDetector out{.sensors = learnt_->sensors, .models = {}, .alarm = learnt_->alarm};
+  for (const Model& model : learnt_->models) {
+    out.models.push_back({.deviations = model.deviations.learnt(), .statistics = {}, .components = model.components});
+  }
+  for (std::size_t s = 0; s < limits_.size(); ++s) {
+    const Place& place = learnt_->places[s];
+    const ModelStatistic& statistic = learnt_->models[place.model].statistics[place.form];
+    out.models[place.model].statistics.push_back({.kind = statistic.kind,
+                                                  .form = statistic.form.matrix(),
+                                                  .limit = limits_[s].limit,
+                                                  .smoothing = place.smoothing,
+                                                  .usual = place.usual});
+  }
+  return out;
+}
+
+core::Result<MultivariateDetector> MultivariateDetector::from(LearntDetector learnt) {
+  if (auto status = check(learnt); !status) return unexpected(status.error());
+  const std::size_t sensors = learnt.sensors.size();
+  std::vector<Model> models;
+  DetectorOptions options;
+  options.alarm = learnt.alarm;
+  for (LearntModel& one : learnt.models) {
+    Model model{Deviations(std::move(one.deviations)), {}, one.components};
+    for (LearntStatistic& statistic : one.statistics) {
+      const Gather gather = statistic.kind == Statistic::kLargest ? Gather::kGreatest : Gather::kSum;
+      model.statistics.push_back(
+          {statistic.kind, QuadraticForm(std::move(statistic.form), sensors, gather), statistic.limit});
+    }
+    models.push_back(std::move(model));
+    options.models.emplace_back();
+  }
+  MultivariateDetector out;
+  out.lay_out(options, std::move(learnt.sensors), std::move(models));
+  auto known = std::make_shared<Learnt>(*out.learnt_);
+  for (Place& place : known->places) {
+    const LearntStatistic& statistic = learnt.models[place.model].statistics[place.form];
+    place.smoothing = statistic.smoothing;
+    place.usual = statistic.usual;
+  }
+  out.learnt_ = std::move(known);
+  out.start();
+  return out;
 }
 
 std::vector<std::size_t> MultivariateDetector::components() const {

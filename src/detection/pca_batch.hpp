@@ -17,7 +17,7 @@ namespace millwright::detection {
 class PcaBatch {
  public:
   // kInvalid unless it is a PCA with a T², without smoothing, drift or lags.
-  static core::Result<PcaBatch> from(const Model& model, const ModelOptions& options);
+  static core::Result<PcaBatch> from(const Model& model);
 
   void score(std::span<const float* const> columns, std::span<float> t2, std::span<float> spe,
              const PcaKernels& kernels = best_pca_kernels()) const;

@@ -216,8 +216,8 @@ TEST(ServerStart, APortInUseIsAConflict) {
   Plant plant;
   Options options;
   options.port = plant.server.port();
-  Server second(options, Services{plant.model, plant.live, plant.historian, plant.alarms, plant.metrics, plant.clock,
-                                  [] { return PlantStatus{}; }, [] { return std::vector<Check>{}; }});
+  Server second(options, Services{plant.model, plant.live, plant.historian, plant.alarms, plant.models, plant.metrics,
+                                  plant.clock, [] { return PlantStatus{}; }, [] { return std::vector<Check>{}; }});
   const auto started = second.start();
   ASSERT_FALSE(started);
   EXPECT_EQ(started.error().code, core::ErrorCode::kConflict);
@@ -229,8 +229,8 @@ TEST(ServerStart, ListensOnThisMachineAlone) {
   Plant plant;
   Options options;
   options.host = "0.0.0.0";
-  Server second(options, Services{plant.model, plant.live, plant.historian, plant.alarms, plant.metrics, plant.clock,
-                                  [] { return PlantStatus{}; }, [] { return std::vector<Check>{}; }});
+  Server second(options, Services{plant.model, plant.live, plant.historian, plant.alarms, plant.models, plant.metrics,
+                                  plant.clock, [] { return PlantStatus{}; }, [] { return std::vector<Check>{}; }});
   const auto started = second.start();
   ASSERT_FALSE(started);
   EXPECT_EQ(started.error().code, core::ErrorCode::kInvalid);

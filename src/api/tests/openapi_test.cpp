@@ -183,6 +183,14 @@ TEST(OpenApi, AnswersHaveTheShapesDescribed) {
   expect_described(plant.post("/v1/alarm-controls/7/release", R"({"by":"a"})"), "/v1/alarm-controls/{id}/release",
                    "post");
   expect_described(plant.get("/v1/alarm-performance"), "/v1/alarm-performance", "get");
+  const std::string model = "/v1/machines/pump-1/model";
+  expect_described(plant.get("/v1/models"), "/v1/models", "get");
+  expect_described(plant.get(model), "/v1/machines/{id}/model", "get");
+  expect_described(plant.post(model, R"({"model":"pump-pca@1"})"), "/v1/machines/{id}/model", "post");
+  expect_described(plant.post("/v1/models/pump-pca@1/deployment", R"({"mode":"shadow"})"), "/v1/models/{id}/deployment",
+                   "post");
+  expect_described(plant.post(model, R"({"mode":"none"})"), "/v1/machines/{id}/model", "post");
+  expect_described(plant.post(model + "/rollback", "{}"), "/v1/machines/{id}/model/rollback", "post");
   plant.raise(3, alarms::State::kLatchedAcknowledged);
   expect_described(plant.post("/v1/alarms/3/reset", R"({"by":"a"})"), "/v1/alarms/{id}/reset", "post");
   expect_described(plant.get("/healthz"), "/healthz", "get");

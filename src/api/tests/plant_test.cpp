@@ -311,6 +311,7 @@ Plant::Plant(Options options, asset::Model given)
                    live,
                    historian,
                    alarms,
+                   models,
                    metrics,
                    clock,
                    [] {

@@ -99,6 +99,20 @@ class MemoryAlarms final : public alarms::AlarmManager {
   Listener listener_;
 };
 
+// Knows one model, pump-pca@1, and puts it wherever it is told to.
+class MemoryModels final : public models::Service {
+ public:
+  core::Result<models::ModelInfo> add(std::string_view file) override;
+  [[nodiscard]] std::vector<models::ModelInfo> list() const override;
+  core::Result<std::vector<models::MachineModel>> deploy(std::string_view machine, std::string_view model,
+                                                         models::Mode mode) override;
+  core::Result<models::MachineModel> rollback(std::string_view machine) override;
+  [[nodiscard]] core::Result<models::MachineModel> find(std::string_view machine) const override;
+
+ private:
+  models::MachineModel pump_{.machine = "pump-1"};
+};
+
 asset::Model make_model();
 // As many machines as wanted, with a sensor each.
 asset::Model make_large_model(std::size_t machines);
@@ -128,6 +142,7 @@ class Plant {
   pipeline::LiveTable live;
   MemoryHistorian historian;
   MemoryAlarms alarms;
+  MemoryModels models;
   core::Metrics metrics;
   io::SimClock clock{kNow};
   std::vector<Check> checks{{"historian", true, ""}};

@@ -240,7 +240,7 @@ TEST(PcaBatch, AgreesWithTheRowsOnEveryKernel) {
     const ModelOptions options{.components = components};
     auto model = Model::fit(options, names, rows, 0.01);
     ASSERT_TRUE(model);
-    const auto batch = PcaBatch::from(*model, options);
+    const auto batch = PcaBatch::from(*model);
     ASSERT_TRUE(batch);
     for (const std::size_t n : {1U, 23U, 24U, 61U}) {
       std::vector<std::vector<float>> columns(width, std::vector<float>(n));
@@ -267,7 +267,7 @@ TEST(PcaBatch, RefusesModelsThatLookBack) {
   const ModelOptions options{.lags = 1, .components = 2};
   const auto model = Model::fit(options, kSensors, training(), 0.01);
   ASSERT_TRUE(model);
-  EXPECT_FALSE(PcaBatch::from(*model, options));
+  EXPECT_FALSE(PcaBatch::from(*model));
 }
 
 }  // namespace

@@ -1,0 +1,207 @@
+// model train: rows in, a signed bundle and a report out.
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "api/parameters.hpp"
+#include "backtest/detector_file.hpp"
+#include "cmd_model.hpp"
+#include "history_plant.hpp"
+#include "io/file_system.hpp"
+#include "models/seal.hpp"
+#include "training/report.hpp"
+#include "training/train.hpp"
+
+namespace millwright::app {
+namespace {
+
+struct TrainArguments {
+  std::string kind = "pca";
+  std::string detector;
+  std::vector<std::string> data;
+  std::string history;
+  std::string machine;
+  std::string from;
+  std::string to;
+  training::Choice choice;
+  std::string period;
+  std::string resample;
+  std::string settle = "10s";
+  std::size_t components = 0;
+  double explained = 0;
+  bool cross_validate = false;
+  double false_alarms = 0;
+  training::TrainOptions options;
+  std::string key;
+  std::string out;
+  std::string report;
+  bool json = false;
+};
+
+constexpr const char* kKinds[] = {"pca", "covariance", "cva", "largest"};  // by the enumeration's order
+
+core::Status complete(TrainArguments& a) {
+  for (const auto& [name, text, into] : {std::tuple("--period", &a.period, &a.choice.period)}) {
+    if (text->empty()) continue;
+    const auto duration = core::parse_duration(*text);
+    if (!duration) return core::unexpected(duration.error().within(name));
+    *into = *duration;
+  }
+  const auto settle = core::parse_duration(a.settle);
+  if (!settle) return core::unexpected(settle.error().within("--settle"));
+  a.choice.settle = *settle;
+  if (!a.resample.empty()) {
+    a.choice.resample = a.resample == "mean" ? detection::Resample::kMean : detection::Resample::kLast;
+  }
+  a.options.states = a.choice.states;
+  a.options.xgboost = a.kind == models::kXgboost;
+  if (a.options.xgboost) {
+    if (!a.choice.labels.empty()) return {};
+    return core::unexpected(core::ErrorCode::kInvalid, "kind xgboost learns from labelled rows: name --labels");
+  }
+  if (a.kind == models::kOnnx) {
+    return core::unexpected(core::ErrorCode::kUnsupported,
+                            "kind onnx is trained elsewhere, and this build does not run it");
+  }
+  if (!a.detector.empty()) {
+    const auto file = backtest::load_detector_file(a.detector);
+    if (!file) return core::unexpected(file.error());
+    a.options.detector = file->options;
+    a.choice.ignore.insert(a.choice.ignore.end(), file->ignore_columns.begin(), file->ignore_columns.end());
+  } else {
+    const auto kind = std::find(std::begin(kKinds), std::end(kKinds), a.kind) - std::begin(kKinds);
+    a.options.detector = training::default_detector(static_cast<detection::ModelKind>(kind));
+  }
+  for (auto& model : a.options.detector.models) {
+    if (a.components > 0) model.components = a.components;
+    if (a.explained > 0) model.explained = a.explained;
+    if (a.cross_validate) model.explained = model.components = 0;
+  }
+  if (a.false_alarms > 0) a.options.detector.limit.false_alarms = a.false_alarms;
+  return {};
+}
+
+core::Result<training::TrainingData> read_data(const TrainArguments& a) {
+  if (!a.data.empty()) return training::read_csv(a.data, a.choice);
+  const bool remote = a.history.starts_with("http://") || a.history.starts_with("https://");
+  auto plant = HistoryPlant::open(remote ? "" : a.history, remote ? a.history : "");
+  if (!plant) return core::unexpected(plant.error());
+  historian::Range range{history::kEarliest, history::kLatest};
+  for (const auto& [name, text, into] :
+       {std::tuple("--from", &a.from, &range.from), std::tuple("--to", &a.to, &range.to)}) {
+    if (text->empty()) continue;
+    const auto moment = api::parse_moment(*text, (*plant)->clock().now());
+    if (!moment) return core::unexpected(moment.error().within(name));
+    *into = *moment;
+  }
+  return training::read_history((*plant)->source(), a.machine, range, a.choice);
+}
+
+core::Status write(const std::string& path, const std::string& text) {
+  io::RealFileSystem files;
+  return io::write_file_atomically(files, path, text);
+}
+
+int train(TrainArguments& a) {
+  if (auto right = complete(a); !right) return fail(right.error());
+  std::optional<models::SigningKey> key;
+  if (!a.key.empty()) {
+    const auto pem = read_text_file(a.key);
+    if (!pem) return fail(pem.error());
+    auto read = models::SigningKey::read(*pem, a.key);
+    if (!read) return fail(read.error());
+    key = std::move(*read);
+  }
+  const auto data = read_data(a);
+  if (!data) return fail(data.error());
+  const auto bundle = training::train(*data, a.options);
+  if (!bundle) return fail(bundle.error());
+  const std::string file = models::seal(models::to_payload(*bundle), key ? &*key : nullptr);
+  if (auto written = write(a.out, file); !written) return fail(written.error());
+  if (!a.report.empty()) {
+    if (auto written = write(a.report, training::html_report(*bundle, *data)); !written) return fail(written.error());
+  }
+  const models::Training& training = bundle->training;
+  if (a.json) {
+    fmt::print("{}\n", nlohmann::json{{"id", bundle->id()},
+                                      {"kind", bundle->kind},
+                                      {"sensors", bundle->sensors.size()},
+                                      {"rows", training.rows},
+                                      {"false_alarms", training.false_alarms},
+                                      {"period_ns", bundle->grid.period},
+                                      {"signed", key.has_value()}}
+                           .dump(2));
+  } else {
+    fmt::print("{}: {} of {} sensors, {} rows at {}, {:.3g} % of them alarm{}\n", a.out, bundle->id(),
+               bundle->sensors.size(), training.rows, core::format_duration(bundle->grid.period),
+               100 * training.false_alarms, key ? "" : "; not signed: a plant takes it only with allow_unsigned");
+  }
+  return kDone;
+}
+
+void add_sources(CLI::App& sub, TrainArguments& a) {
+  auto* data = sub.add_option("--data", a.data, "CSV of normal rows, the time first; may be given again: rows add up");
+  auto* history =
+      sub.add_option("--history", a.history, "or a plant's history: http://HOST:PORT while it runs, else its file");
+  history->excludes(data);
+  auto* machine = sub.add_option("--machine", a.machine, "whose history: its name or path")->needs(history);
+  history->needs(machine);
+  sub.add_option("--from", a.from, "first time, such as 2026-11-21T08:00:00Z or -24h")->needs(history);
+  sub.add_option("--to", a.to, "end of the time")->needs(history);
+  sub.add_option("--sensors", a.choice.sensors, "of the machine (component/sensor), or columns; default: all")
+      ->delimiter(',');
+  sub.add_option("--ignore-columns", a.choice.ignore, "columns or sensors that are not to be learnt from")
+      ->delimiter(',');
+  sub.add_option("--state", a.choice.state, "column of the machine's state codes; history has the sensor 'state'");
+  sub.add_option("--states", a.choice.states,
+                 "codes of the states to learn from, in which alone the model then judges; default: any")
+      ->delimiter(',');
+  sub.add_option("--settle", a.settle, "rows so soon after a change of state are left out")->capture_default_str();
+  sub.add_option("--period", a.period, "between rows; default: the file's, 1s of history");
+  sub.add_option("--resample", a.resample, "what of a period a row has; default: last of a file's, mean of history")
+      ->check(CLI::IsMember({"last", "mean"}));
+}
+
+void add_learning(CLI::App& sub, TrainArguments& a) {
+  sub.add_option("--kind", a.kind, "pca, covariance, cva, largest; xgboost with --labels")
+      ->check(CLI::IsMember({"pca", "covariance", "cva", "largest", "xgboost", "onnx"}))
+      ->capture_default_str();
+  sub.add_option("--detector", a.detector, "a detector's YAML file instead (docs/format/detector.md)");
+  sub.add_option("--components", a.components, "of pca, or states of cva");
+  sub.add_option("--explained", a.explained, "of pca: least share of the variance that the components hold")
+      ->check(CLI::Range(0.01, 1.0));
+  sub.add_flag("--cross-validate", a.cross_validate, "of pca: as many components as foretell a left-out sensor best");
+  sub.add_option("--false-alarms", a.false_alarms, "share of the rows above a limit, before its factor")
+      ->check(CLI::Range(1e-9, 0.5));
+  sub.add_flag("--regimes", a.options.regimes, "a scale for each of --states of its own");
+  sub.add_option("--labels", a.choice.labels, "column of 0 and 1: faults, for xgboost");
+  sub.add_option("--rounds", a.options.trees.rounds, "of xgboost: trees")
+      ->check(CLI::Range(1, 10'000))
+      ->capture_default_str();
+  sub.add_option("--limit", a.options.limit, "of xgboost: alarm above this probability")
+      ->check(CLI::Range(0.001, 0.999))
+      ->capture_default_str();
+}
+
+}  // namespace
+
+void add_model_train(CLI::App& model, const SetCommand& set) {
+  auto* sub = model.add_subcommand("train", "learn what is normal, and write it as a signed bundle");
+  auto a = std::make_shared<TrainArguments>();
+  add_learning(*sub, *a);
+  add_sources(*sub, *a);
+  sub->add_option("--machine-type", a->options.machine_type, "of the machines that it is for")->required();
+  sub->add_option("--name", a->options.name, "of the model: lower-case letters, digits, single hyphens")->required();
+  sub->add_option("--version", a->options.version, "of the model, such as 1.0.0; never the same twice")->required();
+  sub->add_option("--key", a->key, "private key (PEM) that signs it; `millwright model keygen` makes one");
+  sub->add_option("--out", a->out, "the bundle's file, such as pump.mwmodel")->required();
+  sub->add_option("--report", a->report, "HTML page to write: scree, statistics, contributions, loadings");
+  sub->add_flag("--json", a->json, "answer as JSON");
+  sub->callback([=] {
+    if (a->data.empty() && a->history.empty()) throw CLI::RequiredError("--data or --history");
+    set([=] { return train(*a); });
+  });
+}
+
+}  // namespace millwright::app
