@@ -76,7 +76,8 @@ HealthStage::HealthStage(const asset::Model& model, const pipeline::Pipeline& pi
       silences_(model.machines().size()),
       monitor_of_(model.sensors().size(), kNone) {
   for (const asset::Sensor& sensor : model.sensors()) {
-    if (pipeline.shard_of(sensor.id) != shard || !core::is_real(sensor.type)) continue;
+    // A feature is as good as the sensor that it is made of.
+    if (pipeline.shard_of(sensor.id) != shard || !core::is_real(sensor.type) || sensor.feature) continue;
     if (const HealthRule* rule = rule_for(options.health, sensor)) add_monitor(sensor, *rule);
   }
   arrivals_.resize(monitors_.size());

@@ -64,7 +64,7 @@ asset::Model small_plant() {
   temperature.unit = asset::find_unit("°C");
   add(temperature);
   add(make_sensor(pump, "motor", "batch", ValueType::kText));
-  pump.components = {{"motor", "", "drives it", {}}, {"fan", "motor", "cools the motor", {}}};
+  pump.components = {{"motor", "", "drives it", {}, {}}, {"fan", "motor", "cools the motor", {}, {}}};
   return {{pump}, std::move(sensors)};
 }
 enum : std::size_t { kCurrent, kRunning, kTurns, kState, kTemperature, kBatch };
@@ -365,7 +365,7 @@ TEST_F(ServerTest, AHostThatIsNotThisMachinesIsSaid) {
 
 TEST_F(ServerTest, TwoThingsOfOneNameAreSaid) {
   asset::Machine machine = model_.machines()[0];
-  machine.components.push_back({"state", "", "", {}});
+  machine.components.push_back({"state", "", "", {}, {}});
   const asset::Model twice({machine}, {model_.sensors().begin(), model_.sensors().end()});
   Server server(options_, twice, live_, texts_, metrics_);
   const core::Status started = server.start();
@@ -383,7 +383,7 @@ TEST(ServerSize, TwentyThousandSensors) {
     machine.id = core::MachineId(m);
     machine.name = "m" + std::to_string(m);
     machine.path = "a/b/c/d/e/" + machine.name;
-    machine.components = {{"unit", "", "", {}}};
+    machine.components = {{"unit", "", "", {}, {}}};
     for (std::size_t s = 0; s < kSensors; ++s) {
       asset::Sensor sensor = make_sensor(machine, "unit", "s" + std::to_string(s), ValueType::kFloat64);
       sensor.id = core::SensorId(sensors.size());
