@@ -1,6 +1,7 @@
 """Alarms to a real MQTT broker (mosquitto), a real Redis and a web server: each change arrives, in order, with its id, also
 when the receivers go away, and when the plant is killed with -9."""
 
+import contextlib
 import hashlib
 import hmac
 import http.client
@@ -63,12 +64,17 @@ class WebServer:
 
     def __init__(self, port):
         self.port, self.posts, self.refuse, self.server = port, [], set(), None
+        self.connections = set()
 
     def start(self):
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def setup(self):
+                super().setup()
+                outer.connections.add(self.connection)
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -89,9 +95,13 @@ class WebServer:
         return self
 
     def stop(self):
-        """Away, and with it every connection: their handlers see the end of the request only."""
+        """Away, and with it every connection."""
         self.server.shutdown()
         self.server.server_close()
+        for connection in self.connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        self.connections.clear()
 
     def versions(self):
         return [json.loads(body)["version"] for _, _, body in self.posts]

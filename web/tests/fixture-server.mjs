@@ -289,7 +289,7 @@ export async function start_fixture({ port = 0, machines: machine_count = 24, di
       acknowledged_by: "",
       comment: "",
       suppressed_until: null,
-      first_out: !alarms.some((one) => one.machine === machine && one.cleared === null),
+      first_out: machine.startsWith("pump") && !alarms.some((one) => one.machine === machine && one.cleared === null),
       consequence_of: alarms.find((one) => one.machine === machine && one.cleared === null)?.id ?? null,
       raises: 1,
       version: ++version,

@@ -15,8 +15,9 @@ using ::testing::HasSubstr;
 std::vector<OutputOptions> read(const std::string& yaml, std::string* problems) {
   auto document = config::Document::parse(yaml, "plant.yaml");
   EXPECT_TRUE(document) << document.error().message;
-  auto options = read_options(*document, document->root(), "lyon");
-  document->root().finish();
+  config::Section root = document->root();
+  auto options = read_options(*document, root, "lyon");
+  root.finish();
   for (const config::Problem& problem : document->problems()) *problems += config::to_string(problem) + "\n";
   return options;
 }

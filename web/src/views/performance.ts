@@ -130,8 +130,8 @@ function priorities(performance: AlarmPerformance): HTMLElement {
           {},
           h("span", { class: "share-name" }, priority_mark(priority), sentence(priority)),
           share_bar(share, percent),
-          h("span", { class: "num" }, integer(count)),
-          h("span", { class: "num share-percent" }, percent),
+          h("span", { class: "share-number" }, integer(count)),
+          h("span", { class: "share-number share-percent" }, percent),
         );
       }),
     ),
@@ -155,8 +155,8 @@ function bad_actors(performance: AlarmPerformance): HTMLElement {
           {},
           h("span", { class: "share-name", title: actor.condition }, condition_words(actor.condition)),
           share_bar(actor.share, percent),
-          h("span", { class: "num" }, integer(actor.raises)),
-          h("span", { class: "num share-percent" }, percent),
+          h("span", { class: "share-number" }, integer(actor.raises)),
+          h("span", { class: "share-number share-percent" }, percent),
         );
       }),
     ),
