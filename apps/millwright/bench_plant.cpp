@@ -31,6 +31,8 @@ constexpr std::array<const char*, 5> kTypes = {"centrifugal-pump", "screw-compre
 constexpr TimeNs kStart = 1'795'248'000 * kSecond;
 constexpr DurationNs kStep = kSecond / 2;  // readings come as from a publishing interval of so long
 constexpr DurationNs kGrace = 10 * kSecond;
+constexpr DurationNs kAfterEffect = 5 * core::kMinute;  // the heat of a worn bearing goes slowly
+constexpr DurationNs kSeenMin = 15 * kSecond;           // that a machine must run of a fault for it to be seen
 constexpr double kHighRateHz = 100;
 constexpr std::size_t kTold = 20;
 
@@ -96,13 +98,17 @@ class RaisedAlarms final : public alarms::SignalSink {
   std::vector<Raised> raised;
 };
 
+// When a machine began to run, and when it stopped, in turn.
+using Changes = std::map<std::string, std::vector<DurationNs>>;
+
 // A shard: its machines, and the stages that judge them.
 class Shard {
  public:
   Shard(const asset::Model& model, const pipeline::Pipeline& pipeline, std::size_t number,
         const PlantBenchOptions& options, const std::vector<Fault>& faults, engine::LimitStore& limits,
         core::Metrics& metrics)
-      : health_(model, pipeline, number, detection_, alarms_, metrics),
+      : model_(model),
+        health_(model, pipeline, number, detection_, alarms_, metrics),
         detect_(model, pipeline, number, detection_, limits, alarms_, metrics) {
     for (const asset::Machine& machine : model.machines()) {
       if (machine.sensors.empty() || pipeline.shard_of(machine.sensors.front()) != number) continue;
@@ -117,6 +123,7 @@ class Shard {
     for (DurationNs since = kStep; since <= duration; since += kStep) step(since);
   }
   [[nodiscard]] const std::vector<Raised>& raised() const { return alarms_.raised; }
+  [[nodiscard]] const Changes& changes() const { return changes_; }
   [[nodiscard]] std::uint64_t readings() const { return readings_; }
 
  private:
@@ -132,6 +139,8 @@ class Shard {
       batch_.clear();
       machine.step(alarms_.now, batch_);
       readings_ += batch_.readings();
+      auto& changes = changes_[model_.machine(machine.machine()).name];
+      if (machine.running() != (changes.size() % 2 == 1)) changes.push_back(since);
       health_.on_batch(batch_);
       detect_.on_batch(batch_);
     }
@@ -139,6 +148,7 @@ class Shard {
     detect_.on_tick(alarms_.now);
   }
 
+  const asset::Model& model_;
   const engine::DetectionOptions detection_{.rules = {engine::SpcRule{}}};
   RaisedAlarms alarms_;
   engine::HealthStage health_;
@@ -146,6 +156,7 @@ class Shard {
   std::vector<simulator::MachineSimulation> machines_;
   std::map<std::uint32_t, std::deque<Fault>> faults_;  // to come, by machine
   core::BlockBatch batch_;
+  Changes changes_;
   std::uint64_t readings_ = 0;
 };
 
@@ -160,9 +171,20 @@ std::vector<Fault> schedule(const asset::Model& model, const PlantBenchOptions& 
 }
 
 // Whether an alarm belongs to a fault of its machine: raised while that lasts, or before it has worn off.
-bool during(const Raised& alarm, const Fault& fault) {
+bool during(const Raised& alarm, const Fault& fault, DurationNs grace) {
   const DurationNs since = alarm.time - kStart;
-  return since >= fault.start && since <= fault.start + fault.duration + kGrace;
+  return since >= fault.start && since <= fault.start + fault.duration + grace;
+}
+
+// How long a machine ran, and had settled, while the fault lasted.
+DurationNs seen_for(const Fault& fault, const std::vector<DurationNs>& changes) {
+  DurationNs seen = 0;
+  for (std::size_t i = 0; i < changes.size(); i += 2) {
+    const DurationNs settled = changes[i] + engine::DetectionOptions{}.settle;
+    const DurationNs stopped = i + 1 < changes.size() ? changes[i + 1] : INT64_MAX;
+    seen += std::max<DurationNs>(0, std::min(stopped, fault.start + fault.duration) - std::max(settled, fault.start));
+  }
+  return seen;
 }
 
 // A fault of a whole machine befalls all of its components.
@@ -172,7 +194,7 @@ bool names(const Raised& alarm, const Fault& fault, const asset::Model& model) {
 }
 
 void score(const std::vector<Fault>& faults, const std::map<std::string, std::vector<const Raised*>>& by_machine,
-           const asset::Model& model, PlantBenchResult& result) {
+           const Changes& changes, const asset::Model& model, PlantBenchResult& result) {
   for (const Fault& fault : faults) {
     const asset::Machine& machine = *model.find_machine(fault.machine);
     FaultScore& kind = result.faults[fmt::format("{}, {}", simulator::to_string(fault.kind), machine.type)];
@@ -180,10 +202,13 @@ void score(const std::vector<Fault>& faults, const std::map<std::string, std::ve
     std::vector<const Raised*> meant;
     if (const auto found = by_machine.find(fault.machine); found != by_machine.end()) {
       std::copy_if(found->second.begin(), found->second.end(), std::back_inserter(meant),
-                   [&](const Raised* alarm) { return during(*alarm, fault); });
+                   [&](const Raised* alarm) { return during(*alarm, fault, kGrace); });
     }
     if (meant.empty()) {
-      if (result.missed.size() < kTold) result.missed.push_back(simulator::to_string(fault));
+      if (seen_for(fault, changes.at(fault.machine)) < kSeenMin) {
+        ++kind.stood;
+      } else if (result.missed.size() < kTold)
+        result.missed.push_back(simulator::to_string(fault));
       continue;
     }
     ++kind.detected;
@@ -199,7 +224,7 @@ void count_false_alarms(const std::vector<Fault>& faults, const std::vector<Rais
   for (const Raised& alarm : raised) {
     const std::string& machine = model.machine(alarm.machine).name;
     const bool meant = std::any_of(faults.begin(), faults.end(), [&](const Fault& fault) {
-      return fault.machine == machine && during(alarm, fault);
+      return fault.machine == machine && during(alarm, fault, kAfterEffect);
     });
     if (meant) continue;
     ++result.false_alarms[alarm.condition.substr(alarm.condition.rfind('#') + 1)];
@@ -248,7 +273,9 @@ core::Result<PlantBenchResult> run_plant_bench(const PlantBenchOptions& options)
     for (const Raised& alarm : shard->raised()) by_machine[model->machine(alarm.machine).name].push_back(&alarm);
     count_false_alarms(faults, shard->raised(), *model, result);
   }
-  score(faults, by_machine, *model, result);
+  Changes changes;
+  for (const auto& shard : shards) changes.insert(shard->changes().begin(), shard->changes().end());
+  score(faults, by_machine, changes, *model, result);
   return result;
 }
 

@@ -24,6 +24,7 @@ FaultScore total(const PlantBenchResult& result) {
   for (const auto& [kind, score] : result.faults) {
     all.faults += score.faults;
     all.detected += score.detected;
+    all.stood += score.stood;
     all.component_right += score.component_right;
     all.first_right += score.first_right;
     all.delays_s.insert(all.delays_s.end(), score.delays_s.begin(), score.delays_s.end());
@@ -34,6 +35,7 @@ FaultScore total(const PlantBenchResult& result) {
 nlohmann::json to_json(const FaultScore& score) {
   return {{"faults", score.faults},
           {"detected", score.detected},
+          {"not_detected_as_it_stood", score.stood},
           {"component_right", score.component_right},
           {"first_right", score.first_right},
           {"median_delay_s", median(score.delays_s)}};
@@ -72,11 +74,11 @@ void print_text(const PlantBenchOptions& options, const PlantBenchResult& result
     const auto share = [&](std::uint64_t count) {
       return 100 * static_cast<double>(count) / static_cast<double>(std::max<std::uint64_t>(score.faults, 1));
     };
-    fmt::print("{:<42}{:>7}{:>10.1f}{:>14.1f}{:>13.1f}{:>9.1f}\n", name, score.faults, share(score.detected),
-               share(score.component_right), share(score.first_right), median(score.delays_s));
+    fmt::print("{:<42}{:>7}{:>10.1f}{:>8}{:>14.1f}{:>13.1f}{:>9.1f}\n", name, score.faults, share(score.detected),
+               score.stood, share(score.component_right), share(score.first_right), median(score.delays_s));
   };
-  fmt::print("{:<42}{:>7}{:>10}{:>14}{:>13}{:>9}\n", "fault", "number", "found %", "component %", "at first %",
-             "delay s");
+  fmt::print("{:<42}{:>7}{:>10}{:>8}{:>14}{:>13}{:>9}\n", "fault", "number", "found %", "stood", "component %",
+             "at first %", "delay s");
   for (const auto& [kind, score] : result.faults) row(kind, score);
   row("all", total(result));
   for (const std::string& fault : result.missed) fmt::print("  missed: {}\n", fault);

@@ -186,6 +186,13 @@ void ControlChart::learn(const ChartOptions& options, double mean, double spread
 }
 
 std::optional<SpcEvent> ControlChart::judge(const ChartOptions& options, double mean, double spread, TimeNs time) {
+  // What nearly all points are.
+  const bool plain = options.kind <= ChartKind::kIndividuals && options.rules == 0;
+  if (plain && !left_ && !returning_ && !in_alarm_ && mean >= limits_.low && mean <= limits_.high &&
+      spread <= limits_.spread_high) {
+    outside_ <<= 1;
+    return std::nullopt;
+  }
   if (left_) {
     left_ = false;
     returning_ = true;
