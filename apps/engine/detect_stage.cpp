@@ -14,8 +14,8 @@ namespace {
 using core::Block;
 using detection::ChartKind;
 using detection::ChartOptions;
+using detection::ChartStatistic;
 using detection::SpcEvent;
-using detection::Statistic;
 
 // The part of its range that a sensor may move by without anybody caring.
 constexpr double kFloorOfRange = 0.01;
@@ -28,15 +28,15 @@ bool is_chartable(const asset::Sensor& sensor) {
   return sensor.monitored && core::is_real(sensor.type);
 }
 
-const char* statistic_name(Statistic statistic) {
+const char* statistic_name(ChartStatistic statistic) {
   switch (statistic) {
-    case Statistic::kMean:
+    case ChartStatistic::kMean:
       return "mean";
-    case Statistic::kSpread:
+    case ChartStatistic::kSpread:
       return "spread";
-    case Statistic::kEwma:
+    case ChartStatistic::kEwma:
       return "smoothed mean";
-    case Statistic::kCusum:
+    case ChartStatistic::kCusum:
       return "sum of deviations";
   }
   return "";
@@ -52,7 +52,7 @@ std::string describe(const asset::Sensor& sensor, const SpcEvent& event) {
   std::string text =
       fmt::format("{}: {} {:.4g} {} is {} its control limit {:.4g}", where, statistic_name(event.statistic),
                   event.value, unit, event.value > event.limit ? "above" : "below", event.limit);
-  if (event.statistic == Statistic::kCusum) text += ", growing since " + core::format_time(event.began);
+  if (event.statistic == ChartStatistic::kCusum) text += ", growing since " + core::format_time(event.began);
   return text;
 }
 

@@ -127,6 +127,7 @@ void ModelManager::restore(const asset::Machine& machine, ModelRole role, const 
     return;
   }
   core::logger("models")->error("{}: no model judges it: {}", machine.path, scorer.error().message);
+  MutexLock lock(seats_mutex_);
   seats_[machine.id.value][index(role)] = Seat{.model = reference.id, .problem = scorer.error().message};
 }
 
@@ -143,7 +144,7 @@ void ModelManager::remember(const ModelPointer& model) {
 
 void ModelManager::tick() {
   for (ModelStage* stage : stages_) stage->collect();
-  MutexLock lock(mutex_);
+  MutexLock lock(seats_mutex_);
   for (auto& [machine, seats] : seats_) {
     auto& shadow = seats[index(ModelRole::kShadow)];
     if (!shadow || !shadow->activity) continue;
@@ -255,10 +256,11 @@ core::Status ModelManager::carry_out(std::vector<Step> steps) {
 }
 
 void ModelManager::put(const asset::Machine& machine, ModelRole role, ScorerPointer scorer) {
-  auto& seat = seats_[machine.id.value][index(role)];
-  seat.reset();
-  if (scorer) {
-    seat = Seat{.model = scorer->model().bundle().id(), .problem = {}, .activity = scorer->activity()};
+  std::optional<Seat> seat;
+  if (scorer) seat = Seat{.model = scorer->model().bundle().id(), .problem = {}, .activity = scorer->activity()};
+  {
+    MutexLock lock(seats_mutex_);
+    seats_[machine.id.value][index(role)] = std::move(seat);
   }
   stages_[pipeline_.shard_of(machine.sensors.front())]->put(machine.id, role, std::move(scorer));
 }
@@ -295,9 +297,12 @@ Result<std::vector<MachineModel>> ModelManager::deploy(std::string_view name, st
   if (auto done = carry_out(std::move(steps)); !done) return unexpected(done.error());
   std::vector<MachineModel> out;
   for (const asset::Machine* machine : machines) out.push_back(describe(*machine));
-  core::logger("models")->info("{} {} on {}", mode == Mode::kNone ? "no model" : id,
-                               mode == Mode::kShadow ? "is a shadow" : "judges",
-                               name.empty() ? fmt::format("{} machines", machines.size()) : machines.front()->name);
+  core::logger("models")->info("{}: {}{}",
+                               name.empty() ? fmt::format("{} machines", machines.size()) : machines[0]->name,
+                               mode == Mode::kNone ? "no model judges it now" : id,
+                               mode == Mode::kActive   ? " judges"
+                               : mode == Mode::kShadow ? " is a shadow"
+                                                       : "");
   return out;
 }
 
@@ -317,7 +322,7 @@ Result<MachineModel> ModelManager::rollback(std::string_view name) {
   std::vector<Step> steps;
   steps.push_back(std::move(*step));
   if (auto done = carry_out(std::move(steps)); !done) return unexpected(done.error());
-  core::logger("models")->info("{} judges {} again", before.previous.id, (*machine)->name);
+  core::logger("models")->info("{}: {} judges again", (*machine)->name, before.previous.id);
   return describe(**machine);
 }
 
@@ -332,6 +337,7 @@ MachineModel ModelManager::describe(const asset::Machine& machine) const {
   MachineModel out;
   out.machine = machine.name;
   out.previous = deployment_of(machine).previous.id;
+  MutexLock lock(seats_mutex_);
   const auto found = seats_.find(machine.id.value);
   if (found == seats_.end()) return out;
   const auto& [active, shadow] = found->second;

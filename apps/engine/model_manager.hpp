@@ -95,10 +95,11 @@ class ModelManager final : public models::Service {
   const ModelOptions options_;
   core::Metrics& metrics_;
   std::vector<ModelStage*> stages_;
-  mutable core::Mutex mutex_;
+  mutable core::Mutex mutex_;  // held through an order, which may take long
   models::Registry registry_ GUARDED_BY(mutex_);
   std::map<std::string, models::ModelInfo> known_ GUARDED_BY(mutex_);  // by id
-  std::map<std::uint32_t, Seats> seats_ GUARDED_BY(mutex_);            // by MachineId
+  mutable core::Mutex seats_mutex_;
+  std::map<std::uint32_t, Seats> seats_ GUARDED_BY(seats_mutex_);  // by MachineId
 };
 
 }  // namespace millwright::engine

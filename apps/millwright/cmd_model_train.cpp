@@ -42,11 +42,10 @@ struct TrainArguments {
 constexpr const char* kKinds[] = {"pca", "covariance", "cva", "largest"};  // by the enumeration's order
 
 core::Status complete(TrainArguments& a) {
-  for (const auto& [name, text, into] : {std::tuple("--period", &a.period, &a.choice.period)}) {
-    if (text->empty()) continue;
-    const auto duration = core::parse_duration(*text);
-    if (!duration) return core::unexpected(duration.error().within(name));
-    *into = *duration;
+  if (!a.period.empty()) {
+    const auto period = core::parse_duration(a.period);
+    if (!period) return core::unexpected(period.error().within("--period"));
+    a.choice.period = *period;
   }
   const auto settle = core::parse_duration(a.settle);
   if (!settle) return core::unexpected(settle.error().within("--settle"));
@@ -76,7 +75,9 @@ core::Status complete(TrainArguments& a) {
   for (auto& model : a.options.detector.models) {
     if (a.components > 0) model.components = a.components;
     if (a.explained > 0) model.explained = a.explained;
-    if (a.cross_validate) model.explained = model.components = 0;
+    if (!a.cross_validate) continue;
+    model.explained = 0;
+    model.components = 0;
   }
   if (a.false_alarms > 0) a.options.detector.limit.false_alarms = a.false_alarms;
   return {};

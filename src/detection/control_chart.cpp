@@ -52,8 +52,8 @@ std::optional<ChartKind> chart_kind(std::string_view name) {
 
 ChartLimits limits_of(const ChartOptions& options, const PhaseOne& learnt) {
   const auto [d2, d3] = spread_constants(options);
-  const Spread& means = learnt.means();
-  const Spread& spreads = learnt.spreads();
+  const Scatter& means = learnt.means();
+  const Scatter& spreads = learnt.spreads();
   ChartLimits limits{.centre = means.mean, .spread_centre = spreads.mean};
   limits.within = spreads.mean / d2;
   limits.overall = overall_sigma(options, learnt, limits.within);
@@ -254,7 +254,7 @@ ControlChart::Verdict ControlChart::look(const ChartOptions& options, double mea
     verdict.event.value = mean;
     verdict.event.limit = mean > limits_.centre ? limits_.high : limits_.low;
   } else {
-    verdict.event.statistic = Statistic::kSpread;
+    verdict.event.statistic = ChartStatistic::kSpread;
     verdict.event.value = spread;
     verdict.event.limit = limits_.spread_high;
   }
@@ -269,7 +269,7 @@ void ControlChart::look_at_ewma(const ChartOptions& options, double mean, Verdic
   const double half_width = limits_.high - limits_.centre;
   const double now = std::max(half_width * std::sqrt(settled), std::min(options.floor, half_width));
   verdict.mean_outside = std::abs(deviation) > now;
-  verdict.event.statistic = Statistic::kEwma;
+  verdict.event.statistic = ChartStatistic::kEwma;
   verdict.event.value = limits_.centre + deviation;
   verdict.event.limit = limits_.centre + std::copysign(now, deviation);
 }
@@ -286,7 +286,7 @@ void ControlChart::look_at_sums(const ChartOptions& options, double mean, TimeNs
   up = std::clamp(up + deviation - slack, 0.0, 2 * decision);
   down = std::clamp(down - deviation - slack, 0.0, 2 * decision);
   verdict.mean_outside = std::max(up, down) > decision;
-  verdict.event.statistic = Statistic::kCusum;
+  verdict.event.statistic = ChartStatistic::kCusum;
   verdict.event.value = up >= down ? up : -down;
   verdict.event.limit = up >= down ? decision : -decision;
   verdict.event.began = up >= down ? began_ : began_2_;

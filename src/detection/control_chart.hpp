@@ -71,12 +71,12 @@ struct ChartLimits {
   double overall = 0;  // σ of all readings
 };
 
-enum class Statistic : std::uint8_t { kMean, kSpread, kEwma, kCusum };
+enum class ChartStatistic : std::uint8_t { kMean, kSpread, kEwma, kCusum };
 
 // A change of the alarm's state.
 struct SpcEvent {
   bool in_alarm = false;
-  Statistic statistic = Statistic::kMean;
+  ChartStatistic statistic = ChartStatistic::kMean;
   RuleSet rules = 0;       // those that raised it
   double value = 0;        // what decided: the point's mean or spread, its EWMA, the sum
   double limit = 0;        // the limit that it is judged against

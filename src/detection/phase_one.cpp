@@ -29,7 +29,7 @@ Gate gate_of(std::vector<double>& values, double floor) {
 
 }  // namespace
 
-void Spread::add(double x, std::uint32_t count_now) {
+void Scatter::add(double x, std::uint32_t count_now) {
   if (count_now == 1) {
     *this = {.mean = x, .m2 = 0, .min = x, .max = x};
     return;
@@ -41,11 +41,11 @@ void Spread::add(double x, std::uint32_t count_now) {
   max = std::max(max, x);
 }
 
-double Spread::deviation(std::uint32_t n) const {
+double Scatter::deviation(std::uint32_t n) const {
   return n > 1 ? std::sqrt(m2 / (n - 1)) : 0;
 }
 
-double Spread::reach() const {
+double Scatter::reach() const {
   return std::max(max - mean, mean - min);
 }
 

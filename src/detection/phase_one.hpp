@@ -17,7 +17,7 @@
 namespace millwright::detection {
 
 // Count, mean and sum of squared deviations by Welford's method, and the extremes.
-struct Spread {
+struct Scatter {
   double mean = 0;
   double m2 = 0;
   double min = 0;
@@ -44,8 +44,8 @@ class PhaseOne {
   // Takes what is gathered; then the results below are of all points.
   void finish(double floor);
   [[nodiscard]] std::uint32_t kept() const { return kept_; }
-  [[nodiscard]] const Spread& means() const { return means_; }
-  [[nodiscard]] const Spread& spreads() const { return spreads_; }
+  [[nodiscard]] const Scatter& means() const { return means_; }
+  [[nodiscard]] const Scatter& spreads() const { return spreads_; }
   // Of the points; 0 where it is not significant or below, at most 0.98.
   [[nodiscard]] double autocorrelation() const;
   // Whether the points' level walks by more than chance, and fast enough to pass `floor` within ten such trainings.
@@ -67,8 +67,8 @@ class PhaseOne {
   void keep(const Point& point);
 
   std::vector<Point> gathered_;
-  Spread means_;
-  Spread spreads_;
+  Scatter means_;
+  Scatter spreads_;
   double steps_squared_ = 0;  // Σ (xᵢ − xᵢ₋₁)²
   double first_ = 0;
   double last_ = 0;

@@ -26,7 +26,7 @@ RowAligner::RowAligner(std::size_t sensors, const Grid& grid, Emit emit)
 }
 
 std::int64_t RowAligner::row_of(core::TimeNs time) const {
-  return core::floor_to(time - 1, grid_.period) / grid_.period + 1;
+  return time / grid_.period + (time % grid_.period > 0 ? 1 : 0);  // division rounds towards 0
 }
 
 std::int64_t RowAligner::complete() const {

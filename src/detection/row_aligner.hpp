@@ -97,15 +97,18 @@ void RowAligner::add_run(std::size_t sensor, core::TimeNs start, core::DurationN
   constexpr std::size_t kPiece = kRowsMax / 2;
   for (std::size_t at = 0; at < values.size(); at += kPiece) {
     auto piece = values.subspan(at, std::min(kPiece, values.size() - at));
-    core::TimeNs first = start + static_cast<core::DurationNs>(at) * period;
+    const core::TimeNs first = start + static_cast<core::DurationNs>(at) * period;
     const core::TimeNs last = first + static_cast<core::DurationNs>(piece.size() - 1) * period;
-    while (!piece.empty() && base_ != INT64_MIN && row_of(first) < base_) {
-      ++late_;
-      piece = piece.subspan(1);
-      first += period;
+    std::int64_t row = row_of(first);
+    const std::int64_t end = row + static_cast<std::int64_t>(piece.size());
+    if (base_ != INT64_MIN && row < base_) {
+      const auto late = static_cast<std::size_t>(std::min(base_, end) - row);
+      late_ += late;
+      piece = piece.subspan(late);
+      row += static_cast<std::int64_t>(late);
     }
-    if (!piece.empty() && make_room(row_of(first), row_of(last))) {
-      const auto slot = static_cast<std::size_t>(row_of(first) - base_);
+    if (!piece.empty() && make_room(row, end - 1)) {
+      const auto slot = static_cast<std::size_t>(row - base_);
       double* to = column(sensor) + slot;
       for (std::size_t i = 0; i < piece.size(); ++i) {
         const auto value = static_cast<double>(piece[i]);

@@ -190,7 +190,7 @@ TEST_F(ModelStageTest, WhatDoesNotFitIsRefusedAndTheRunningModelGoesOn) {
     const auto done = manager_->deploy(machine, added->id, Mode::kActive);
     return done ? "taken" : done.error().message;
   };
-  EXPECT_THAT(refusal("fan-1", bundle("1")), HasSubstr("fan"));
+  EXPECT_THAT(refusal("fan-1", bundle("5")), HasSubstr("fan"));
   EXPECT_THAT(refusal("pump-1", bundle("2", 2, "fan")), HasSubstr("type 'fan'"));
   EXPECT_THAT(refusal("pump-1", bundle("3", 2, "pump", {"motor/current", "motor/torque"})),
               HasSubstr("'motor/torque'"));

@@ -79,7 +79,7 @@ TEST_F(TrainingTest, RowsAreMadeOnTheGridAskedFor) {
   choice_.resample = detection::Resample::kMean;
   const auto data = read_csv({csv("a.csv", 900)}, choice_);
   ASSERT_TRUE(data) << data.error().message;
-  EXPECT_EQ(data->rows.rows(), 91U);
+  EXPECT_EQ(data->rows.rows(), 90U);
   EXPECT_EQ(data->times[1] - data->times[0], core::kSecond);
 }
 

@@ -74,7 +74,7 @@ TEST_F(XbarRTest, RaisesOnAShiftAndClearsWhenItIsGone) {
   const auto raised = feed(60, 1, 10);
   ASSERT_EQ(raised.size(), 1U);
   EXPECT_TRUE(raised[0].in_alarm);
-  EXPECT_EQ(raised[0].statistic, Statistic::kMean);
+  EXPECT_EQ(raised[0].statistic, ChartStatistic::kMean);
   EXPECT_GT(raised[0].value, raised[0].limit);
   const auto cleared = feed(50, 1, 10);
   ASSERT_EQ(cleared.size(), 1U);
