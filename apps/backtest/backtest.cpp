@@ -184,6 +184,7 @@ struct Judge {
   std::unique_ptr<Detector> detector;
   Table data;
   Matrix rows;
+  std::vector<bool> labels;  // of the rows; none: there are no labels
 };
 
 Result<Judge> judge_of_detector(const BacktestOptions& options) {
@@ -199,11 +200,14 @@ Result<Judge> judge_of_detector(const BacktestOptions& options) {
   if (!data) return unexpected(data.error());
   const auto sensors = sensors_of(*data, options, left_out);
   if (!sensors) return unexpected(sensors.error());
+  auto labels = labels_of(*data, options);
+  if (!labels) return unexpected(labels.error());
   auto detector = trained(*data, options, *file, *sensors, left_out);
   if (!detector) return unexpected(detector.error());
   auto rows = data->select(*sensors, options.data);
   if (!rows) return unexpected(rows.error());
-  return Judge{std::make_unique<MultivariateDetector>(std::move(*detector)), std::move(*data), std::move(*rows)};
+  return Judge{std::make_unique<MultivariateDetector>(std::move(*detector)), std::move(*data), std::move(*rows),
+               std::move(*labels)};
 }
 
 Result<Judge> judge_of_model(const BacktestOptions& options) {
@@ -217,6 +221,8 @@ Result<Judge> judge_of_model(const BacktestOptions& options) {
   if (!detector) return unexpected(detector.error().within(options.model));
   auto data = Table::read(options.data, options.ignore_columns);
   if (!data) return unexpected(data.error());
+  auto labels = labels_of(*data, options);
+  if (!labels) return unexpected(labels.error());
   auto rows = data->select(bundle->sensors, options.data);
   if (!rows) return unexpected(rows.error());
   if (!bundle->regimes.empty()) {
@@ -227,7 +233,7 @@ Result<Judge> judge_of_model(const BacktestOptions& options) {
       if (std::abs(state) < 1e9) models::scale(*bundle, static_cast<std::int32_t>(state), rows->row(i));
     }
   }
-  return Judge{std::move(*detector), std::move(*data), std::move(*rows)};
+  return Judge{std::move(*detector), std::move(*data), std::move(*rows), std::move(*labels)};
 }
 
 }  // namespace
@@ -238,21 +244,19 @@ Result<BacktestResult> run_backtest(const BacktestOptions& options) {
   }
   auto judge = options.model.empty() ? judge_of_detector(options) : judge_of_model(options);
   if (!judge) return unexpected(judge.error());
-  const auto labels = labels_of(judge->data, options);
-  if (!labels) return unexpected(labels.error());
   auto out = ScoreFile::create(options.out);
   if (!out) return unexpected(out.error());
 
   Detector& detector = *judge->detector;
   BacktestResult result{judge->rows.rows(), detector.sensors().size(), 0, std::nullopt};
-  if (!labels->empty()) result.evaluation.emplace();
+  if (!judge->labels.empty()) result.evaluation.emplace();
   out->header(detector);
   for (std::size_t i = 0; i < judge->rows.rows(); ++i) {
     const detection::Verdict& verdict = detector.score(judge->rows.row(i));
     out->row(judge->data.time_texts[i], verdict, detector);
     if (verdict.alarm) ++result.alarms;
     if (result.evaluation && i >= options.train_rows) {
-      result.evaluation->add((*labels)[i], verdict.alarm, judge->data.times[i]);
+      result.evaluation->add(judge->labels[i], verdict.alarm, judge->data.times[i]);
     }
   }
   if (auto status = out->finish(); !status) return unexpected(status.error());

@@ -113,20 +113,39 @@ LimitStore::Entries LimitStore::parse(const std::vector<std::byte>& bytes) {
 
 std::optional<ChartLimits> LimitStore::find(const LimitKey& key, std::uint32_t subgroup_size) const {
   MutexLock lock(mutex_);
+  take_notes();
   const auto found = entries_.find(key);
   if (found == entries_.end() || found->second.subgroup_size != subgroup_size) return std::nullopt;
   return found->second.limits;
 }
 
 void LimitStore::put(const LimitKey& key, std::uint32_t subgroup_size, const ChartLimits& limits) {
-  MutexLock lock(mutex_);
-  entries_[key] = {subgroup_size, limits};
-  changed_ = true;
+  note({key, Entry{subgroup_size, limits}});
 }
 
 void LimitStore::erase(const LimitKey& key) {
-  MutexLock lock(mutex_);
-  if (entries_.erase(key) != 0) changed_ = true;
+  note({key, std::nullopt});
+}
+
+void LimitStore::note(Change change) {
+  MutexLock lock(notes_mutex_);
+  notes_.push_back(std::move(change));
+}
+
+void LimitStore::take_notes() const {
+  std::vector<Change> notes;
+  {
+    MutexLock lock(notes_mutex_);
+    notes.swap(notes_);
+  }
+  for (auto& [key, entry] : notes) {
+    changed_ = (entry || entries_.contains(key)) || changed_;
+    if (entry) {
+      entries_.insert_or_assign(std::move(key), *entry);
+    } else {
+      entries_.erase(key);
+    }
+  }
 }
 
 std::string LimitStore::text() const {
@@ -144,6 +163,7 @@ core::Status LimitStore::save() {
   std::string bytes;
   {
     MutexLock lock(mutex_);
+    take_notes();
     if (!changed_) return {};
     changed_ = false;
     bytes = text();

@@ -2,12 +2,15 @@
 // restart is not learnt as normal. One JSON file, written as a whole (docs/format/control-limits.md).
 //
 // Threads: all of it from any thread; the shards put() once a chart has learnt, one housekeeping thread calls save().
+// put() and erase() only take note: a shard never waits for the file to be put together, which takes long for many.
 #pragma once
 
 #include <compare>
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "core/mutex.hpp"
 #include "core/result.hpp"
@@ -43,6 +46,9 @@ class LimitStore {
     detection::ChartLimits limits;
   };
   using Entries = std::map<LimitKey, Entry>;
+  using Change = std::pair<LimitKey, std::optional<Entry>>;  // nothing: erased
+  void note(Change change);
+  void take_notes() const REQUIRES(mutex_);
   void load();
   static Entries parse(const std::vector<std::byte>& bytes);  // throws what the library throws
   [[nodiscard]] std::string text() const REQUIRES(mutex_);
@@ -50,8 +56,10 @@ class LimitStore {
   io::FileSystem& files_;
   const std::string path_;
   mutable core::Mutex mutex_;
-  Entries entries_ GUARDED_BY(mutex_);
-  bool changed_ GUARDED_BY(mutex_) = false;
+  mutable Entries entries_ GUARDED_BY(mutex_);
+  mutable bool changed_ GUARDED_BY(mutex_) = false;
+  mutable core::Mutex notes_mutex_;  // never held for long; after mutex_ where both are
+  mutable std::vector<Change> notes_ GUARDED_BY(notes_mutex_);
 };
 
 }  // namespace millwright::engine

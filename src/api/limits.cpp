@@ -14,7 +14,7 @@ namespace {
 using core::ErrorCode;
 using core::unexpected;
 
-constexpr std::size_t kNameBytesMax = 1000;
+constexpr std::size_t kPathBytesMax = 1000;
 
 }  // namespace
 
@@ -36,7 +36,7 @@ core::Result<Response> Handlers::relearn(std::string_view name, std::string_view
   if (!machine) return unexpected(machine.error());
   const auto body = Body::parse(text, kMembers);
   if (!body) return unexpected(body.error());
-  const auto sensor_name = body->text("sensor", kNameBytesMax);
+  const auto sensor_name = body->text("sensor", kPathBytesMax);
   if (!sensor_name) return unexpected(sensor_name.error());
   const auto chart = body->text("chart", kNameBytesMax);
   if (!chart) return unexpected(chart.error());

@@ -95,7 +95,7 @@ TEST(Bodies, AreJsonAndSmall) {
   // Far larger: the connection ends, and the server goes on.
   Connection connection(plant.server.port());
   connection.send(request_text(plant.server.port(), "POST", path, {{"Content-Type", "application/json"}},
-                               std::string(3'000'000, ' ')));
+                               std::string(20'000'000, ' ')));
   EXPECT_EQ(connection.read_reply().status, 0);
   EXPECT_EQ(with_type("application/json; charset=utf-8").status, 200);
 }

@@ -253,7 +253,8 @@ class ModelBuilder {
     if (!component.empty()) {
       auto at = std::find_if(machine.components.begin(), machine.components.end(),
                              [&](const auto& c) { return c.name == component; });
-      if (at == machine.components.end()) at = machine.components.insert(at, asset::Component{component, "", "", {}, {}});
+      if (at == machine.components.end())
+        at = machine.components.insert(at, asset::Component{component, "", "", {}, {}});
       at->sensors.push_back(sensor.id);
     }
     sensors_.push_back(std::move(sensor));
