@@ -115,16 +115,16 @@ Result<std::vector<std::string>> sensors_of(const Table& data, const BacktestOpt
 }
 
 // The sensors' columns of another file.
-Result<Matrix> read_rows(const std::string& path, const std::vector<std::string>& sensors,
-                         const std::vector<std::string>& left_out) {
-  const auto table = Table::read(path, left_out);
+Result<Matrix> read_rows(const BacktestOptions& options, const std::string& path,
+                         const std::vector<std::string>& sensors, const std::vector<std::string>& left_out) {
+  const auto table = options.read(path, left_out);
   if (!table) return unexpected(table.error());
   return table->select(sensors, path);
 }
 
 Result<Matrix> training_rows(const Table& data, const BacktestOptions& options, const std::vector<std::string>& sensors,
                              const std::vector<std::string>& left_out) {
-  if (!options.train.empty()) return read_rows(options.train, sensors, left_out);
+  if (!options.train.empty()) return read_rows(options, options.train, sensors, left_out);
 
   if (options.train_rows > data.values.rows()) {
     return unexpected(ErrorCode::kInvalid, fmt::format("{}: has {} rows, and {} were to train on", options.data,
@@ -143,7 +143,7 @@ Result<MultivariateDetector> trained(const Table& data, const BacktestOptions& o
   auto detector = MultivariateDetector::fit(file.options, sensors, *rows);
   if (!detector) return unexpected(detector.error().within("training"));
   if (options.calibrate.empty()) return detector;
-  const auto normal = read_rows(options.calibrate, sensors, left_out);
+  const auto normal = read_rows(options, options.calibrate, sensors, left_out);
   if (!normal) return unexpected(normal.error());
   if (auto status = detector->calibrate(*normal, options.false_alarms); !status) {
     return unexpected(status.error().within(options.calibrate));
@@ -196,7 +196,7 @@ Result<Judge> judge_of_detector(const BacktestOptions& options) {
   const auto file = load_detector_file(options.detector);
   if (!file) return unexpected(file.error());
   const std::vector<std::string> left_out = columns_left_out(options, *file);
-  auto data = Table::read(options.data, left_out);
+  auto data = options.read(options.data, left_out);
   if (!data) return unexpected(data.error());
   const auto sensors = sensors_of(*data, options, left_out);
   if (!sensors) return unexpected(sensors.error());
@@ -219,7 +219,7 @@ Result<Judge> judge_of_model(const BacktestOptions& options) {
   if (!bundle) return unexpected(bundle.error());
   auto detector = models::make_detector(*bundle);
   if (!detector) return unexpected(detector.error().within(options.model));
-  auto data = Table::read(options.data, options.ignore_columns);
+  auto data = options.read(options.data, options.ignore_columns);
   if (!data) return unexpected(data.error());
   auto labels = labels_of(*data, options);
   if (!labels) return unexpected(labels.error());

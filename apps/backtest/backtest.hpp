@@ -4,16 +4,21 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "backtest/evaluation.hpp"
+#include "backtest/table.hpp"
 #include "core/result.hpp"
 
 namespace millwright::backtest {
 
 struct BacktestOptions {
+  // What reads `data`, `train` and `calibrate`, which are files unless the reader says otherwise.
+  std::function<core::Result<Table>(const std::string& path, const std::vector<std::string>& ignore)> read =
+      Table::read;
   std::string data = {};
   std::string detector = {};   // a YAML file; or
   std::string model = {};      // a model bundle, which has learnt already

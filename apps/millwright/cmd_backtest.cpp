@@ -1,4 +1,4 @@
-// backtest: any detector over a CSV, offline, with the code of the live way.
+// backtest: any detector over a CSV, a Parquet file or a plant's history, offline, with the code of the live way.
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -6,6 +6,8 @@
 
 #include "backtest/backtest.hpp"
 #include "commands.hpp"
+#include "plant_rows.hpp"
+#include "training/table_source.hpp"
 
 namespace millwright::app {
 namespace {
@@ -38,7 +40,30 @@ void print_text(const backtest::BacktestResult& result) {
   }
 }
 
-int run(const backtest::BacktestOptions& options, bool json) {
+// A machine's history is read once, by the name that stands for the data.
+core::Status take_history(const PlantRows& plant, const std::string& period, backtest::BacktestOptions& options) {
+  training::Choice choice{.settle = 0};
+  if (!period.empty()) {
+    const auto length = core::parse_duration(period);
+    if (!length) return core::unexpected(length.error().within("--period"));
+    choice.period = *length;
+  }
+  const auto rows = read_plant_rows(plant, choice);
+  if (!rows) return core::unexpected(rows.error());
+  options.data = "history of " + plant.machine;
+  options.read = [data = options.data, table = training::to_table(*rows)](
+                     const std::string& path, const std::vector<std::string>& ignore) -> core::Result<backtest::Table> {
+    if (path == data) return table;
+    return training::read_table(path, ignore);
+  };
+  return {};
+}
+
+int run(backtest::BacktestOptions options, const PlantRows& plant, const std::string& period, bool json) {
+  options.read = training::read_table;
+  if (!plant.history.empty()) {
+    if (auto taken = take_history(plant, period, options); !taken) return fail(taken.error());
+  }
   const auto result = backtest::run_backtest(options);
   if (!result) return fail(result.error());
   json ? print_json(*result) : print_text(*result);
@@ -48,20 +73,26 @@ int run(const backtest::BacktestOptions& options, bool json) {
 }  // namespace
 
 void add_backtest(CLI::App& app, const SetCommand& set) {
-  auto* sub = app.add_subcommand("backtest", "run a detector over a CSV, row by row, and say what it would have said");
+  auto* sub = app.add_subcommand(
+      "backtest", "run a detector over a CSV, Parquet or stored history, row by row, and say what it would have said");
   auto options = std::make_shared<backtest::BacktestOptions>();
   auto json = std::make_shared<bool>(false);
-  sub->add_option("--data", options->data, "CSV with , or ; between, the time first; - is standard input")->required();
+  auto plant = std::make_shared<PlantRows>();
+  auto period = std::make_shared<std::string>();
+  auto* data = sub->add_option("--data", options->data,
+                               "CSV with , or ; between, or Parquet, the time first; - is standard input");
+  add_plant_rows(*sub, *plant, data);
+  sub->add_option("--period", *period, "between rows of history; default: 1s");
   auto* detector =
       sub->add_option("--detector", options->detector, "the detector's YAML file (docs/format/detector.md)");
   sub->add_option("--model", options->model, "or: a model bundle, which has learnt already; no matter who signed it")
       ->excludes(detector);
-  auto* train = sub->add_option("--train", options->train, "CSV of normal rows to learn from");
+  auto* train = sub->add_option("--train", options->train, "CSV or Parquet of normal rows to learn from");
   sub->add_option("--train-rows", options->train_rows, "or: learn from so many first rows of --data")
       ->check(CLI::PositiveNumber)
       ->excludes(train);
-  auto* calibrate =
-      sub->add_option("--calibrate", options->calibrate, "CSV of other normal rows, which the limits are moved to fit");
+  auto* calibrate = sub->add_option("--calibrate", options->calibrate,
+                                    "CSV or Parquet of other normal rows, which the limits are moved to fit");
   sub->add_option("--false-alarms", options->false_alarms, "share of the rows of --calibrate that may alarm")
       ->check(CLI::Range(1e-9, 0.5))
       ->needs(calibrate)
@@ -73,7 +104,10 @@ void add_backtest(CLI::App& app, const SetCommand& set) {
   sub->add_option("--out", options->out,
                   "CSV to write: time,alarm,score, each statistic, top_contributor; - is standard output");
   sub->add_flag("--json", *json, "figures as JSON; they go to standard error");
-  sub->callback([=] { set([=] { return run(*options, *json); }); });
+  sub->callback([=] {
+    if (options->data.empty() && plant->history.empty()) throw CLI::RequiredError("--data or --history");
+    set([=] { return run(*options, *plant, *period, *json); });
+  });
 }
 
 }  // namespace millwright::app

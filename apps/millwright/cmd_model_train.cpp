@@ -4,12 +4,11 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "api/parameters.hpp"
 #include "backtest/detector_file.hpp"
 #include "cmd_model.hpp"
-#include "history_plant.hpp"
 #include "io/file_system.hpp"
 #include "models/seal.hpp"
+#include "plant_rows.hpp"
 #include "training/report.hpp"
 #include "training/train.hpp"
 
@@ -20,10 +19,7 @@ struct TrainArguments {
   std::string kind = "pca";
   std::string detector;
   std::vector<std::string> data;
-  std::string history;
-  std::string machine;
-  std::string from;
-  std::string to;
+  PlantRows plant;
   training::Choice choice;
   std::string period;
   std::string resample;
@@ -85,18 +81,7 @@ core::Status complete(TrainArguments& a) {
 
 core::Result<training::TrainingData> read_data(const TrainArguments& a) {
   if (!a.data.empty()) return training::read_csv(a.data, a.choice);
-  const bool remote = a.history.starts_with("http://") || a.history.starts_with("https://");
-  auto plant = HistoryPlant::open(remote ? "" : a.history, remote ? a.history : "");
-  if (!plant) return core::unexpected(plant.error());
-  historian::Range range{history::kEarliest, history::kLatest};
-  for (const auto& [name, text, into] :
-       {std::tuple("--from", &a.from, &range.from), std::tuple("--to", &a.to, &range.to)}) {
-    if (text->empty()) continue;
-    const auto moment = api::parse_moment(*text, (*plant)->clock().now());
-    if (!moment) return core::unexpected(moment.error().within(name));
-    *into = *moment;
-  }
-  return training::read_history((*plant)->source(), a.machine, range, a.choice);
+  return read_plant_rows(a.plant, a.choice);
 }
 
 core::Status write(const std::string& path, const std::string& text) {
@@ -142,14 +127,9 @@ int train(TrainArguments& a) {
 }
 
 void add_sources(CLI::App& sub, TrainArguments& a) {
-  auto* data = sub.add_option("--data", a.data, "CSV of normal rows, the time first; may be given again: rows add up");
-  auto* history =
-      sub.add_option("--history", a.history, "or a plant's history: http://HOST:PORT while it runs, else its file");
-  history->excludes(data);
-  auto* machine = sub.add_option("--machine", a.machine, "whose history: its name or path")->needs(history);
-  history->needs(machine);
-  sub.add_option("--from", a.from, "first time, such as 2026-11-21T08:00:00Z or -24h")->needs(history);
-  sub.add_option("--to", a.to, "end of the time")->needs(history);
+  auto* data = sub.add_option("--data", a.data,
+                              "CSV or Parquet of normal rows, the time first; may be given again: rows add up");
+  add_plant_rows(sub, a.plant, data);
   sub.add_option("--sensors", a.choice.sensors, "of the machine (component/sensor), or columns; default: all")
       ->delimiter(',');
   sub.add_option("--ignore-columns", a.choice.ignore, "columns or sensors that are not to be learnt from")
@@ -200,7 +180,7 @@ void add_model_train(CLI::App& model, const SetCommand& set) {
   sub->add_option("--report", a->report, "HTML page to write: scree, statistics, contributions, loadings");
   sub->add_flag("--json", a->json, "answer as JSON");
   sub->callback([=] {
-    if (a->data.empty() && a->history.empty()) throw CLI::RequiredError("--data or --history");
+    if (a->data.empty() && a->plant.history.empty()) throw CLI::RequiredError("--data or --history");
     set([=] { return train(*a); });
   });
 }

@@ -7,8 +7,8 @@
 
 #include <fmt/format.h>
 
-#include "backtest/table.hpp"
 #include "core/text.hpp"
+#include "training/table_source.hpp"
 
 namespace millwright::training {
 namespace {
@@ -194,7 +194,7 @@ core::Result<TrainingData> read_csv(const std::vector<std::string>& files, const
   for (const std::string& file : files) {
     std::vector<std::string> ignore = choice.ignore;
     std::erase(ignore, choice.labels);
-    const auto table = Table::read(file, ignore);
+    const auto table = read_table(file, ignore);
     if (!table) return unexpected(table.error());
     if (data.sensors.empty()) {
       data.sensors = sensors_of(*table, choice);

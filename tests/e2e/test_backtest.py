@@ -1,13 +1,38 @@
 """`millwright backtest` by the real binary: a fault is found and its sensor named, no later row is read, bad input is refused."""
 
 import csv
+import datetime
 import math
 import random
+import subprocess
 import unittest
 
 from harness import ROOT, EndToEnd
 
 DETECTOR = ROOT / "examples/detectors/default.yaml"
+PLANT = """
+node: {name: presses}
+connectors:
+  - {name: line, type: influx}
+assets:
+  enterprise: acme
+  streams: {default: line}
+  sites:
+    - name: lyon
+      areas:
+        - name: hall
+          lines:
+            - name: line
+              cells:
+                - name: cell
+                  machines:
+                    - name: press-1
+                      sensors:
+                        - {name: speed}
+                        - {name: pressure}
+                        - {name: flow}
+                        - {name: noise}
+"""
 TRAIN, ROWS, FAULT, MENDED = 600, 1200, 900, 1100
 
 
@@ -54,6 +79,45 @@ class Backtest(EndToEnd):
     def test_no_later_row_is_read(self):
         whole = self.backtest(self.write("data.csv"), "--train-rows", TRAIN)
         self.assertEqual(self.backtest(self.write("part.csv", 1000), "--train-rows", TRAIN), whole[:1000])
+
+    def test_parquet_says_the_same(self):
+        python = ROOT / "build/venv/bin/python"
+        convert = "import sys, pyarrow.csv as c, pyarrow.parquet as p; p.write_table(c.read_csv(sys.argv[1]), sys.argv[2])"
+        source = self.write("data.csv")
+        parquet = self.folder / "data.parquet"
+        if not python.exists() or subprocess.run([python, "-c", convert, source, parquet], stderr=subprocess.DEVNULL).returncode:
+            self.skipTest("pyarrow is not there")
+        self.assertEqual(self.backtest(parquet, "--train-rows", TRAIN), self.backtest(source, "--train-rows", TRAIN))
+
+    def test_stored_history_says_the_same(self):
+        plant = self.folder / "plant.yaml"
+        plant.write_text(PLANT)
+        start = datetime.datetime(2026, 3, 1, tzinfo=datetime.timezone.utc)
+        names = ["speed", "pressure", "flow", "noise"]
+        readings, table = self.folder / "readings.csv", self.folder / "table.csv"
+        with open(readings, "w", newline="") as out, open(table, "w", newline="") as wide:
+            writer, wide_writer = csv.writer(out), csv.writer(wide)
+            writer.writerow(["time", *names])
+            wide_writer.writerow(["time", *names])
+            for i, row in enumerate(rows()):
+                time = (start + datetime.timedelta(seconds=i)).isoformat().replace("+00:00", "Z")
+                writer.writerow([time, *row[1:5]])
+                wide_writer.writerow([time, *row[1:5]])
+        env = {"MILLWRIGHT_NODE__DATA_DIR": str(self.folder / "data")}
+        got, _, err = self.run_millwright("history", "import", "--config", plant, readings, env=env)
+        self.assertEqual(got, 0, err)
+
+        def scores(*source):
+            out = self.folder / "scores.csv"
+            got, _, err = self.run_millwright("backtest", *source, "--detector", DETECTOR, "--train-rows", TRAIN, "--out", out,
+                                              env=env)
+            self.assertEqual(got, 0, err)
+            return [(row["alarm"], row["top_contributor"]) for row in csv.DictReader(out.read_text().splitlines())]
+        from_history = scores("--history", plant, "--machine", "press-1")
+        from_file = scores("--data", table)
+        self.assertEqual(len(from_history), ROWS)
+        same = sum(a == b for a, b in zip(from_history, from_file))
+        self.assertGreater(same, 0.99 * ROWS)
 
     def test_figures_against_labels(self):
         got, _, err = self.run_millwright("backtest", "--data", self.write("data.csv"), "--detector", DETECTOR, "--train-rows",
