@@ -32,6 +32,7 @@ void add_bench_models(CLI::App& bench, const SetCommand& set);
 void add_backtest(CLI::App& app, const SetCommand& set);
 void add_model(CLI::App& app, const SetCommand& set);
 void add_backup(CLI::App& app, const SetCommand& set);
+void add_opcua(CLI::App& app, const SetCommand& set);
 void add_history(CLI::App& app, const SetCommand& set);
 void add_version(CLI::App& app, const SetCommand& set);
 

@@ -36,6 +36,7 @@ int run(int argc, char** argv) {
   app::add_model(app, set);
   app::add_backup(app, set);
   app::add_history(app, set);
+  app::add_opcua(app, set);
   app::add_version(app, set);
 
   try {

@@ -16,7 +16,8 @@ core::Result<std::unique_ptr<Plant>> Plant::open(PlantConfig config) {
   return plant;
 }
 
-Plant::Plant(PlantConfig config) : config_(std::move(config)) {}
+Plant::Plant(PlantConfig config)
+    : config_(std::move(config)), certificates_(make_certificate_store(config_, files_, clock_)) {}
 Plant::~Plant() {
   stop();
 }
@@ -32,10 +33,13 @@ void Plant::wire() {
       .metrics = engine_->metrics(),
       .texts = engine_->history().texts(),
       .durable = [this](core::SourceId source) { return engine_->history().durable(source); }};
-  for (const auto& options : config_.connectors) connectors_.push_back(connectors::make_connector(options, context));
+  for (const auto& options : config_.connectors) {
+    connectors_.push_back(connectors::make_connector(options, context, &certificates_));
+  }
 
+  const opcua::ServerSecurity security{certificates_, files_, clock_};
   opcua_ = std::make_unique<opcua::Server>(config_.opcua_server, *config_.model, engine_->live(),
-                                           engine_->history().texts(), engine_->metrics());
+                                           engine_->history().texts(), engine_->metrics(), &security);
   api_ = std::make_unique<api::Server>(config_.api, api::Services{.model = *config_.model,
                                                                   .live = engine_->live(),
                                                                   .historian = engine_->history(),

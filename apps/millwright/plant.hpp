@@ -18,6 +18,7 @@
 #include "io/network.hpp"
 #include "opcua/server.hpp"
 #include "plant_config.hpp"
+#include "security/certificate_store.hpp"
 
 namespace millwright::app {
 
@@ -46,6 +47,7 @@ class Plant {
   io::RealClock clock_;
   io::RealFileSystem files_;
   io::RealNetwork network_;
+  security::CertificateStore certificates_;
   core::TimeNs started_ = 0;
   std::unique_ptr<engine::Engine> engine_;
   std::vector<std::unique_ptr<connectors::Connector>> connectors_;

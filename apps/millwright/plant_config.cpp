@@ -24,10 +24,23 @@ void read_node(config::Document& document, config::Section node, PlantConfig& co
   node.finish();
 }
 
+bool is_loopback(const std::string& host) {
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
+
 // Anybody who reaches a port may use it, so until there are accounts it is this machine alone.
 void require_loopback(config::Section at, const std::string& key, const std::string& host) {
-  if (host == "localhost" || host == "::1" || host.starts_with("127.")) return;
+  if (is_loopback(host)) return;
   at.problem(key, "'" + host + "' is not this machine; there are no accounts yet, so listeners stay on 127.0.0.1");
+}
+
+void read_opcua_server(config::Document& document, config::Section at, PlantConfig& config) {
+  config.opcua_server = opcua::read_options(at, document.directory());
+  // It has users of its own; with them, and with nothing in the clear, it may be reached from elsewhere.
+  if (config.opcua_server.is_closed() || is_loopback(config.opcua_server.host)) return;
+  at.problem("host", "'" + config.opcua_server.host +
+                         "' is not this machine: that takes 'users', 'anonymous: none' and "
+                         "policies other than none in 'security'");
 }
 
 }  // namespace
@@ -49,8 +62,7 @@ core::Result<std::vector<config::Problem>> read_plant_config(const std::string& 
   config.engine.alarms = alarms::read_options(root.section("alarms"));
   config.engine.history = historian::read_options(root.section("historian"));
   config.outputs = forwarding::read_options(*document, root, config.name);
-  config.opcua_server = opcua::read_options(root.section("opcua_server"));
-  require_loopback(root.section("opcua_server"), "host", config.opcua_server.host);
+  read_opcua_server(*document, root.section("opcua_server"), config);
   for (const auto& connector : config.connectors) {
     const auto* burst = std::get_if<connectors::BurstServerOptions>(&connector.source);
     if (burst != nullptr) require_loopback(root, "connectors", burst->host);
@@ -70,6 +82,11 @@ core::Status load_plant_config(const std::string& file, PlantConfig& config) {
   std::string all;
   for (const config::Problem& problem : *problems) all += (all.empty() ? "" : "\n") + config::to_string(problem);
   return core::unexpected(core::ErrorCode::kInvalid, all);
+}
+
+security::CertificateStore make_certificate_store(const PlantConfig& config, io::FileSystem& files, io::Clock& clock) {
+  return {config.engine.data_directory + "/pki", security::identity_of(config.name, config.opcua_server.host), files,
+          clock};
 }
 
 }  // namespace millwright::app

@@ -13,7 +13,10 @@
 #include "core/result.hpp"
 #include "engine/engine.hpp"
 #include "forwarding/outputs.hpp"
+#include "io/clock.hpp"
+#include "io/file_system.hpp"
 #include "opcua/server.hpp"
+#include "security/certificate_store.hpp"
 
 namespace millwright::app {
 
@@ -32,5 +35,8 @@ struct PlantConfig {
 core::Result<std::vector<config::Problem>> read_plant_config(const std::string& file, PlantConfig& config);
 // The same, with the problems as one error.
 core::Status load_plant_config(const std::string& file, PlantConfig& config);
+
+// The plant's certificates, in its data folder. `files` and `clock` outlive it.
+security::CertificateStore make_certificate_store(const PlantConfig& config, io::FileSystem& files, io::Clock& clock);
 
 }  // namespace millwright::app

@@ -51,7 +51,7 @@ std::vector<ConnectorOptions> read_options(config::Document& document, config::S
     check_name(section, options.name, names);
     const std::string type = section.text("type");
     if (type == kTypes[0]) {
-      options.source = read_opcua_client_options(section);
+      options.source = read_opcua_client_options(section, document.directory());
     } else if (type == kTypes[1]) {
       options.source = read_burst_server_options(section);
       check_port(section, std::get<BurstServerOptions>(options.source).port, ports, options.name);
@@ -75,12 +75,13 @@ std::vector<ConnectorOptions> read_options(config::Document& document, config::S
   return all;
 }
 
-std::unique_ptr<Connector> make_connector(const ConnectorOptions& options, const ConnectorContext& context) {
+std::unique_ptr<Connector> make_connector(const ConnectorOptions& options, const ConnectorContext& context,
+                                          security::CertificateStore* certificates) {
   return std::visit(
       [&](const auto& source) -> std::unique_ptr<Connector> {
         using Options = std::decay_t<decltype(source)>;
         if constexpr (std::is_same_v<Options, OpcUaClientOptions>) {
-          return make_opcua_client(options.name, source, context);
+          return make_opcua_client(options.name, source, context, certificates);
         } else if constexpr (std::is_same_v<Options, BurstServerOptions>) {
           return make_burst_server(options.name, source, context);
         } else if constexpr (std::is_same_v<Options, InfluxServerOptions>) {

@@ -30,6 +30,8 @@ struct ConnectorOptions {
 
 // Problems go to the document.
 std::vector<ConnectorOptions> read_options(config::Document& document, config::Section root);
-std::unique_ptr<Connector> make_connector(const ConnectorOptions& options, const ConnectorContext& context);
+// `certificates` is for those that encrypt, and outlives them.
+std::unique_ptr<Connector> make_connector(const ConnectorOptions& options, const ConnectorContext& context,
+                                          security::CertificateStore* certificates = nullptr);
 
 }  // namespace millwright::connectors

@@ -1,6 +1,7 @@
 #include "connectors/opcua_client.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <span>
 #include <thread>
@@ -26,10 +27,12 @@ constexpr core::DurationNs kTurn = 50 * core::kMillisecond;
 
 class OpcUaClient final : public Connector {
  public:
-  OpcUaClient(std::string name, OpcUaClientOptions options, const ConnectorContext& context)
+  OpcUaClient(std::string name, OpcUaClientOptions options, const ConnectorContext& context,
+              security::CertificateStore* certificates)
       : name_(std::move(name)),
         options_(std::move(options)),
         context_(context),
+        certificates_(certificates),
         log_(core::logger("opcua-client")),
         items_(name_, context),
         connected_(context.metrics.gauge("millwright_opcua_client_connected", "1 while the session is up",
@@ -60,6 +63,7 @@ class OpcUaClient final : public Connector {
   const std::string name_;
   const OpcUaClientOptions options_;
   const ConnectorContext context_;
+  security::CertificateStore* const certificates_;
   std::shared_ptr<spdlog::logger> log_;
   Items items_;
   core::Gauge& connected_;
@@ -137,7 +141,7 @@ std::string OpcUaClient::connected_detail() {
 core::Error OpcUaClient::run_connection() {
   set_state(ConnectorState::kConnecting, fmt::format("connecting to {}", options_.endpoint));
   items_.begin_connection();
-  auto link = Link::open(options_, name_, context_.clock, stop_, items_);
+  auto link = Link::open(options_, certificates_, name_, context_.clock, stop_, items_);
   if (!link) return link.error().within("connecting to " + options_.endpoint);
   if (has_connected_) {
     reconnects_total_.Increment();
@@ -192,13 +196,37 @@ void OpcUaClient::back_off(const core::Error& why) {
 
 }  // namespace
 
-OpcUaClientOptions read_opcua_client_options(config::Section& section) {
+namespace {
+
+void read_security(config::Section& section, const std::string& directory, OpcUaClientOptions& options) {
+  constexpr std::array<std::string_view, 3> kModes{"none", "sign", "encrypt"};
+  options.security = static_cast<MessageSecurity>(section.choice("security", kModes, 0));
+  // "none" is what `security` says, so it is no policy here.
+  const std::span<const std::string_view> policies(security::kPolicyNames.begin() + 1, security::kPolicyNames.end());
+  options.policy = static_cast<security::Policy>(section.choice("policy", policies, 0) + 1);
+  options.user = section.text("user", {.fallback = "", .length_max = 255});
+  options.password_file = section.text("password_file", {.fallback = ""});
+  if (!options.password_file.empty() && !options.password_file.starts_with('/')) {
+    options.password_file = directory + "/" + options.password_file;
+  }
+  if (options.user.empty() != options.password_file.empty()) {
+    section.problem("user", "'user' and 'password_file' belong together");
+  }
+  if (!options.user.empty() && options.security != MessageSecurity::kEncrypt) {
+    section.problem("user", "a password goes out encrypted only: set 'security: encrypt'");
+  }
+}
+
+}  // namespace
+
+OpcUaClientOptions read_opcua_client_options(config::Section& section, const std::string& directory) {
   const OpcUaClientOptions fallback;
   OpcUaClientOptions options;
   options.endpoint = section.text("endpoint", {.fallback = {}, .length_max = 1024});
   if (!options.endpoint.empty() && !options.endpoint.starts_with("opc.tcp://")) {
     section.problem("endpoint", "an OPC UA endpoint begins with opc.tcp://, as in opc.tcp://10.0.0.5:4840");
   }
+  read_security(section, directory, options);
   constexpr core::DurationNs kHour = core::kHour;
   const auto duration = [&](std::string_view key, core::DurationNs value, core::DurationNs low, core::DurationNs high) {
     return section.duration(key, {.fallback = value, .low = low, .high = high});
@@ -227,8 +255,9 @@ OpcUaClientOptions read_opcua_client_options(config::Section& section) {
 }
 
 std::unique_ptr<Connector> make_opcua_client(std::string name, const OpcUaClientOptions& options,
-                                             const ConnectorContext& context) {
-  return std::make_unique<OpcUaClient>(std::move(name), options, context);
+                                             const ConnectorContext& context,
+                                             security::CertificateStore* certificates) {
+  return std::make_unique<OpcUaClient>(std::move(name), options, context, certificates);
 }
 
 }  // namespace millwright::connectors

@@ -7,6 +7,9 @@
 // A sensor's address is a NodeId, "nsu=urn:plc;s=Pump1.Current", "ns=2;s=Pump1.Current", "ns=3;i=1001", or, where it is
 // none, a path of names below Objects: "Machines/pump-1/motor/current", found by browsing.
 //
+// Security: `security: sign` or `encrypt` with one policy; the server shows a certificate, which has to be trusted, and
+// gets ours. A name and password go out encrypted only.
+//
 // Threads: one of its own; the Connector calls from any.
 // Values: converted to the sensor's type where nothing is lost, else BadTypeMismatch; bit for bit otherwise. Times are
 // the source's, else the server's, else now. The status code is the quality.
@@ -22,11 +25,19 @@
 #include "config/document.hpp"
 #include "connectors/connector.hpp"
 #include "core/time.hpp"
+#include "security/certificate_store.hpp"
+#include "security/ua_security.hpp"
 
 namespace millwright::connectors {
 
+enum class MessageSecurity : std::size_t { kNone, kSign, kEncrypt };
+
 struct OpcUaClientOptions {
   std::string endpoint;  // "opc.tcp://host:port"
+  MessageSecurity security = MessageSecurity::kNone;
+  security::Policy policy = security::Policy::kBasic256Sha256;  // where `security` is not kNone
+  std::string user;                                             // "": anonymous
+  std::string password_file;
   core::DurationNs publishing_interval = 100 * core::kMillisecond;
   core::DurationNs sampling_interval = 0;  // 0: every change that the server knows of
   std::uint32_t queue_size = 1000;         // values that the server keeps per node between two publishes
@@ -41,9 +52,12 @@ struct OpcUaClientOptions {
 };
 
 // Reads its keys from a connector's entry; `name`, `type` and finish() are the caller's. Problems go to the document.
-OpcUaClientOptions read_opcua_client_options(config::Section& section);
+// `directory`: where relative paths begin.
+OpcUaClientOptions read_opcua_client_options(config::Section& section, const std::string& directory);
 
+// `certificates` outlives it; it may be left out where the options ask for no security.
 std::unique_ptr<Connector> make_opcua_client(std::string name, const OpcUaClientOptions& options,
-                                             const ConnectorContext& context);
+                                             const ConnectorContext& context,
+                                             security::CertificateStore* certificates = nullptr);
 
 }  // namespace millwright::connectors

@@ -14,6 +14,8 @@
 #include "connectors/opcua_client_values.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
+#include "io/file_system.hpp"
+#include "security/users.hpp"
 
 namespace millwright::connectors::opcua_detail {
 namespace {
@@ -88,14 +90,15 @@ struct Link::Publish {
 Link::Link(const OpcUaClientOptions& options, const io::Clock& clock, const std::atomic<bool>& stop, Sink& sink)
     : options_(options), clock_(clock), stop_(stop), sink_(sink), log_(std::make_unique<Log>()) {}
 
-core::Result<std::unique_ptr<Link>> Link::open(const OpcUaClientOptions& options, const std::string& name,
+core::Result<std::unique_ptr<Link>> Link::open(const OpcUaClientOptions& options,
+                                               security::CertificateStore* certificates, const std::string& name,
                                                const io::Clock& clock, const std::atomic<bool>& stop, Sink& sink) {
   std::unique_ptr<Link> link(new Link(options, clock, stop, sink));
-  if (auto started = link->start(name); !started) return unexpected(started.error());
+  if (auto started = link->start(name, certificates); !started) return unexpected(started.error());
   return link;
 }
 
-core::Status Link::start(const std::string& name) {
+core::Status Link::start(const std::string& name, security::CertificateStore* certificates) {
   UA_ClientConfig config;
   std::memset(&config, 0, sizeof config);
   config.logging = &log_->adapter;
@@ -109,6 +112,13 @@ core::Status Link::start(const std::string& name) {
   UA_String_clear(&config.clientDescription.applicationUri);
   config.clientDescription.applicationUri = copy("urn:millwright:opcua-client");
   config.clientDescription.applicationName.text = copy("Millwright");
+  if (options_.security != MessageSecurity::kNone) {
+    ASSERT(certificates != nullptr, "a secure OPC UA connection has no certificates");
+    if (auto secured = secure(config, *certificates); !secured) {
+      UA_ClientConfig_clear(&config);
+      return secured;
+    }
+  }
   client_ = UA_Client_newWithConfig(&config);
   if (client_ == nullptr) {
     UA_ClientConfig_clear(&config);
@@ -125,6 +135,49 @@ core::Status Link::start(const std::string& name) {
                         fmt::format("no answer within {}", core::format_duration(options_.request_timeout)));
     }
   }
+  return {};
+}
+
+namespace {
+
+// One policy beside those that are there.
+UA_StatusCode add_policy(UA_SecurityPolicy*& policies, std::size_t& count, security::Policy policy,
+                         const security::OwnCertificate& own, const UA_Logger* logger) {
+  // open62541 frees the array itself.
+  auto* larger = static_cast<UA_SecurityPolicy*>(UA_realloc(policies, (count + 1) * sizeof(UA_SecurityPolicy)));
+  if (larger == nullptr) return UA_STATUSCODE_BADOUTOFMEMORY;
+  policies = larger;
+  const UA_StatusCode code = security::make_policy(policy, own, logger, &policies[count]);
+  if (code == UA_STATUSCODE_GOOD) ++count;
+  return code;
+}
+
+}  // namespace
+
+// Policy None stays for the question which endpoints there are. The answer comes unprotected, so what the endpoint has
+// to be is fixed here and not left to it: mode, policy, and that policy for the password as well.
+core::Status Link::secure(UA_ClientConfig& config, security::CertificateStore& certificates) {
+  const auto own = certificates.own();
+  if (!own) return unexpected(own.error().within("the plant's certificate"));
+  UA_StatusCode code =
+      add_policy(config.securityPolicies, config.securityPoliciesSize, options_.policy, *own, config.logging);
+  if (code == UA_STATUSCODE_GOOD) {
+    code =
+        add_policy(config.authSecurityPolicies, config.authSecurityPoliciesSize, options_.policy, *own, config.logging);
+  }
+  if (code != UA_STATUSCODE_GOOD) return unexpected(ErrorCode::kInvalid, reason_of(code));
+  config.securityMode =
+      options_.security == MessageSecurity::kSign ? UA_MESSAGESECURITYMODE_SIGN : UA_MESSAGESECURITYMODE_SIGNANDENCRYPT;
+  config.securityPolicyUri = copy(security::uri_of(options_.policy));
+  UA_String_clear(&config.clientDescription.applicationUri);
+  config.clientDescription.applicationUri = copy(own->info.application_uri);
+  peer_.emplace(certificates, [](const std::string&) {});
+  peer_->put_into(config.certificateVerification);
+  if (options_.user.empty()) return {};
+  io::RealFileSystem files;
+  const auto password = security::read_password(files, options_.password_file);
+  if (!password) return unexpected(password.error().within("password_file"));
+  UA_ClientConfig_setAuthenticationUsername(&config, options_.user.c_str(), password->c_str());
   return {};
 }
 
@@ -148,6 +201,7 @@ Link::~Link() {
 }
 
 std::string Link::connection_reason(UA_StatusCode code) const {
+  if (peer_ && !peer_->last_problem().empty()) return peer_->last_problem();
   const bool no_connection = code == UA_STATUSCODE_BADCONNECTIONREJECTED || code == UA_STATUSCODE_BADCONNECTIONCLOSED;
   if (!no_connection || log_->socket_error == 0) return reason_of(code);
   std::string text = std::strerror(log_->socket_error);

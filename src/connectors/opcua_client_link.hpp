@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@
 #include "core/time.hpp"
 
 struct UA_Client;
+struct UA_ClientConfig;
 
 namespace millwright::connectors::opcua_detail {
 
@@ -43,8 +45,9 @@ struct Subscription {
 
 class Link {
  public:
-  // Waits until the session is active.
-  static core::Result<std::unique_ptr<Link>> open(const OpcUaClientOptions& options, const std::string& name,
+  // Waits until the session is active. `certificates` is needed where the options ask for security.
+  static core::Result<std::unique_ptr<Link>> open(const OpcUaClientOptions& options,
+                                                  security::CertificateStore* certificates, const std::string& name,
                                                   const io::Clock& clock, const std::atomic<bool>& stop, Sink& sink);
   ~Link();  // says goodbye where the server still listens, for half a second at most
   Link(const Link&) = delete;
@@ -72,7 +75,8 @@ class Link {
   struct Publish;
   Link(const OpcUaClientOptions& options, const io::Clock& clock, const std::atomic<bool>& stop, Sink& sink);
 
-  core::Status start(const std::string& name);
+  core::Status start(const std::string& name, security::CertificateStore* certificates);
+  core::Status secure(UA_ClientConfig& config, security::CertificateStore& certificates);
   core::Status call(void* request, const UA_DataType* request_type, void* response, const UA_DataType* response_type);
   core::Status pump(core::DurationNs timeout);
   core::Status check_words();
@@ -89,6 +93,7 @@ class Link {
   const std::atomic<bool>& stop_;
   Sink& sink_;
   std::unique_ptr<Log> log_;
+  std::optional<security::PeerCheck> peer_;  // where there is security; outlives client_
   UA_Client* client_ = nullptr;
   bool active_ = false;    // the session has been active
   bool answering_ = true;  // false: half open, do not wait for answers

@@ -272,7 +272,11 @@ std::string reason_of(UA_StatusCode code) {
     case UA_STATUSCODE_BADIDENTITYTOKENREJECTED:
     case UA_STATUSCODE_BADIDENTITYTOKENINVALID:
     case UA_STATUSCODE_BADUSERACCESSDENIED:
-      return "the server offers no endpoint without security for anonymous users";
+      return "the server refuses that user and password, or offers no endpoint with that security "
+             "('security', 'policy', 'user')";
+    case UA_STATUSCODE_BADCERTIFICATEUNTRUSTED:
+    case UA_STATUSCODE_BADSECURITYCHECKSFAILED:
+      return "the server does not trust our certificate: trust it there (`millwright opcua certificate` shows it)";
     case UA_STATUSCODE_BADTCPENDPOINTURLINVALID:
       return "the endpoint is no address of an OPC UA server";
     case UA_STATUSCODE_BADSESSIONIDINVALID:

@@ -1,10 +1,12 @@
 #include "opcua/server.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -21,6 +23,7 @@
 #include "core/log.hpp"
 #include "opcua/address_space.hpp"
 #include "opcua/alarm_events.hpp"
+#include "opcua/server_security.hpp"
 
 namespace millwright::opcua {
 namespace {
@@ -101,7 +104,7 @@ core::Result<std::uint16_t> probe(const std::string& host, std::uint16_t port) {
 
 struct Server::Impl {
   Impl(ServerOptions o, const asset::Model& model, const pipeline::LiveTable& live, const core::Texts& texts,
-       core::Metrics& metrics)
+       core::Metrics& metrics, const ServerSecurity* with)
       : options(std::move(o)),
         log(core::logger("opcua-server")),
         space(model, live, texts, options.min_sampling_interval),
@@ -114,6 +117,9 @@ struct Server::Impl {
                                       "Alarms not sent as OPC UA events, as too many came at once")) {
     logger.log = &write_log;
     logger.context = log.get();
+    const bool open = options.users.empty() && options.anonymous && only_none(options.security);
+    ASSERT(open || with != nullptr, "an OPC UA server with security has no certificates");
+    if (!open) guard.emplace(options, *with, log);
   }
   ~Impl() {
     stop();
@@ -139,6 +145,7 @@ struct Server::Impl {
   core::Gauge& sessions;
   core::Counter& events_total;
   core::Counter& dropped_total;
+  std::optional<Guard> guard;  // of a server that is not open to everybody; outlives `server`
   UA_Server* server = nullptr;
   std::thread thread;
 };
@@ -150,12 +157,15 @@ void set_text(UA_String& to, std::string_view text) {
   to = copy(text);
 }
 
-UA_StatusCode configure(UA_ServerConfig& config, const ServerOptions& options, std::uint16_t port) {
-  const UA_StatusCode code = UA_ServerConfig_setMinimal(&config, port, nullptr);
+UA_StatusCode configure(UA_ServerConfig& config, const ServerOptions& options, std::uint16_t port, Guard* guard) {
+  UA_StatusCode code = guard == nullptr ? UA_ServerConfig_setMinimal(&config, port, nullptr)
+                                        : UA_ServerConfig_setBasics_withPort(&config, port);
+  if (code == UA_STATUSCODE_GOOD && guard != nullptr) code = guard->configure(config);
   if (code != UA_STATUSCODE_GOOD) return code;
   ASSERT(config.serverUrlsSize == 1, "open62541 gave no server URL");
   set_text(config.serverUrls[0], fmt::format("opc.tcp://{}:{}", options.host, port));
-  set_text(config.applicationDescription.applicationUri, "urn:millwright:opcua-server");
+  set_text(config.applicationDescription.applicationUri,
+           guard == nullptr ? "urn:millwright:opcua-server" : guard->application_uri());
   set_text(config.applicationDescription.productUri, "urn:millwright");
   UA_LocalizedText_clear(&config.applicationDescription.applicationName);
   config.applicationDescription.applicationName.text = copy(options.application_name);
@@ -182,10 +192,14 @@ UA_StatusCode configure(UA_ServerConfig& config, const ServerOptions& options, s
 }  // namespace
 
 core::Status Server::Impl::make_server() {
+  if (guard) {
+    if (auto ready = guard->prepare(); !ready) return unexpected(ready.error().within("OPC UA server"));
+  }
   UA_ServerConfig config;
   std::memset(&config, 0, sizeof config);
   config.logging = &logger;
-  if (const UA_StatusCode code = configure(config, options, port); code != UA_STATUSCODE_GOOD) {
+  if (const UA_StatusCode code = configure(config, options, port, guard ? &*guard : nullptr);
+      code != UA_STATUSCODE_GOOD) {
     UA_ServerConfig_clean(&config);
     return unexpected(ErrorCode::kIo, fmt::format("OPC UA server: {}", UA_StatusCode_name(code)));
   }
@@ -260,8 +274,8 @@ void Server::Impl::drop() {
 }
 
 Server::Server(ServerOptions options, const asset::Model& model, const pipeline::LiveTable& live,
-               const core::Texts& texts, core::Metrics& metrics)
-    : impl_(std::make_unique<Impl>(std::move(options), model, live, texts, metrics)) {}
+               const core::Texts& texts, core::Metrics& metrics, const ServerSecurity* security)
+    : impl_(std::make_unique<Impl>(std::move(options), model, live, texts, metrics, security)) {}
 Server::~Server() = default;
 
 core::Status Server::start() {
@@ -284,7 +298,12 @@ std::uint16_t Server::port() const {
   return impl_->port;
 }
 
-ServerOptions read_options(config::Section section) {
+bool ServerOptions::is_closed() const {
+  return !anonymous && !users.empty() &&
+         std::find(security.begin(), security.end(), security::Policy::kNone) == security.end();
+}
+
+ServerOptions read_options(config::Section section, const std::string& directory) {
   const ServerOptions fallback;
   ServerOptions options;
   options.enabled = section.boolean("enabled", fallback.enabled);
@@ -303,6 +322,7 @@ ServerOptions read_options(config::Section section) {
       section.integer("max_sessions", {.fallback = fallback.max_sessions, .low = 1, .high = 10'000}));
   options.alarm_queue = std::bit_ceil(static_cast<std::size_t>(section.integer(
       "alarm_queue", {.fallback = static_cast<std::int64_t>(fallback.alarm_queue), .low = 2, .high = 1 << 20})));
+  read_security(section, directory, options);
   section.finish();
   return options;
 }

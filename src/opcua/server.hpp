@@ -11,7 +11,9 @@
 // the machine, at Machines and at the Server object.
 //
 // Threads: construct, start() and stop() from one; on_alarm(), endpoint() and port() from any. One thread of its own.
-// Security: no encryption and anonymous users, so it listens on the loopback address unless told otherwise.
+// Security: without more said, no encryption and anonymous readers, so it listens on the loopback address. With
+// `security` it offers those policies, each to sign and to sign and encrypt, to clients whose certificate is trusted;
+// with `users` it asks for a name and password. Nobody, whoever it is, can write.
 // Errors: start() gives kConflict where the port is in use. Alarms beyond alarm_queue are dropped and counted.
 #pragma once
 
@@ -20,6 +22,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "alarms/alarm.hpp"
 #include "asset/model.hpp"
@@ -28,7 +31,11 @@
 #include "core/result.hpp"
 #include "core/texts.hpp"
 #include "core/time.hpp"
+#include "io/clock.hpp"
+#include "io/file_system.hpp"
 #include "pipeline/live_table.hpp"
+#include "security/certificate_store.hpp"
+#include "security/ua_security.hpp"
 
 namespace millwright::opcua {
 
@@ -41,16 +48,30 @@ struct ServerOptions {
   core::DurationNs min_publishing_interval = 10 * core::kMillisecond;
   std::uint32_t max_sessions = 100;
   std::size_t alarm_queue = 8192;  // a power of two
+  std::vector<security::Policy> security{security::Policy::kNone};
+  std::string users;      // a file as security/users.hpp has it; "": nobody has a password
+  bool anonymous = true;  // whether one may read without
+
+  // Whether everybody is known and nothing goes in the clear: what a listener beyond this machine has to be.
+  [[nodiscard]] bool is_closed() const;
+};
+
+// What security needs; all of it outlives the server.
+struct ServerSecurity {
+  security::CertificateStore& certificates;
+  io::FileSystem& files;
+  io::Clock& clock;
 };
 
 // The `opcua` section; calls finish(). Problems go to the document.
-ServerOptions read_options(config::Section section);
+// `directory`: where relative paths begin.
+ServerOptions read_options(config::Section section, const std::string& directory);
 
 class Server {
  public:
-  // `model`, `live` and `metrics` outlive it.
+  // `model`, `live` and `metrics` outlive it. `security` may be left out where the options ask for none.
   Server(ServerOptions options, const asset::Model& model, const pipeline::LiveTable& live, const core::Texts& texts,
-         core::Metrics& metrics);
+         core::Metrics& metrics, const ServerSecurity* security = nullptr);
   ~Server();  // stops
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

@@ -253,7 +253,7 @@ TEST(OpcUaOptions, AreReadAndChecked) {
       config::Document::parse("endpoint: opc.tcp://10.0.0.5:4840\npublishing_interval: 250ms\nqueue_size: 5\n", "t");
   ASSERT_TRUE(document);
   config::Section root = document->root();
-  const OpcUaClientOptions options = read_opcua_client_options(root);
+  const OpcUaClientOptions options = read_opcua_client_options(root, ".");
   root.finish();
   EXPECT_TRUE(document->problems().empty());
   EXPECT_EQ(options.endpoint, "opc.tcp://10.0.0.5:4840");
@@ -264,8 +264,28 @@ TEST(OpcUaOptions, AreReadAndChecked) {
   auto wrong = config::Document::parse("endpoint: http://10.0.0.5\nretry_min: 5s\nretry_max: 1s\n", "t");
   ASSERT_TRUE(wrong);
   config::Section wrong_root = wrong->root();
-  read_opcua_client_options(wrong_root);
+  read_opcua_client_options(wrong_root, ".");
   EXPECT_EQ(wrong->problems().size(), 2U);
+}
+
+TEST(OpcUaOptions, SecurityIsReadAndChecked) {
+  const auto read = [](const std::string& yaml, std::size_t problems) {
+    auto document = config::Document::parse("endpoint: opc.tcp://10.0.0.5:4840\n" + yaml, "t");
+    config::Section root = document->root();
+    OpcUaClientOptions options = read_opcua_client_options(root, "/etc/plant");
+    root.finish();
+    EXPECT_EQ(document->problems().size(), problems) << yaml;
+    return options;
+  };
+  const auto options = read("security: encrypt\npolicy: aes128_sha256_rsaoaep\nuser: me\npassword_file: p.txt\n", 0);
+  EXPECT_EQ(options.security, MessageSecurity::kEncrypt);
+  EXPECT_EQ(options.policy, security::Policy::kAes128Sha256RsaOaep);
+  EXPECT_EQ(options.password_file, "/etc/plant/p.txt");
+  EXPECT_EQ(read("security: sign\n", 0).policy, security::Policy::kBasic256Sha256);
+  EXPECT_EQ(read("", 0).security, MessageSecurity::kNone);
+  read("security: sign\npolicy: none\n", 1);
+  read("security: encrypt\nuser: me\n", 1);
+  read("security: sign\nuser: me\npassword_file: p.txt\n", 1);
 }
 
 // Against a server

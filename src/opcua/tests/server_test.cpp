@@ -418,12 +418,35 @@ TEST(ServerOptionsTest, AreRead) {
   auto document =
       config::Document::parse("opcua: {port: 14840, application_name: Lyon, min_sampling_interval: 50ms}\n", "t");
   ASSERT_TRUE(document);
-  const ServerOptions options = read_options(document->root().section("opcua"));
+  const ServerOptions options = read_options(document->root().section("opcua"), ".");
   EXPECT_TRUE(document->problems().empty());
   EXPECT_EQ(options.port, 14840);
   EXPECT_EQ(options.application_name, "Lyon");
   EXPECT_EQ(options.host, "127.0.0.1");
   EXPECT_EQ(options.min_sampling_interval, 50 * core::kMillisecond);
+  EXPECT_EQ(options.security, std::vector{security::Policy::kNone});
+  EXPECT_TRUE(options.anonymous);
+  EXPECT_FALSE(options.is_closed());
+}
+
+TEST(ServerOptionsTest, SecurityIsReadAndChecked) {
+  auto document = config::Document::parse(
+      "opcua: {security: [aes256_sha256_rsapss, basic256sha256], users: users.txt, anonymous: none}\n", "t");
+  ASSERT_TRUE(document);
+  const ServerOptions options = read_options(document->root().section("opcua"), "/etc/plant");
+  EXPECT_TRUE(document->problems().empty());
+  EXPECT_EQ(options.security, (std::vector{security::Policy::kAes256Sha256RsaPss, security::Policy::kBasic256Sha256}));
+  EXPECT_EQ(options.users, "/etc/plant/users.txt");
+  EXPECT_TRUE(options.is_closed());
+
+  const auto problem_of = [](const std::string& yaml) {
+    auto wrong = config::Document::parse("opcua: " + yaml + "\n", "t");
+    read_options(wrong->root().section("opcua"), ".");
+    return wrong->problems().size() == 1 ? wrong->problems()[0].message : std::string();
+  };
+  EXPECT_THAT(problem_of("{security: [basic256sha265]}"), HasSubstr("did you mean 'basic256sha256'"));
+  EXPECT_THAT(problem_of("{anonymous: none}"), HasSubstr("nobody could log in"));
+  EXPECT_THAT(problem_of("{users: u.txt}"), HasSubstr("passwords need encryption"));
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 // Exit code: 0, or 1 where --count or --events was not reached in time or something failed.
 import {
   AttributeIds, constructEventFilter, DataChangeFilter, DataChangeTrigger,
-  DataType, MessageSecurityMode, OPCUAClient, SecurityPolicy, TimestampsToReturn,
+  DataType, MessageSecurityMode, OPCUAClient, SecurityPolicy, TimestampsToReturn, UserTokenType,
 } from "node-opcua-client";
 import { OPCUACertificateManager } from "node-opcua-certificate-manager";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -36,6 +36,12 @@ const { values: options } = parseArgs({
     seconds: { type: "string", default: "10" },
     count: { type: "string" },
     events: { type: "string" },
+    security: { type: "string" },  // POLICY,MODE such as Basic256Sha256,SignAndEncrypt
+    certificate: { type: "string" },
+    key: { type: "string" },
+    "application-uri": { type: "string" },
+    user: { type: "string" },
+    password: { type: "string" },
   },
 });
 
@@ -127,15 +133,29 @@ async function describe(session, path) {
   return nodeId;
 }
 
+// The server's certificate is taken as it is: whom to trust is the platform's question here, not this client's.
+function security() {
+  if (!options.security) return { securityMode: MessageSecurityMode.None, securityPolicy: SecurityPolicy.None };
+  const [policy, mode] = options.security.split(",");
+  const name = policy.replace(/^(Aes\d+)Sha256/, "$1_Sha256_");
+  return {
+    securityMode: MessageSecurityMode[mode], securityPolicy: SecurityPolicy[name],
+    certificateFile: options.certificate, privateKeyFile: options.key, applicationUri: options["application-uri"],
+  };
+}
+
 async function main(folder) {
   // The library wants a certificate also where none is used; it is thrown away with the folder.
   const client = OPCUAClient.create({
-    applicationName: "millwright-e2e", clientCertificateManager: new OPCUACertificateManager({ rootFolder: folder }),
-    securityMode: MessageSecurityMode.None, securityPolicy: SecurityPolicy.None,
+    applicationName: "millwright-e2e", clientCertificateManager: new OPCUACertificateManager({
+      rootFolder: folder, automaticallyAcceptUnknownCertificate: true,
+    }),
+    ...security(),
     endpointMustExist: false, connectionStrategy: { maxRetry: 3, initialDelay: 200 },
   });
   await client.connect(options.endpoint);
-  const session = await client.createSession();
+  const session = await client.createSession(options.user
+    ? { type: UserTokenType.UserName, userName: options.user, password: options.password } : undefined);
   const namespaces = await session.readNamespaceArray();
   if (!namespaces.includes(MACHINERY)) throw new Error(`the server has no namespace ${MACHINERY}`);
   const plant = namespaces.indexOf(PLANT);

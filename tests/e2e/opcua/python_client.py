@@ -4,7 +4,7 @@ alarm events, and writes all that it got as JSON lines.
   pip install -r tests/e2e/opcua/requirements.txt
   python tests/e2e/opcua/python_client.py --endpoint opc.tcp://127.0.0.1:4840 --path pump-1/motor/current --seconds 10
 
-Lines: {"kind":"sensor",…} once a path; {"kind":"value",…} each; {"kind":"event",…} each; {"kind":"end",…}.
+Lines: {"kind":"endpoint",…} once each; {"kind":"sensor",…} once a path; {"kind":"value",…} each; {"kind":"event",…} each; {"kind":"end",…}.
 Exit code: 0, or 1 where --count or --events was not reached in time or something failed.
 """
 
@@ -147,8 +147,23 @@ class Handler:
         self.check()
 
 
+async def make_client(options):
+    client = Client(options.endpoint, timeout=20)
+    if options.security:
+        client.application_uri = options.application_uri
+        await client.set_security_string(f"{options.security},{options.certificate},{options.key}")
+    if options.user:
+        client.set_user(options.user)
+        client.set_password(options.password)
+    return client
+
+
 async def run(options):
-    async with Client(options.endpoint, timeout=20) as client:
+    async with await make_client(options) as client:
+        for endpoint in await client.get_endpoints():
+            write({"kind": "endpoint", "policy": endpoint.SecurityPolicyUri.partition("#")[2],
+                   "mode": endpoint.SecurityMode.name,
+                   "users": sorted({token.TokenType.name for token in endpoint.UserIdentityTokens})})
         await client.get_namespace_index(MACHINERY)
         plant = await client.get_namespace_index(PLANT)
         handler = Handler(options)
@@ -182,6 +197,12 @@ def main():
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--count", type=int, help="end after so many values")
     parser.add_argument("--events", type=int, help="end after so many events")
+    parser.add_argument("--security", help="POLICY,MODE such as Basic256Sha256,SignAndEncrypt")
+    parser.add_argument("--certificate", help="DER file")
+    parser.add_argument("--key", help="PEM file")
+    parser.add_argument("--application-uri", help="as the certificate has it")
+    parser.add_argument("--user")
+    parser.add_argument("--password")
     return asyncio.run(run(parser.parse_args()))
 
 

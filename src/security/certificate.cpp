@@ -1,0 +1,294 @@
+#include "security/certificate.hpp"
+
+#include <algorithm>
+#include <ctime>
+#include <memory>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/rsa.h>
+#include <openssl/sha.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+namespace millwright::security {
+namespace {
+
+using core::ErrorCode;
+using core::unexpected;
+
+template <auto kFree>
+struct Free {
+  template <typename T>
+  void operator()(T* pointer) const {
+    kFree(pointer);
+  }
+};
+struct FreeStack {
+  void operator()(STACK_OF(X509) * stack) const { sk_X509_pop_free(stack, X509_free); }
+};
+struct FreeText {
+  void operator()(unsigned char* text) const { OPENSSL_free(text); }
+};
+using Certificate = std::unique_ptr<X509, Free<X509_free>>;
+using Key = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
+using Bio = std::unique_ptr<BIO, Free<BIO_free>>;
+using Store = std::unique_ptr<X509_STORE, Free<X509_STORE_free>>;
+using StoreContext = std::unique_ptr<X509_STORE_CTX, Free<X509_STORE_CTX_free>>;
+using Crl = std::unique_ptr<X509_CRL, Free<X509_CRL_free>>;
+using Names = std::unique_ptr<GENERAL_NAMES, Free<GENERAL_NAMES_free>>;
+using Stack = std::unique_ptr<STACK_OF(X509), FreeStack>;
+using Text = std::unique_ptr<unsigned char, FreeText>;
+
+constexpr std::size_t kChainLongest = 10;
+constexpr int kKeyBits = 2048;
+
+const unsigned char* bytes_of(std::string_view text) {
+  return reinterpret_cast<const unsigned char*>(text.data());
+}
+
+// Takes the first certificate off `chain`; nothing where it does not begin with one.
+Certificate take(std::string_view& chain) {
+  const unsigned char* at = bytes_of(chain);
+  Certificate certificate(d2i_X509(nullptr, &at, static_cast<long>(chain.size())));
+  if (certificate) chain.remove_prefix(static_cast<std::size_t>(at - bytes_of(chain)));
+  return certificate;
+}
+
+core::Unexpected no_certificate() {
+  return unexpected(ErrorCode::kInvalid, "is no X.509 certificate");
+}
+
+// What a peer wrote goes into our log: one line of printable characters.
+std::string clean(std::string_view text) {
+  std::string out(text.substr(0, kTextLongest));
+  std::replace_if(
+      out.begin(), out.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
+  return out;
+}
+
+core::TimeNs to_ns(const ASN1_TIME* time) {
+  std::tm parts{};
+  if (time == nullptr || ASN1_TIME_to_tm(time, &parts) != 1) return 0;
+  // 2200 and later do not fit; a certificate that is valid so long is valid long enough.
+  return std::min<std::int64_t>(::timegm(&parts), 7'258'118'400) * core::kSecond;
+}
+
+std::string subject_of(const X509* certificate) {
+  const Bio bio(BIO_new(BIO_s_mem()));
+  if (!bio || X509_NAME_print_ex(bio.get(), X509_get_subject_name(certificate), 0, XN_FLAG_ONELINE) < 0) return {};
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(bio.get(), &data);
+  return clean({data, static_cast<std::size_t>(size)});
+}
+
+std::string uri_of(const X509* certificate) {
+  const Names names(static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+  for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
+    const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
+    if (name->type != GEN_URI) continue;
+    const ASN1_IA5STRING* uri = name->d.uniformResourceIdentifier;
+    return clean(
+        {reinterpret_cast<const char*>(ASN1_STRING_get0_data(uri)), static_cast<std::size_t>(ASN1_STRING_length(uri))});
+  }
+  return {};
+}
+
+core::Result<std::string> encoded(const X509* certificate) {
+  unsigned char* raw = nullptr;
+  const int size = i2d_X509(certificate, &raw);
+  const Text owned(raw);
+  if (size <= 0) return no_certificate();
+  return std::string(reinterpret_cast<const char*>(raw), static_cast<std::size_t>(size));
+}
+
+bool is_address(const std::string& host) {
+  ASN1_OCTET_STRING* address = a2i_IPADDRESS(host.c_str());
+  ASN1_OCTET_STRING_free(address);
+  return address != nullptr;
+}
+
+bool add_extension(X509* certificate, int id, const std::string& value) {
+  X509V3_CTX context;
+  X509V3_set_ctx_nodb(&context);
+  X509V3_set_ctx(&context, certificate, certificate, nullptr, nullptr, 0);
+  X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, &context, id, value.c_str());
+  const bool added = extension != nullptr && X509_add_ext(certificate, extension, -1) == 1;
+  X509_EXTENSION_free(extension);
+  return added;
+}
+
+std::string alternative_names(const Identity& identity) {
+  std::string names = "URI:" + identity.application_uri;
+  for (const std::string& host : identity.hosts) names += (is_address(host) ? ",IP:" : ",DNS:") + host;
+  return names;
+}
+
+// OPC 10000-6, table 43: what peers look for in an application's certificate.
+bool fill(X509* certificate, EVP_PKEY* key, const Identity& identity, core::TimeNs now, int years) {
+  unsigned char serial[8];
+  if (RAND_bytes(serial, sizeof serial) != 1) return false;
+  serial[0] &= 0x7f;
+  BIGNUM* number = BN_bin2bn(serial, sizeof serial, nullptr);
+  const bool numbered = number != nullptr && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate)) != nullptr;
+  BN_free(number);
+  // A day early, as clocks on a shop floor differ.
+  const auto from = static_cast<std::time_t>(now / core::kSecond) - 86'400;
+  const auto until = from + static_cast<std::time_t>(years) * 365 * 86'400;
+  X509_NAME* name = X509_get_subject_name(certificate);
+  const auto put = [&](const char* field, const std::string& value) {
+    return X509_NAME_add_entry_by_txt(name, field, MBSTRING_UTF8, bytes_of(value), static_cast<int>(value.size()), -1,
+                                      0) == 1;
+  };
+  return numbered && X509_set_version(certificate, 2) == 1 &&
+         ASN1_TIME_set(X509_getm_notBefore(certificate), from) != nullptr &&
+         ASN1_TIME_set(X509_getm_notAfter(certificate), until) != nullptr && put("CN", identity.name.substr(0, 64)) &&
+         put("O", "Millwright") && X509_set_issuer_name(certificate, name) == 1 &&
+         X509_set_pubkey(certificate, key) == 1 &&
+         add_extension(certificate, NID_basic_constraints, "critical,CA:FALSE") &&
+         add_extension(certificate, NID_subject_key_identifier, "hash") &&
+         add_extension(certificate, NID_authority_key_identifier, "keyid:always") &&
+         add_extension(certificate, NID_key_usage,
+                       "critical,digitalSignature,nonRepudiation,keyEncipherment,dataEncipherment,keyCertSign") &&
+         add_extension(certificate, NID_ext_key_usage, "serverAuth,clientAuth") &&
+         add_extension(certificate, NID_subject_alt_name, alternative_names(identity)) &&
+         X509_sign(certificate, key, EVP_sha256()) > 0;
+}
+
+// An authority that publishes no list of revocations has revoked nothing.
+int forgive_missing_list(int ok, X509_STORE_CTX* context) {
+  return ok == 1 || X509_STORE_CTX_get_error(context) == X509_V_ERR_UNABLE_TO_GET_CRL ? 1 : 0;
+}
+
+bool add_revocations(X509_STORE* store, const std::vector<std::string>& lists) {
+  bool any = false;
+  for (const std::string& list : lists) {
+    const unsigned char* at = bytes_of(list);
+    const Crl crl(d2i_X509_CRL(nullptr, &at, static_cast<long>(list.size())));
+    any |= crl && X509_STORE_add_crl(store, crl.get()) == 1;
+  }
+  return any;
+}
+
+Trust trust_of(int error) {
+  switch (error) {
+    case X509_V_OK:
+      return Trust::kTrusted;
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return Trust::kOutOfDate;
+    case X509_V_ERR_CERT_REVOKED:
+      return Trust::kRevoked;
+    default:
+      return Trust::kUntrusted;
+  }
+}
+
+}  // namespace
+
+core::Result<CertificateInfo> describe(std::string_view der) {
+  std::string_view rest = der;
+  const Certificate certificate = take(rest);
+  if (!certificate) return no_certificate();
+  const std::string_view leaf = der.substr(0, der.size() - rest.size());
+  unsigned char digest[SHA_DIGEST_LENGTH];
+  SHA1(bytes_of(leaf), leaf.size(), digest);
+  CertificateInfo info;
+  info.thumbprint = fmt::format("{:02x}", fmt::join(digest, ""));
+  info.subject = subject_of(certificate.get());
+  info.application_uri = uri_of(certificate.get());
+  info.valid_from = to_ns(X509_get0_notBefore(certificate.get()));
+  info.valid_until = to_ns(X509_get0_notAfter(certificate.get()));
+  const EVP_PKEY* key = X509_get0_pubkey(certificate.get());
+  if (key != nullptr && EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA) info.key_bits = EVP_PKEY_get_bits(key);
+  int hash = NID_undef;
+  X509_get_signature_info(certificate.get(), &hash, nullptr, nullptr, nullptr);
+  info.weak_hash = hash == NID_md5 || hash == NID_sha1;
+  return info;
+}
+
+core::Result<std::string> leaf_of(std::string_view chain) {
+  const std::string_view whole = chain;
+  if (!take(chain)) return no_certificate();
+  return std::string(whole.substr(0, whole.size() - chain.size()));
+}
+
+core::Result<std::string> to_der(std::string_view file) {
+  if (std::string_view rest = file; take(rest)) return std::string(file);
+  const Bio bio(BIO_new_mem_buf(file.data(), static_cast<int>(file.size())));
+  const Certificate certificate(bio ? PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr) : nullptr);
+  if (!certificate) return no_certificate();
+  return encoded(certificate.get());
+}
+
+core::Result<std::string> key_to_der(std::string_view pem, std::string_view certificate) {
+  const auto no_passphrase = [](char*, int, int, void*) { return -1; };
+  const Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  const Key key(bio ? PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr) : nullptr);
+  if (!key || EVP_PKEY_get_base_id(key.get()) != EVP_PKEY_RSA) {
+    return unexpected(ErrorCode::kInvalid, "holds no RSA key in PEM without a passphrase");
+  }
+  const Certificate its = take(certificate);
+  if (!its || X509_check_private_key(its.get(), key.get()) != 1) {
+    return unexpected(ErrorCode::kInvalid, "is not the key of the certificate beside it");
+  }
+  unsigned char* raw = nullptr;
+  const int size = i2d_PrivateKey(key.get(), &raw);
+  const Text owned(raw);
+  if (size <= 0) return unexpected(ErrorCode::kInvalid, "cannot be encoded");
+  return std::string(reinterpret_cast<const char*>(raw), static_cast<std::size_t>(size));
+}
+
+core::Result<NewCertificate> make_certificate(const Identity& identity, core::TimeNs now, int years) {
+  const auto failed =
+      unexpected(ErrorCode::kInvalid, "making a certificate for '" + identity.application_uri + "' failed");
+  const Key key(EVP_RSA_gen(kKeyBits));
+  const Certificate certificate(X509_new());
+  if (!key || !certificate || !fill(certificate.get(), key.get(), identity, now, years)) return failed;
+  const Bio bio(BIO_new(BIO_s_mem()));
+  if (!bio || PEM_write_bio_PrivateKey(bio.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1) return failed;
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(bio.get(), &data);
+  auto der = encoded(certificate.get());
+  if (!der) return failed;
+  return NewCertificate{std::move(*der), std::string(data, static_cast<std::size_t>(size))};
+}
+
+// What is in the store is an anchor by itself, be it an application or an authority; issuers only fill the gap.
+Verdict verify(std::string_view chain, const TrustLists& lists, core::TimeNs now) {
+  const Certificate leaf = take(chain);
+  if (!leaf) return {Trust::kUntrusted, "is no X.509 certificate"};
+  const Store store(X509_STORE_new());
+  const Stack others(sk_X509_new_null());
+  const StoreContext context(X509_STORE_CTX_new());
+  if (!store || !others || !context) return {Trust::kUntrusted, "out of memory"};
+  for (std::string_view trusted : lists.trusted) {
+    if (const Certificate anchor = take(trusted)) X509_STORE_add_cert(store.get(), anchor.get());
+  }
+  const auto push = [&](Certificate certificate) {
+    if (certificate && sk_X509_push(others.get(), certificate.get()) > 0) static_cast<void>(certificate.release());
+  };
+  for (std::string_view issuer : lists.issuers) push(take(issuer));
+  for (std::size_t i = 0; i < kChainLongest && !chain.empty(); ++i) {
+    Certificate next = take(chain);
+    if (!next) break;
+    push(std::move(next));
+  }
+  unsigned long flags = X509_V_FLAG_PARTIAL_CHAIN;
+  if (add_revocations(store.get(), lists.revocations)) flags |= X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL;
+  if (X509_STORE_CTX_init(context.get(), store.get(), leaf.get(), others.get()) != 1) {
+    return {Trust::kUntrusted, "out of memory"};
+  }
+  X509_STORE_CTX_set_flags(context.get(), flags);
+  X509_STORE_CTX_set_time(context.get(), 0, static_cast<std::time_t>(now / core::kSecond));
+  X509_STORE_CTX_set_verify_cb(context.get(), forgive_missing_list);
+  const bool good = X509_verify_cert(context.get()) == 1;
+  const int error = good ? X509_V_OK : X509_STORE_CTX_get_error(context.get());
+  const Trust trust = trust_of(error);
+  return {good || trust != Trust::kTrusted ? trust : Trust::kUntrusted, X509_verify_cert_error_string(error)};
+}
+
+}  // namespace millwright::security

@@ -1,0 +1,166 @@
+"""OPC UA with certificates, encryption and passwords, against clients and a server that we did not write: who is not
+trusted or has the wrong password gets nothing, one step mends it, and every policy carries values both ways."""
+
+import json
+import subprocess
+import unittest
+
+from harness import CLIENTS, FOREIGN_CLIENTS, ROOT, EndToEnd, Plant, free_ports
+
+PLANT = """
+node: {{name: secure}}
+opcua_server:
+  security: [basic256sha256, aes128_sha256_rsaoaep, aes256_sha256_rsapss]
+  users: users.txt
+  anonymous: none
+connectors:
+  - {{name: plc, type: opcua, endpoint: "{endpoint}", security: encrypt, policy: {policy}, user: millwright,
+     password_file: password.txt, retry_max: 1s}}
+assets:
+  enterprise: acme
+  streams: {{default: plc}}
+  sites:
+    - name: lyon
+      areas:
+        - name: hall
+          lines:
+            - name: one
+              cells:
+                - name: cell
+                  machines:
+                    - name: tank-1
+                      sensors:
+                        - {{name: level, address: "nsu=urn:test:secure;s=level"}}
+"""
+POLICIES = {"basic256sha256": "Basic256Sha256", "aes128_sha256_rsaoaep": "Aes128Sha256RsaOaep",
+            "aes256_sha256_rsapss": "Aes256Sha256RsaPss"}
+
+
+@unittest.skipIf("asyncua" not in FOREIGN_CLIENTS, "needs asyncua, from PyPI")
+class OpcUaSecurity(EndToEnd):
+    def certificate(self, name):
+        """A self-signed application certificate made by openssl: (DER, PEM key, URI)."""
+        der, key, uri = self.folder / f"{name}.der", self.folder / f"{name}.pem", f"urn:test:{name}"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-sha256", "-days", "30",
+                        "-subj", f"/CN={name}", "-keyout", key, "-outform", "DER", "-out", der,
+                        "-addext", f"subjectAltName=URI:{uri},DNS:localhost,IP:127.0.0.1",
+                        "-addext", "basicConstraints=critical,CA:FALSE",
+                        "-addext", "keyUsage=critical,digitalSignature,nonRepudiation,keyEncipherment,dataEncipherment",
+                        "-addext", "extendedKeyUsage=serverAuth,clientAuth"], check=True, capture_output=True)
+        return der, key, uri
+
+    def start_plant(self, policy="basic256sha256"):
+        source, api, port = free_ports(3)
+        self.source = f"opc.tcp://127.0.0.1:{source}"
+        der, key, uri = self.certificate("server")
+        self.server = self.start([ROOT / "build/venv/bin/python", CLIENTS / "secure_server.py", self.source, der, key, uri],
+                                 "server")
+        self.wait_for("the foreign server", lambda: "ready" in self.server.output(), 60, self.server)
+        self.set_password("from the file")
+        self.add_user("operator", "s3cret")
+        plant = self.folder / "plant.yaml"
+        plant.write_text(PLANT.format(endpoint=self.source, policy=policy))
+        self.plant = Plant(self, plant, api, port, self.folder / "data").start()
+
+    def set_password(self, password):
+        (self.folder / "password.txt").write_text(password + "\n")
+
+    def add_user(self, name, password):
+        (self.folder / "new.txt").write_text(password)
+        code, _, err = self.run_millwright("opcua", "user", name, "--users", self.folder / "users.txt",
+                                           "--password-file", self.folder / "new.txt")
+        self.assertEqual(code, 0, err)
+
+    def connector(self):
+        [connector] = self.plant.get("/v1/plant")["connectors"]
+        return connector
+
+    def listed(self):
+        code, out, err = self.run_millwright("opcua", "list", "--data", self.folder / "data", "--json")
+        self.assertEqual(code, 0, err)
+        return json.loads(out)
+
+    def trust(self, subject):
+        [found] = [c for c in self.listed() if c["folder"] == "rejected" and subject in c["subject"]]
+        code, out, err = self.run_millwright("opcua", "trust", found["thumbprint"], "--data", self.folder / "data")
+        self.assertEqual(code, 0, err)
+        self.assertIn(found["application_uri"], out)
+
+    def connect_source(self):
+        self.wait_for("the server to be turned away", lambda: "is not trusted" in self.connector()["detail"])
+        self.assertIn("millwright opcua trust", self.connector()["detail"])
+        self.trust("CN = server")
+        self.wait_for("the connection", self.plant.connected)
+        self.wait_for("values", lambda: len(self.plant.history("tank-1", "level")) > 3)
+
+    def client(self, name, certificate, security="Basic256Sha256,SignAndEncrypt", user="operator", password="s3cret"):
+        """Runs a foreign client until it has three values: (exit code, output)."""
+        der, key, uri = certificate
+        arguments = [*map(str, FOREIGN_CLIENTS[name]), "--endpoint", self.plant.endpoint, "--path", "tank-1/level",
+                     "--seconds", "20", "--count", "3"]
+        if security:
+            arguments += ["--security", security, "--certificate", str(der), "--key", str(key), "--application-uri", uri]
+        if user:
+            arguments += ["--user", user, "--password", password]
+        done = subprocess.run(arguments, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
+        return done.returncode, done.stdout + done.stderr
+
+    def test_clients_in_and_values_out(self):
+        self.start_plant()
+        self.connect_source()
+        for name in FOREIGN_CLIENTS:
+            with self.subTest(client=name):
+                certificate = self.certificate(name)
+                code, output = self.client(name, certificate)
+                self.assertNotEqual(code, 0, "a client that nobody trusts came in")
+                self.assertNotIn('"kind":"value"', output.replace(" ", ""))
+                self.assertIn("millwright opcua trust", self.plant.process.output())
+                self.trust(f"CN = {name}")
+                code, output = self.client(name, certificate, password="wrong")
+                self.assertNotEqual(code, 0, "a wrong password came in")
+                code, output = self.client(name, certificate, user=None)
+                self.assertNotEqual(code, 0, "an anonymous user came in")
+                code, output = self.client(name, certificate, security=None)
+                self.assertNotEqual(code, 0, "a client came in unencrypted")
+                for policy in POLICIES.values():
+                    for mode in ("Sign", "SignAndEncrypt"):
+                        code, output = self.client(name, certificate, f"{policy},{mode}")
+                        self.assertEqual(code, 0, f"{policy} {mode}: {output[-2000:]}")
+                if name == "asyncua":
+                    self.check_endpoints(output)
+        key = self.folder / "data/pki/own/private/own.pem"
+        self.assertEqual(key.stat().st_mode & 0o77, 0)
+        self.assertNotIn("s3cret", self.plant.process.output() + (self.folder / "users.txt").read_text())
+
+    def check_endpoints(self, output):
+        """Each policy to sign and to encrypt, none without, and passwords as the only way in."""
+        lines = [json.loads(line) for line in output.splitlines() if line.startswith('{"kind": "endpoint"')]
+        self.assertEqual(len(lines), 6)
+        self.assertEqual({line["mode"] for line in lines}, {"Sign", "SignAndEncrypt"})
+        self.assertEqual({tuple(line["users"]) for line in lines}, {("UserName",)})
+
+    def test_every_policy_to_a_foreign_server(self):
+        for policy in POLICIES:
+            with self.subTest(policy=policy):
+                self.start_plant(policy)
+                if any(c["folder"] == "trusted" for c in self.listed()):
+                    self.wait_for("values", lambda: len(self.plant.history("tank-1", "level")) > 3)
+                else:
+                    self.connect_source()
+                self.plant.process.stop()
+                self.server.kill()
+
+    def test_a_wrong_password_is_told_and_mended(self):
+        self.start_plant()
+        self.connect_source()
+        self.plant.process.stop()
+        self.set_password("something else")
+        self.plant.start()
+        self.wait_for("the refusal", lambda: "password" in self.connector()["detail"])
+        self.assertFalse(self.plant.connected())
+        self.set_password("from the file")
+        self.wait_for("the connection", self.plant.connected)
+
+
+if __name__ == "__main__":
+    unittest.main()
