@@ -9,7 +9,6 @@
 #include "core/assert.hpp"
 #include "forwarding/cursor.hpp"
 #include "forwarding/outputs.hpp"
-#include "io/file_system.hpp"
 
 using namespace millwright;  // NOLINT: a program of one file
 
@@ -23,12 +22,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   root.finish();
   if (!document->problems().empty()) return 0;
 
-  static io::RealFileSystem files;
   static const asset::Model model({}, {});
   for (const forwarding::OutputOptions& output : outputs) {
     ASSERT(output.lane.retry_min <= output.lane.retry_max, "pauses that shrink");
     if (const auto* mqtt = std::get_if<forwarding::MqttOptions>(&output.to)) {
-      ASSERT(forwarding::make_mqtt_transport(*mqtt, model, files) != nullptr, "no transport");
+      ASSERT(forwarding::make_mqtt_transport(*mqtt, model) != nullptr, "no transport");
     }
     if (const auto* hook = std::get_if<forwarding::WebhookOptions>(&output.to)) {
       ASSERT(!hook->host.empty() && hook->port != 0, "a web address without a host or port");

@@ -5,6 +5,7 @@
 //     - {name: vibration, type: burst, port: 4850}
 //     - {name: gateway, type: influx, port: 8086}
 //     - {name: meters, type: modbus, host: 10.0.0.9, devices: [{name: meter-1, unit: 1, map: energy-meter.yaml}]}
+//     - {name: uns, type: mqtt, host: broker, topics: ["{enterprise}/{site}/{area}/{line}/{cell}/{machine}/#"]}
 //     - {name: recorded, type: replay, file: pump.csv, speed: 10}
 #pragma once
 
@@ -18,6 +19,7 @@
 #include "connectors/connector.hpp"
 #include "connectors/influx_server.hpp"
 #include "connectors/modbus_options.hpp"
+#include "connectors/mqtt_options.hpp"
 #include "connectors/opcua_client.hpp"
 #include "connectors/replay.hpp"
 
@@ -25,7 +27,9 @@ namespace millwright::connectors {
 
 struct ConnectorOptions {
   std::string name;
-  std::variant<OpcUaClientOptions, BurstServerOptions, InfluxServerOptions, ReplayOptions, ModbusOptions> source;
+  std::variant<OpcUaClientOptions, BurstServerOptions, InfluxServerOptions, ReplayOptions, ModbusOptions,
+               MqttClientOptions>
+      source;
 };
 
 // Problems go to the document.

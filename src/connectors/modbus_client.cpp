@@ -8,10 +8,10 @@
 
 #include <fmt/format.h>
 
-#include "connectors/exactly.hpp"
 #include "connectors/intake.hpp"
 #include "connectors/modbus_jobs.hpp"
 #include "connectors/modbus_link.hpp"
+#include "connectors/reading_bits.hpp"
 #include "core/log.hpp"
 #include "core/mutex.hpp"
 
@@ -28,27 +28,7 @@ constexpr Quality kRefusedByDevice = core::kBadNodeIdUnknown;
 
 // The bits of a number as the sensor's type.
 std::optional<std::uint64_t> to_bits(const Number& number, ValueType type) {
-  return std::visit(
-      [type](auto from) -> std::optional<std::uint64_t> {
-        const auto as = [from](auto to) { return exactly(from, to) ? std::optional(core::to_bits(to)) : std::nullopt; };
-        switch (type) {
-          case ValueType::kFloat64:
-            return core::to_bits(static_cast<double>(from));
-          case ValueType::kFloat32:
-            return core::to_bits(static_cast<float>(from));
-          case ValueType::kInt64:
-            return as(std::int64_t{});
-          case ValueType::kState:
-            return as(std::int32_t{});
-          case ValueType::kBool:
-            if (from == decltype(from){0}) return 0;
-            return from == decltype(from){1} ? std::optional<std::uint64_t>(1) : std::nullopt;
-          case ValueType::kText:
-            return std::nullopt;
-        }
-        return std::nullopt;
-      },
-      number);
+  return std::visit([type](auto from) { return reading_bits(from, type); }, number);
 }
 
 Number scaled(const Number& raw, const ModbusRegister& source) {

@@ -45,11 +45,11 @@ std::unique_ptr<Transport> make_transport(const OutputOptions& options, const Ou
       [&](const auto& to) -> std::unique_ptr<Transport> {
         using Options = std::decay_t<decltype(to)>;
         if constexpr (std::is_same_v<Options, MqttOptions>) {
-          return make_mqtt_transport(to, context.model, context.files);
+          return make_mqtt_transport(to, context.model);
         } else if constexpr (std::is_same_v<Options, RedisOptions>) {
-          return make_redis_transport(to, context.files, context.clock);
+          return make_redis_transport(to, context.clock);
         } else {
-          return make_webhook_transport(to, context.files);
+          return make_webhook_transport(to);
         }
       },
       options.to);

@@ -48,8 +48,7 @@ std::string_view field_of(const redisReply& list, std::string_view name) {
 
 class RedisTransport final : public Transport {
  public:
-  RedisTransport(const RedisOptions& options, io::FileSystem& files, const io::Clock& clock)
-      : options_(options), files_(files), clock_(clock) {}
+  RedisTransport(const RedisOptions& options, const io::Clock& clock) : options_(options), clock_(clock) {}
 
   [[nodiscard]] std::string peer() const override {
     return fmt::format("redis://{}:{}/{}, stream {}", options_.host, options_.port, options_.database, options_.stream);
@@ -74,7 +73,7 @@ class RedisTransport final : public Transport {
 
  private:
   core::Status open() {
-    const auto password = options_.password.read(files_);
+    const auto password = options_.password.read();
     if (!password) return core::unexpected(password.error().within("password"));
     Context context(redisConnectWithTimeout(options_.host.c_str(), options_.port, to_timeval(options_.timeout)));
     if (!context || context->err != 0) {
@@ -153,7 +152,6 @@ class RedisTransport final : public Transport {
   core::Result<Reply> ask(const std::vector<std::string_view>& words);
 
   const RedisOptions options_;
-  io::FileSystem& files_;
   const io::Clock& clock_;
   Context context_;
   core::TimeNs spoke_ = 0;  // monotonic
@@ -200,9 +198,8 @@ RedisOptions read_redis_options(config::Section& section, const std::string& dir
   return options;
 }
 
-std::unique_ptr<Transport> make_redis_transport(const RedisOptions& options, io::FileSystem& files,
-                                                const io::Clock& clock) {
-  return std::make_unique<RedisTransport>(options, files, clock);
+std::unique_ptr<Transport> make_redis_transport(const RedisOptions& options, const io::Clock& clock) {
+  return std::make_unique<RedisTransport>(options, clock);
 }
 
 }  // namespace millwright::forwarding

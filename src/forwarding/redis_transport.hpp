@@ -6,11 +6,10 @@
 #include <memory>
 #include <string>
 
+#include "config/secret.hpp"
 #include "core/time.hpp"
-#include "forwarding/secret.hpp"
 #include "forwarding/transport.hpp"
 #include "io/clock.hpp"
-#include "io/file_system.hpp"
 
 namespace millwright::forwarding {
 
@@ -18,7 +17,7 @@ struct RedisOptions {
   std::string host;
   std::uint16_t port = 6379;
   std::string user;  // "": the default user
-  Secret password;
+  config::Secret password;
   std::uint32_t database = 0;
   std::string stream;
   std::uint64_t length_max = 100'000;  // entries that Redis keeps, roughly
@@ -27,7 +26,6 @@ struct RedisOptions {
 
 // Reads `host`, `port`, `user`, `password_*`, `database`, `stream`, `length_max` and `timeout`.
 RedisOptions read_redis_options(config::Section& section, const std::string& directory);
-std::unique_ptr<Transport> make_redis_transport(const RedisOptions& options, io::FileSystem& files,
-                                                const io::Clock& clock);
+std::unique_ptr<Transport> make_redis_transport(const RedisOptions& options, const io::Clock& clock);
 
 }  // namespace millwright::forwarding

@@ -57,8 +57,7 @@ bool refused_for_good(long code) {
 
 class WebhookTransport final : public Transport {
  public:
-  WebhookTransport(const WebhookOptions& options, io::FileSystem& files)
-      : options_(options), files_(files), curl_(nullptr, curl_easy_cleanup) {
+  explicit WebhookTransport(const WebhookOptions& options) : options_(options), curl_(nullptr, curl_easy_cleanup) {
     static const CURLcode kReady = curl_global_init(CURL_GLOBAL_DEFAULT);
     static_cast<void>(kReady);
   }
@@ -68,9 +67,9 @@ class WebhookTransport final : public Transport {
   // The name is resolved, and so checked and pinned, anew after each failure.
   core::Status connect(const Stopping&) override {
     if (curl_) return {};
-    auto secret = options_.secret.read(files_);
+    auto secret = options_.secret.read();
     if (!secret) return core::unexpected(secret.error().within("secret"));
-    auto bearer = options_.bearer.read(files_);
+    auto bearer = options_.bearer.read();
     if (!bearer) return core::unexpected(bearer.error().within("bearer"));
     const auto addresses = resolve(options_.guard, options_.host);
     if (!addresses) return core::unexpected(addresses.error());
@@ -142,7 +141,6 @@ class WebhookTransport final : public Transport {
   }
 
   const WebhookOptions options_;
-  io::FileSystem& files_;
   std::optional<std::string> secret_;
   std::optional<std::string> bearer_;
   std::unique_ptr<Headers> pinned_;  // outlives the handle that uses it
@@ -192,8 +190,8 @@ WebhookOptions read_webhook_options(config::Section& section, const std::string&
   return options;
 }
 
-std::unique_ptr<Transport> make_webhook_transport(const WebhookOptions& options, io::FileSystem& files) {
-  return std::make_unique<WebhookTransport>(options, files);
+std::unique_ptr<Transport> make_webhook_transport(const WebhookOptions& options) {
+  return std::make_unique<WebhookTransport>(options);
 }
 
 }  // namespace millwright::forwarding

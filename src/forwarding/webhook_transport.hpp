@@ -6,11 +6,10 @@
 #include <memory>
 #include <string>
 
+#include "config/secret.hpp"
 #include "core/time.hpp"
 #include "forwarding/address_guard.hpp"
-#include "forwarding/secret.hpp"
 #include "forwarding/transport.hpp"
-#include "io/file_system.hpp"
 
 namespace millwright::forwarding {
 
@@ -19,15 +18,15 @@ struct WebhookOptions {
   std::string host;  // of the URL
   std::uint16_t port = 0;
   AddressGuard guard;
-  Secret secret;                                  // of the signature; none: unsigned
-  Secret bearer;                                  // "Authorization: Bearer …"; none: without
+  config::Secret secret;                          // of the signature; none: unsigned
+  config::Secret bearer;                          // "Authorization: Bearer …"; none: without
   std::string ca_file;                            // "": the system's
   core::DurationNs timeout = 10 * core::kSecond;  // of one request
 };
 
 // Reads `url`, `allow`, `secret_*`, `bearer_*`, `ca_file` and `timeout`.
 WebhookOptions read_webhook_options(config::Section& section, const std::string& directory);
-std::unique_ptr<Transport> make_webhook_transport(const WebhookOptions& options, io::FileSystem& files);
+std::unique_ptr<Transport> make_webhook_transport(const WebhookOptions& options);
 
 // "sha256=<hex>": HMAC-SHA256 of the body.
 std::string signature(std::string_view secret, std::string_view body);

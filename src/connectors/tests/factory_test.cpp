@@ -88,6 +88,7 @@ TEST(Factory, MakesThemAll) {
   EXPECT_EQ(make_connector({"a", BurstServerOptions{}}, node.context())->status().kind, "burst");
   EXPECT_EQ(make_connector({"i", InfluxServerOptions{}}, node.context())->status().kind, "influx");
   EXPECT_EQ(make_connector({"b", ReplayOptions{}}, node.context())->status().kind, "replay");
+  EXPECT_EQ(make_connector({"m", MqttClientOptions{}}, node.context())->status().kind, "mqtt");
   const auto opcua = make_connector({"c", OpcUaClientOptions{}}, node.context());
   EXPECT_EQ(opcua->status().kind, "opcua");
   EXPECT_EQ(opcua->status().name, "c");

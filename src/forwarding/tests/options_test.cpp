@@ -1,11 +1,8 @@
 // The `outputs` section, and who may be asked by a webhook.
-#include <cstdlib>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "forwarding/outputs.hpp"
-#include "io/sim_disk.hpp"
 
 namespace millwright::forwarding {
 namespace {
@@ -34,11 +31,11 @@ outputs:
   EXPECT_EQ(problems, "");
   ASSERT_EQ(all.size(), 3U);
   const auto& mqtt = std::get<MqttOptions>(all[0].to);
-  EXPECT_EQ(mqtt.port, 8883);
-  EXPECT_EQ(mqtt.client_id, "millwright-lyon-broker");
+  EXPECT_EQ(mqtt.broker.port, 8883);
+  EXPECT_EQ(mqtt.broker.client_id, "millwright-lyon-broker");
   EXPECT_EQ(mqtt.topic, "{enterprise}/{site}/{area}/{line}/{cell}/{machine}/alarms");
   EXPECT_EQ(mqtt.status_topic, "millwright/lyon/broker/status");
-  EXPECT_TRUE(mqtt.tls.ca_file.ends_with("/ca.pem"));
+  EXPECT_TRUE(mqtt.broker.tls.ca_file.ends_with("/ca.pem"));
   EXPECT_FALSE(mqtt.retain);
   EXPECT_EQ(std::get<RedisOptions>(all[1].to).stream, "millwright:alarms");
   EXPECT_EQ(all[1].lane.retry_max, 5 * core::kSecond);
@@ -72,19 +69,6 @@ TEST(OutputOptions, MistakesAreNamed) {
     read(std::string("outputs: [") + row + "]\n", &problems);
     EXPECT_THAT(problems, HasSubstr(problem)) << row;
   }
-}
-
-TEST(Secret, ComesFromAFileOrTheEnvironment) {
-  io::SimDisk disk(1);
-  ASSERT_TRUE(disk.make_directories("/run"));
-  ASSERT_TRUE(io::write_file_atomically(disk, "/run/key", "s3cret\n"));
-  EXPECT_EQ(**(Secret{.file = "/run/key", .variable = {}}).read(disk), "s3cret");
-  EXPECT_FALSE((Secret{.file = "/run/other", .variable = {}}).read(disk));
-  EXPECT_FALSE(*Secret{}.read(disk));
-  ::setenv("MILLWRIGHT_TEST_SECRET", "hush", 1);
-  EXPECT_EQ(**(Secret{.file = {}, .variable = "MILLWRIGHT_TEST_SECRET"}).read(disk), "hush");
-  ::unsetenv("MILLWRIGHT_TEST_SECRET");
-  EXPECT_FALSE((Secret{.file = {}, .variable = "MILLWRIGHT_TEST_SECRET"}).read(disk));
 }
 
 TEST(AddressGuard, KnowsThePublicInternet) {

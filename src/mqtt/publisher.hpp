@@ -1,5 +1,5 @@
-// MqttClient: one connection to a broker, by libmosquitto, from the first byte to the last: it never comes back by
-// itself, so that nothing is sent twice behind anybody's back. Private to forwarding.
+// Publisher: one connection to a broker, by libmosquitto, from the first byte to the last: it never comes back by
+// itself, so that nothing is sent twice behind anybody's back.
 //
 // Threads: one owner, and libmosquitto's own, which calls back.
 #pragma once
@@ -11,24 +11,28 @@
 
 #include "core/mutex.hpp"
 #include "core/result.hpp"
-#include "forwarding/mqtt_transport.hpp"
+#include "mqtt/handle.hpp"
 
-struct mosquitto;
 struct mqtt5__property;
 
-namespace millwright::forwarding {
+namespace millwright::mqtt {
 
-class MqttClient {
+class Publisher {
  public:
-  // Waits until the broker has answered.
-  static core::Result<std::unique_ptr<MqttClient>> open(const MqttOptions& options,
-                                                        const std::optional<std::string>& password,
-                                                        const Stopping& stopping);
+  // Waits until the broker has answered. `options` outlive it.
+  static core::Result<std::unique_ptr<Publisher>> open(const Options& options, const Presence& presence,
+                                                       const Stopping& stopping);
   // Says goodbye where it can.
-  ~MqttClient();
+  ~Publisher();
 
-  // The message's number, by which it is acknowledged.
-  core::Result<int> publish(const std::string& topic, const std::string& body, const std::string& key) EXCLUDES(mutex_);
+  struct Message {
+    const std::string& topic;
+    const std::string& body;
+    std::string id = {};  // a user property of MQTT 5
+    bool retain = false;
+  };
+  // At QoS 1. The message's number, by which it is acknowledged.
+  core::Result<int> publish(const Message& message) EXCLUDES(mutex_);
   // The broker's reason code for a message; nothing: not yet.
   [[nodiscard]] std::optional<int> acknowledged(int message) const EXCLUDES(mutex_);
   // Waits for news: an acknowledgement, or the end.
@@ -39,18 +43,19 @@ class MqttClient {
   void forget() EXCLUDES(mutex_);
 
  private:
-  explicit MqttClient(const MqttOptions& options);
-  core::Status set_up(const std::optional<std::string>& password);
+  Publisher(const Options& options, Presence presence) : options_(options), presence_(std::move(presence)) {}
+  core::Status connect();
   core::Status await_answer(const Stopping& stopping) EXCLUDES(mutex_);
-  int publish_status(const char* state);
+  void say(const std::string& state);
   void end(std::string why) EXCLUDES(mutex_);
 
   static void on_connect(mosquitto* client, void* self, int code, int flags, const mqtt5__property* properties);
   static void on_disconnect(mosquitto* client, void* self, int code, const mqtt5__property* properties);
   static void on_publish(mosquitto* client, void* self, int message, int code, const mqtt5__property* properties);
 
-  const MqttOptions& options_;
-  mosquitto* client_ = nullptr;
+  const Options& options_;
+  const Presence presence_;
+  Handle client_;
   bool looping_ = false;
   mutable core::Mutex mutex_;
   core::Condition news_;
@@ -59,4 +64,4 @@ class MqttClient {
   std::map<int, int> acknowledged_ GUARDED_BY(mutex_);  // by message: the reason code
 };
 
-}  // namespace millwright::forwarding
+}  // namespace millwright::mqtt

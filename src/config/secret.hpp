@@ -9,22 +9,21 @@
 
 #include "config/document.hpp"
 #include "core/result.hpp"
-#include "io/file_system.hpp"
 
-namespace millwright::forwarding {
+namespace millwright::config {
 
 struct Secret {
   std::string file;
   std::string variable;
 
   [[nodiscard]] bool given() const { return !file.empty() || !variable.empty(); }
-  // Without the line's end. Nothing where none is configured; fails where it is and cannot be had.
-  [[nodiscard]] core::Result<std::optional<std::string>> read(io::FileSystem& files) const;
+  // Without the line's end. Nothing where none is configured; fails where it is and cannot be had. Limit: 64 KiB.
+  [[nodiscard]] core::Result<std::optional<std::string>> read() const;
 };
 
 // Reads `<name>_file` (relative to the plant's file) or `<name>_env`, at most one of them.
-Secret read_secret(config::Section& section, const std::string& name, const std::string& directory);
+Secret read_secret(Section& section, const std::string& name, const std::string& directory);
 // The same for the path of any file: "" where it is not given.
-std::string read_path(config::Section& section, const std::string& key, const std::string& directory);
+std::string read_path(Section& section, const std::string& key, const std::string& directory);
 
-}  // namespace millwright::forwarding
+}  // namespace millwright::config

@@ -1,0 +1,35 @@
+// An MQTT connector's part of the plant's file.
+//
+// Threads: pure functions. Errors: problems of the document.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "config/document.hpp"
+#include "core/time.hpp"
+#include "mqtt/options.hpp"
+#include "protocol/uns_json.hpp"
+#include "protocol/uns_topic.hpp"
+
+namespace millwright::connectors {
+
+struct MqttClientOptions {
+  mqtt::Options broker;
+  std::vector<protocol::TopicPattern> topics;
+  std::string share;         // the group that shares the messages; "": all are this connector's
+  std::string status_topic;  // "": none
+  protocol::UnsTime time_unit = protocol::UnsTime::kAuto;
+  core::DurationNs session_expiry = 24 * core::kHour;
+  core::DurationNs future_limit = core::kMinute;
+  std::uint32_t payload_bytes_max = 256 * 1024;
+  core::DurationNs retry_min = 500 * core::kMillisecond;
+  core::DurationNs retry_max = 30 * core::kSecond;
+};
+
+// Reads its keys from a connector's entry; `name` is the connector's. finish() is the caller's.
+MqttClientOptions read_mqtt_client_options(config::Section& section, const std::string& directory,
+                                           const std::string& name);
+
+}  // namespace millwright::connectors

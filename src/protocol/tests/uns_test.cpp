@@ -1,0 +1,116 @@
+// Topics and payloads of a unified namespace.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "protocol/uns_json.hpp"
+#include "protocol/uns_topic.hpp"
+
+namespace millwright::protocol {
+namespace {
+
+using ::testing::HasSubstr;
+
+UnsMessage parse(std::string_view payload, UnsTime times = UnsTime::kAuto) {
+  auto message = parse_uns(payload, times);
+  EXPECT_TRUE(message) << payload << ": " << message.error().message;
+  return message ? *message : UnsMessage{};
+}
+
+std::string why(std::string_view payload) {
+  const auto message = parse_uns(payload, UnsTime::kAuto);
+  return message ? "" : message.error().message;
+}
+
+TEST(UnsTopic, NamesItsLevels) {
+  const auto pattern = TopicPattern::parse("{enterprise}/+/{machine}/data/#");
+  ASSERT_TRUE(pattern);
+  EXPECT_EQ(pattern->filter(), "+/+/+/data/#");
+  EXPECT_TRUE(pattern->names(TopicPart::kMachine));
+  TopicNames names;
+  ASSERT_TRUE(pattern->match("acme/lyon/pump-1/data/x/y", names));
+  EXPECT_EQ(names[static_cast<std::size_t>(TopicPart::kMachine)], "pump-1");
+  EXPECT_EQ(names[static_cast<std::size_t>(TopicPart::kEnterprise)], "acme");
+  EXPECT_TRUE(pattern->match("acme/lyon/pump-1/data", names));
+  EXPECT_FALSE(pattern->match("acme/lyon/pump-1/other", names));
+  EXPECT_FALSE(pattern->match("acme/lyon/pump-1", names));
+  const auto exact = TopicPattern::parse("a/{sensor}");
+  EXPECT_TRUE(exact->match("a/b", names));
+  EXPECT_TRUE(exact->match("a/", names));
+  EXPECT_FALSE(exact->match("a", names));
+  EXPECT_FALSE(exact->match("a/b/c", names));
+}
+
+TEST(UnsTopic, RefusesWhatIsNone) {
+  for (const char* wrong : {"", "a/#/b", "a/b+", "{plant}/a", "{machine}/{machine}", "x{machine}"}) {
+    EXPECT_FALSE(TopicPattern::parse(wrong)) << wrong;
+  }
+}
+
+TEST(UnsJson, BareValues) {
+  EXPECT_EQ(std::get<double>(parse("21.5").readings[0].value), 21.5);
+  EXPECT_EQ(std::get<std::int64_t>(parse("-3").readings[0].value), -3);
+  EXPECT_EQ(std::get<double>(parse("18446744073709551615").readings[0].value), 18446744073709551615.0);
+  EXPECT_EQ(std::get<bool>(parse("true").readings[0].value), true);
+  EXPECT_EQ(std::get<std::string>(parse("\"idle\"").readings[0].value), "idle");
+  EXPECT_TRUE(std::holds_alternative<std::monostate>(parse("null").readings[0].value));
+}
+
+TEST(UnsJson, ValueWithQualityAndTime) {
+  const UnsMessage message = parse(R"({"v":21.5,"q":"UncertainLastUsableValue","t":"2026-11-21T08:00:00.250Z","seq":7,
+                                       "id":"01JD7X2Q0000000000000000AB","schema":1,"unit":"C"})");
+  ASSERT_EQ(message.readings.size(), 1U);
+  EXPECT_EQ(message.readings[0].field, "");
+  EXPECT_EQ(message.readings[0].quality, core::kUncertainLastUsable);
+  EXPECT_EQ(message.readings[0].time, *core::parse_time("2026-11-21T08:00:00.250Z"));
+  EXPECT_EQ(message.sequence, 7U);
+  EXPECT_EQ(message.id, "01JD7X2Q0000000000000000AB");
+  EXPECT_EQ(message.problem_count, 0U);
+}
+
+TEST(UnsJson, ManyInOne) {
+  const UnsMessage flat = parse(R"({"temperature":21.5,"motor":{"current":3,"state":"run"},"t":1700000000,"q":192,
+                                    "late":{"v":1,"q":0,"t":1600000000123}})");
+  ASSERT_EQ(flat.readings.size(), 4U);  // in the order of their names
+  EXPECT_EQ(flat.readings[0].field, "late");
+  EXPECT_EQ(flat.readings[0].quality, core::kBad);
+  EXPECT_EQ(flat.readings[0].time, 1'600'000'000'123'000'000);
+  EXPECT_EQ(flat.readings[1].field, "motor/current");
+  EXPECT_EQ(flat.readings[1].time, 1'700'000'000 * core::kSecond);
+  EXPECT_EQ(flat.readings[3].field, "temperature");
+  const UnsMessage held = parse(R"({"schema_version":"1.2","seq":1,"ts":5,"values":{"id":4,"b":{"value":true}}})");
+  ASSERT_EQ(held.readings.size(), 2U);
+  EXPECT_EQ(held.readings[0].time, 5 * core::kSecond);
+  const UnsMessage list = parse(R"([{"v":1,"t":1},{"v":2,"t":2}])");
+  EXPECT_EQ(list.readings.size(), 2U);
+}
+
+TEST(UnsJson, TimesCountAsTold) {
+  const auto time = [](std::string_view number, UnsTime times) {
+    return *parse("{\"v\":1,\"t\":" + std::string(number) + "}", times).readings[0].time;
+  };
+  EXPECT_EQ(time("1700000000.25", UnsTime::kAuto), 1'700'000'000'250'000'000);
+  EXPECT_EQ(time("1700000000123456789", UnsTime::kAuto), 1'700'000'000'123'456'789);
+  EXPECT_EQ(time("1700000000123456", UnsTime::kAuto), 1'700'000'000'123'456'000);
+  EXPECT_EQ(time("5", UnsTime::kMilliseconds), 5 * core::kMillisecond);
+  EXPECT_EQ(time("-1", UnsTime::kSeconds), -core::kSecond);
+}
+
+TEST(UnsJson, WhatIsWrongIsTold) {
+  EXPECT_THAT(why("{"), HasSubstr("parse error at line 1"));
+  EXPECT_THAT(why(""), HasSubstr("no JSON"));
+  EXPECT_THAT(why("1e999"), HasSubstr("no JSON"));
+  EXPECT_THAT(why("\"\xff\""), HasSubstr("no JSON"));
+  EXPECT_THAT(why(R"({"schema":2,"v":1})"), HasSubstr("schema 2 is not known"));
+  const UnsMessage partly =
+      parse(R"({"a":1,"b":{"v":2,"t":"yesterday"},"c":[1,2],"d":{"v":3,"q":"fine"},"e":{"v":{}}})");
+  EXPECT_EQ(partly.readings.size(), 1U);
+  EXPECT_EQ(partly.problem_count, 4U);
+  EXPECT_THAT(partly.problems[0], HasSubstr("'b': \"yesterday\" is no time"));
+  std::string deep;
+  for (int i = 0; i < 1000; ++i) deep += "{\"a\":";
+  deep += "1" + std::string(1000, '}');
+  EXPECT_EQ(parse(deep).problem_count, 1U);
+}
+
+}  // namespace
+}  // namespace millwright::protocol

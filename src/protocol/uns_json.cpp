@@ -1,0 +1,231 @@
+#include "protocol/uns_json.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "core/text.hpp"
+
+namespace millwright::protocol {
+namespace {
+
+using core::ErrorCode;
+using core::Quality;
+using core::TimeNs;
+using nlohmann::json;
+
+// Arithmetic on source times must not overflow anywhere (years 1684 to 2255).
+constexpr TimeNs kTimeMax = 9'000'000'000'000'000'000;
+constexpr std::size_t kShownBytes = 40;
+constexpr std::int64_t kSchema = 1;
+
+constexpr std::array<std::string_view, 2> kValueKeys{"v", "value"};
+constexpr std::array<std::string_view, 2> kQualityKeys{"q", "quality"};
+constexpr std::array<std::string_view, 4> kTimeKeys{"t", "ts", "time", "timestamp"};
+constexpr std::array<std::string_view, 2> kSequenceKeys{"seq", "sequence"};
+constexpr std::array<std::string_view, 2> kSchemaKeys{"schema", "schema_version"};
+constexpr std::string_view kId = "id";
+constexpr std::string_view kValues = "values";
+
+template <std::size_t N>
+bool is_one_of(std::string_view key, const std::array<std::string_view, N>& keys) {
+  return std::find(keys.begin(), keys.end(), key) != keys.end();
+}
+
+template <std::size_t N>
+const json* find(const json& object, const std::array<std::string_view, N>& keys) {
+  for (const std::string_view key : keys) {
+    if (const auto found = object.find(key); found != object.end()) return &*found;
+  }
+  return nullptr;
+}
+
+std::string shown(const json& value) {
+  std::string text = value.dump(-1, ' ', true, json::error_handler_t::replace);
+  if (text.size() > kShownBytes) text = text.substr(0, kShownBytes) + "…";
+  return text;
+}
+
+core::DurationNs unit_of(UnsTime times, double time) {
+  switch (times) {
+    case UnsTime::kSeconds:
+      return core::kSecond;
+    case UnsTime::kMilliseconds:
+      return core::kMillisecond;
+    case UnsTime::kMicroseconds:
+      return core::kMicrosecond;
+    case UnsTime::kNanoseconds:
+      return 1;
+    case UnsTime::kAuto:
+      break;
+  }
+  const double size = std::abs(time);
+  if (size < 1e11) return core::kSecond;  // until the year 5138
+  if (size < 1e14) return core::kMillisecond;
+  return size < 1e17 ? core::kMicrosecond : 1;
+}
+
+std::optional<TimeNs> to_time(const json& value, UnsTime times) {
+  if (value.is_string()) {
+    const auto parsed = core::parse_time(value.get_ref<const std::string&>());
+    return parsed ? std::optional(*parsed) : std::nullopt;
+  }
+  if (!value.is_number()) return std::nullopt;
+  const auto about = value.get<double>();
+  const core::DurationNs unit = unit_of(times, about);
+  if (!(std::abs(about) * static_cast<double>(unit) < static_cast<double>(kTimeMax))) return std::nullopt;
+  if (value.is_number_integer()) return value.get<std::int64_t>() * unit;
+  const double whole = std::floor(about);
+  return static_cast<TimeNs>(whole) * unit +
+         static_cast<TimeNs>(std::llround((about - whole) * static_cast<double>(unit)));
+}
+
+// The classic byte of OPC DA (192 good, 64 uncertain, 0 bad), an OPC UA status code, a name, or true and false.
+std::optional<Quality> to_quality(const json& value) {
+  constexpr std::uint64_t kByteMax = 255;
+  if (value.is_boolean()) return value.get<bool>() ? core::kGood : core::kBad;
+  if (value.is_number_unsigned()) {
+    const auto code = value.get<std::uint64_t>();
+    if (code > UINT32_MAX) return std::nullopt;
+    if (code > kByteMax) return Quality{static_cast<std::uint32_t>(code)};
+    return code >= 192 ? core::kGood : code >= 64 && code < 128 ? core::kUncertain : core::kBad;
+  }
+  if (!value.is_string()) return std::nullopt;
+  const auto& text = value.get_ref<const std::string&>();
+  const std::string name = core::lower(text);
+  if (name == "good") return core::kGood;
+  if (name == "uncertain") return core::kUncertain;
+  if (name == "bad") return core::kBad;
+  return core::parse_quality(text);
+}
+
+class Reader {
+ public:
+  Reader(UnsTime times, UnsMessage& out) : times_(times), out_(out) {}
+
+  core::Status take_all(const json& root) {
+    if (!root.is_object()) {
+      take(root, {}, {}, 0);
+      return {};
+    }
+    if (auto read = take_envelope(root); !read) return read;
+    const auto values = root.find(kValues);
+    const bool contained = values != root.end() && values->is_object() && find(root, kValueKeys) == nullptr;
+    Context context;
+    if (!contained) {
+      take(root, {}, {}, 0);
+    } else if (read_context(root, {}, context)) {
+      take(*values, {}, context, 1);
+    }
+    return {};
+  }
+
+ private:
+  struct Context {
+    Quality quality;
+    std::optional<TimeNs> time;
+  };
+
+  core::Status take_envelope(const json& root) {
+    if (const json* schema = find(root, kSchemaKeys)) {
+      const bool known =
+          (schema->is_number_integer() && schema->get<std::int64_t>() == kSchema) ||
+          (schema->is_string() && (*schema == "1" || schema->get_ref<const std::string&>().starts_with("1.")));
+      if (!known) {
+        return core::unexpected(ErrorCode::kUnsupported, fmt::format("schema {} is not known; 1 is", shown(*schema)));
+      }
+    }
+    if (const auto id = root.find(kId); id != root.end() && id->is_string()) {
+      out_.id = id->get_ref<const std::string&>().substr(0, kUnsIdBytesMax);
+    }
+    const json* sequence = find(root, kSequenceKeys);
+    if (sequence != nullptr && sequence->is_number_unsigned()) out_.sequence = sequence->get<std::uint64_t>();
+    return {};
+  }
+
+  void take(const json& node, const std::string& field, const Context& outer, int depth) {
+    if (depth > kUnsDepthMax) return tell(field, fmt::format("more than {} levels deep", kUnsDepthMax));
+    if (node.is_array()) return take_array(node, field, outer, depth);
+    if (!node.is_object()) return put(node, field, outer);
+    Context context = outer;
+    if (!read_context(node, field, context)) return;
+    if (const json* value = find(node, kValueKeys)) {
+      if (value->is_structured()) return tell(field, "its value is no number, text, true, false or null");
+      return put(*value, field, context);
+    }
+    for (const auto& [key, child] : node.items()) {
+      if (is_envelope(key, depth)) continue;
+      take(child, field.empty() ? key : field + "/" + key, context, depth + 1);
+    }
+  }
+
+  void take_array(const json& node, const std::string& field, const Context& outer, int depth) {
+    for (const json& one : node) {
+      if (!one.is_object()) return tell(field, "a list of bare values; each needs its time: {\"v\": …, \"t\": …}");
+      take(one, field, outer, depth + 1);
+    }
+  }
+
+  static bool is_envelope(std::string_view key, int depth) {
+    if (is_one_of(key, kTimeKeys) || is_one_of(key, kQualityKeys)) return true;
+    return depth == 0 && (key == kId || is_one_of(key, kSequenceKeys) || is_one_of(key, kSchemaKeys));
+  }
+
+  bool read_context(const json& node, const std::string& field, Context& context) {
+    if (const json* time = find(node, kTimeKeys)) {
+      context.time = to_time(*time, times_);
+      if (!context.time) return tell(field, fmt::format("{} is no time", shown(*time))), false;
+    }
+    if (const json* quality = find(node, kQualityKeys)) {
+      const auto read = to_quality(*quality);
+      if (!read) return tell(field, fmt::format("{} is no quality", shown(*quality))), false;
+      context.quality = *read;
+    }
+    return true;
+  }
+
+  void put(const json& value, const std::string& field, const Context& context) {
+    if (out_.readings.size() >= kUnsReadingsMax) {
+      return tell(field, fmt::format("more than {} readings", kUnsReadingsMax));
+    }
+    out_.readings.push_back({field, to_value(value), context.quality, context.time});
+  }
+
+  static UnsValue to_value(const json& value) {
+    if (value.is_null()) return std::monostate{};
+    if (value.is_boolean()) return value.get<bool>();
+    if (value.is_string()) return value.get_ref<const std::string&>();
+    const bool beyond = value.is_number_unsigned() && value.get<std::uint64_t>() > INT64_MAX;
+    if (value.is_number_integer() && !beyond) return value.get<std::int64_t>();
+    return value.get<double>();
+  }
+
+  void tell(const std::string& field, std::string_view what) {
+    ++out_.problem_count;
+    if (out_.problems.size() >= kUnsProblemsTold) return;
+    out_.problems.push_back(field.empty() ? std::string(what) : fmt::format("'{}': {}", field.substr(0, 80), what));
+  }
+
+  const UnsTime times_;
+  UnsMessage& out_;
+};
+
+}  // namespace
+
+core::Result<UnsMessage> parse_uns(std::string_view payload, UnsTime times) {
+  UnsMessage message;
+  try {
+    const json root = json::parse(payload);
+    if (auto taken = Reader(times, message).take_all(root); !taken) return core::unexpected(taken.error());
+  } catch (const json::exception& error) {
+    std::string_view why = error.what();  // "[json.exception.parse_error.101] parse error at …"
+    if (const auto end = why.find("] "); end != std::string_view::npos) why.remove_prefix(end + 2);
+    return core::unexpected(ErrorCode::kInvalid, fmt::format("no JSON: {}", why.substr(0, 200)));
+  }
+  return message;
+}
+
+}  // namespace millwright::protocol

@@ -1,0 +1,172 @@
+"""JSON on the topics of a unified namespace, by a real broker (mosquitto) and a client that we did not write
+(mosquitto_pub): every message arrives once, also when the plant is killed and the broker ends and comes back."""
+
+import json
+import subprocess
+import time
+import unittest
+
+from harness import EndToEnd, Plant, free_ports
+
+PLANT = """
+node: {{name: lyon}}
+connectors:
+  - name: uns
+    type: mqtt
+    host: 127.0.0.1
+    port: {mqtt}
+    topics: ["{{enterprise}}/{{site}}/{{area}}/{{line}}/{{cell}}/{{machine}}/{{component}}/{{sensor}}", "flat/{{machine}}", "gateway/#"]
+    status_topic: plant/status
+    retry_min: 100ms
+    retry_max: 500ms
+    timeout: 2s
+{more}
+assets:
+  enterprise: acme
+  streams: {{default: uns}}
+  sites:
+    - name: lyon
+      areas:
+        - name: hall
+          lines:
+            - name: one
+              cells:
+                - name: cell
+                  machines:
+                    - name: pump-1
+                      components: [{{name: motor}}]
+                      sensors:
+                        - {{name: current, component: motor}}
+                        - {{name: count, type: int64}}
+                        - {{name: running, type: bool}}
+                        - {{name: batch, type: text}}
+                        - {{name: pressure, type: float32, address: "gateway/7#p"}}
+"""
+CURRENT = "acme/lyon/hall/one/cell/pump-1/motor/current"
+T0 = 1_790_000_000
+
+
+class Mqtt(EndToEnd):
+    more, security, client = "", "", ()
+
+    def setUp(self):
+        super().setUp()
+        self.mqtt, api, opcua = free_ports(3)
+        self.start_broker()
+        file = self.folder / "plant.yaml"
+        file.write_text(PLANT.format(mqtt=self.mqtt, more=self.more))
+        self.plant = Plant(self, file, api, opcua, self.folder / "data").start()
+        self.wait_for("the subscription", self.connected, 30, self.plant.process)
+
+    def start_broker(self):
+        conf = self.folder / "mosquitto.conf"
+        conf.write_text(f"listener {self.mqtt} 127.0.0.1\n{self.security or 'allow_anonymous true'}\npersistence true\nuser root\n"
+                        f"persistence_location {self.folder}/\nautosave_on_changes true\nautosave_interval 1\n"
+                        "max_queued_messages 0\nmax_inflight_messages 0\n")
+        self.broker = self.start(["mosquitto", "-c", conf], "mosquitto")
+
+    def connected(self):
+        return self.plant.get("/v1/plant")["connectors"][0]["state"] == "connected"
+
+    def publish(self, topic, *messages):
+        """At QoS 1, each acknowledged by the broker."""
+        done = subprocess.run(["mosquitto_pub", "-p", str(self.mqtt), "-V", "5", "-q", "1", "-t", topic, "-l", *self.client],
+                              input="".join(m + "\n" for m in messages), text=True, capture_output=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def publish_counted(self, first, last):
+        self.publish(CURRENT, *(json.dumps({"v": i, "t": T0 + i, "seq": i, "q": 192}) for i in range(first, last)))
+
+    def values(self, sensor):
+        return [item["value"] for item in self.plant.history("pump-1", sensor)]
+
+    def sensor(self, name):
+        return next(s for s in self.plant.get("/machines/pump-1/twin")["sensors"] if s["name"] == name)
+
+
+class Messages(Mqtt):
+    def test_every_form_is_read(self):
+        self.publish(CURRENT, "12.5", '{"v": 13.5, "q": "UncertainLastUsableValue", "t": "2026-09-21T08:00:00Z"}')
+        self.publish("flat/pump-1", '{"count": 7, "running": true, "batch": "B-4711", "t": 1790000000123}')
+        self.publish("gateway/7", '{"p": 3.25}')
+        self.wait_for("all of it", lambda: len(self.values("motor/current")) == 2 and self.values("pressure") == [3.25], 20)
+        self.assertEqual((self.values("count"), self.values("running"), self.values("batch")), ([7], [True], ["B-4711"]))
+        old = self.plant.history("pump-1", "motor/current")[0]
+        self.assertEqual((old["value"], old["quality"]), (13.5, "UncertainLastUsableValue"))
+
+    def test_what_is_wrong_is_told_and_the_rest_flows(self):
+        self.publish(CURRENT, "{", '"text"')
+        self.publish("gateway/8", "1")
+        self.publish(CURRENT, "1")
+        self.wait_for("the good one", lambda: self.values("motor/current") == [1], 20)
+        connector = self.plant.get("/v1/plant")["connectors"][0]
+        self.assertEqual(connector["refused"], 3)
+        self.assertIn("gateway/8: no sensor has this topic", connector["detail"])
+        self.assertIn("no JSON", self.plant.process.output())
+
+    def test_the_plant_may_be_killed(self):
+        self.publish_counted(0, 2000)
+        self.plant.process.kill()
+        self.publish_counted(2000, 4000)  # the broker keeps them
+        self.plant.start()
+        self.publish_counted(4000, 5000)
+        self.wait_for("all", lambda: set(self.values("motor/current")) >= set(range(5000)), 60, self.plant.process)
+        self.assertEqual(sorted(set(self.values("motor/current"))), list(range(5000)))
+
+    def test_the_broker_may_go_away(self):
+        self.publish_counted(0, 1000)
+        self.wait_for("the first", lambda: len(self.values("motor/current")) == 1000, 30)
+        self.broker.stop()
+        self.wait_for("the loss to show", lambda: self.sensor("current")["quality"] == "BadNoCommunication", 20)
+        self.assertEqual(self.plant.get("/v1/plant")["connectors"][0]["state"], "backing-off")
+        self.start_broker()
+        self.wait_for("the connection", self.connected, 30)
+        self.publish_counted(1000, 2000)
+        self.wait_for("all", lambda: self.values("motor/current")[-1:] == [1999], 30)
+        self.assertEqual(self.values("motor/current"), list(range(2000)))
+        self.assertEqual(self.sensor("current")["quality"], "Good")
+
+    def test_others_see_whether_it_is_there(self):
+        watcher = self.start(["mosquitto_sub", "-p", self.mqtt, "-t", "plant/status"], "mosquitto_sub")
+        self.wait_for("the birth", lambda: '{"state":"online"}' in watcher.output(), 10)
+        self.plant.process.kill()
+        self.wait_for("the will", lambda: '{"state":"offline"}' in watcher.output(), 10)
+
+
+class Security(Mqtt):
+    more = """    user: plant
+    password_file: broker.key
+    tls: {ca_file: ca.crt, certificate_file: client.crt, key_file: client.key}
+"""
+
+    def start_broker(self):
+        self.make_certificates()
+        self.start_secured()
+
+    def make_certificates(self):
+        def openssl(*arguments):
+            subprocess.run(["openssl", *map(str, arguments)], cwd=self.folder, check=True, capture_output=True)
+        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.crt", "-days", "2", "-subj", "/CN=ca")
+        (self.folder / "san").write_text("subjectAltName=IP:127.0.0.1\n")
+        for name in ("server", "client"):
+            openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
+            openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
+                    "-extfile", "san", "-out", f"{name}.crt")
+        (self.folder / "broker.key").write_text("s3cret\n")
+        subprocess.run(["mosquitto_passwd", "-b", "-c", self.folder / "users", "plant", "s3cret"], check=True, capture_output=True)
+
+    def start_secured(self):
+        self.security = (f"cafile {self.folder}/ca.crt\ncertfile {self.folder}/server.crt\nkeyfile {self.folder}/server.key\n"
+                         f"require_certificate true\nallow_anonymous false\npassword_file {self.folder}/users")
+        self.client = ["-h", "127.0.0.1", "--cafile", self.folder / "ca.crt", "--cert", self.folder / "client.crt",
+                       "--key", self.folder / "client.key", "-u", "plant", "-P", "s3cret"]
+        super().start_broker()
+
+    def test_certificates_and_a_password(self):
+        self.publish_counted(0, 500)
+        self.wait_for("all", lambda: self.values("motor/current") == list(range(500)), 30, self.plant.process)
+        self.assertNotIn("s3cret", self.plant.process.output())
+
+
+if __name__ == "__main__":
+    unittest.main()
