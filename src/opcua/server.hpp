@@ -49,8 +49,8 @@ struct ServerOptions {
   std::uint32_t max_sessions = 100;
   std::size_t alarm_queue = 8192;  // a power of two
   std::vector<security::Policy> security{security::Policy::kNone};
-  std::string users;      // a file as security/users.hpp has it; "": nobody has a password
-  bool anonymous = true;  // whether one may read without
+  std::string users = {};  // a file as security/users.hpp has it; "": nobody has a password
+  bool anonymous = true;   // whether one may read without
 
   // Whether everybody is known and nothing goes in the clear: what a listener beyond this machine has to be.
   [[nodiscard]] bool is_closed() const;

@@ -81,7 +81,9 @@ class Mqtt(EndToEnd):
         return [item["value"] for item in self.plant.history("pump-1", sensor)]
 
     def sensor(self, name):
-        return next(s for s in self.plant.get("/machines/pump-1/twin")["sensors"] if s["name"] == name)
+        twin = self.plant.get("/machines/pump-1/twin")
+        sensors = [*twin["sensors"], *(s for component in twin["components"] for s in component["sensors"])]
+        return next(s for s in sensors if s["name"] == name)
 
 
 class Messages(Mqtt):
