@@ -146,7 +146,7 @@ print(json.dumps({"schema": {f.name: str(f.type) for f in table.schema},
                      table["value_int"].to_pylist(), table["quality"].to_pylist()))}))"""
         told = json.loads(subprocess.run([VENV, "-c", script, file], capture_output=True, check=True).stdout)
         self.assertEqual(told["schema"], {"time": "timestamp[ns]", "sensor": "string", "value": "double",
-                                          "value_int": "int64", "quality": "uint32"})
+                                          "value_int": "int64", "text": "string", "quality": "uint32"})
         self.assertEqual(sorted((t, s, v) for t, s, v, _, _ in told["rows"]),
                          sorted((t, s, float(v).hex()) for t, s, v, _ in self.rows))
         self.assertTrue(all((i is not None) == s.endswith("/state") for _, s, _, i, _ in told["rows"]))
