@@ -62,6 +62,7 @@ void ModelStage::on_batch(core::BlockBatch& batch) {
   if (batch.purpose != core::BatchPurpose::kReadings) return;
   for (const core::Block& block : batch.blocks) {
     states_.take(block);
+    if (judged_.empty()) continue;
     const core::MachineId machine = model_.sensor(block.sensor).machine;
     Place* place = places_[machine.value].get();
     if (place == nullptr) continue;
