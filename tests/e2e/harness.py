@@ -84,6 +84,16 @@ class EndToEnd(unittest.TestCase):
         self._processes.append(process)
         return process
 
+    def start_server(self, arguments, name, port, env=None):
+        """Started, and accepting connections: clients that try once find it."""
+        process = self.start(arguments, name, env)
+
+        def accepts():
+            with socket.create_connection(("127.0.0.1", port), timeout=1):
+                return True
+        self.wait_for(f"{name} to listen on {port}", accepts, process=process)
+        return process
+
     def millwright(self, *arguments, name=None, env=None):
         return self.start([BINARY, *arguments], name or arguments[0], env)
 

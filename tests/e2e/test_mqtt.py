@@ -63,7 +63,7 @@ class Mqtt(EndToEnd):
         conf.write_text(f"listener {self.mqtt} 127.0.0.1\n{self.security or 'allow_anonymous true'}\npersistence true\nuser root\n"
                         f"persistence_location {self.folder}/\nautosave_on_changes true\nautosave_interval 1\n"
                         "max_queued_messages 0\nmax_inflight_messages 0\n")
-        self.broker = self.start(["mosquitto", "-c", conf], "mosquitto")
+        self.broker = self.start_server(["mosquitto", "-c", conf], "mosquitto", self.mqtt)
 
     def connected(self):
         return self.plant.get("/v1/plant")["connectors"][0]["state"] == "connected"

@@ -130,9 +130,10 @@ class Outputs(EndToEnd):
         conf = self.folder / "mosquitto.conf"
         conf.write_text(f"listener {self.mqtt} 127.0.0.1\nallow_anonymous true\npersistence true\nuser root\n"
                         f"persistence_location {self.folder}/\nautosave_on_changes true\nautosave_interval 1\n")
-        self.broker = self.start(["mosquitto", "-v", "-c", conf], "mosquitto")
-        self.redis_server = self.start(["redis-server", "--port", self.redis, "--bind", "127.0.0.1", "--dir", self.folder,
-                                        "--appendonly", "yes", "--appendfsync", "always", "--save", ""], "redis")
+        self.broker = self.start_server(["mosquitto", "-v", "-c", conf], "mosquitto", self.mqtt)
+        self.redis_server = self.start_server(
+            ["redis-server", "--port", self.redis, "--bind", "127.0.0.1", "--dir", self.folder, "--appendonly", "yes",
+             "--appendfsync", "always", "--save", ""], "redis", self.redis)
         self.hook.start()
         self.addCleanup(lambda: self.hook.server.server_close())
 
@@ -317,7 +318,7 @@ class Security(Outputs):
         conf = self.folder / "secured.conf"
         conf.write_text(f"listener {self.tls_port} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\n"
                         f"certfile {crt}\nkeyfile {key}\nuser root\n")
-        self.secured = self.start(["mosquitto", "-c", conf], "secured")
+        self.secured = self.start_server(["mosquitto", "-c", conf], "secured", self.tls_port)
 
     def test_tls_passwords_and_closed_addresses(self):
         # A wrong password first: the plant says so, without telling it.
