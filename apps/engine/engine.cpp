@@ -19,6 +19,7 @@ constexpr std::uint64_t kAlarmStream = 0x6D77616C61726D73;  // "mwalarms"
 constexpr core::DurationNs kAlarmCommit = 20 * core::kMillisecond;
 constexpr auto kHousekeeping = std::chrono::milliseconds(100);
 constexpr int kLimitsEvery = 50;  // turns of housekeeping
+constexpr unsigned kShardsMax = 8;
 
 journal::Options alarm_journal_options() {
   journal::Options options;
@@ -38,8 +39,9 @@ std::vector<pipeline::SensorScale> scales(const asset::Model& model) {
   return scales;
 }
 
+// Each shard has a journal of its own to commit: beyond some, more of them cost more than they give.
 std::size_t shard_count(std::size_t wanted) {
-  return wanted != 0 ? wanted : std::max(1U, std::thread::hardware_concurrency() / 2);
+  return wanted != 0 ? wanted : std::clamp(std::thread::hardware_concurrency(), 1U, kShardsMax);
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ namespace millwright::engine {
 
 struct EngineOptions {
   std::string data_directory;
-  std::size_t shards = 0;  // 0: one for every two cores, at least one
+  std::size_t shards = 0;  // 0: one a core, at most 8
   core::DurationNs commit_interval = 100 * core::kMillisecond;
   DetectionOptions detection;
   ModelOptions models;

@@ -81,6 +81,7 @@ core::Result<IngestResult> run_ingest(IngestOptions& options) {
   io::RealFileSystem files;
   engine::EngineOptions engine_options;
   engine_options.data_directory = options.directory;
+  engine_options.shards = options.shards;
   engine_options.detection.rules = {{.subgroup_size = 5, .training = core::kSecond}};
   auto engine = engine::Engine::open(model, clock, files, engine_options);
   if (!engine) return core::unexpected(engine.error());

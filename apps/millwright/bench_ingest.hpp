@@ -17,6 +17,7 @@ struct IngestOptions {
   std::uint32_t sensors = 0;  // 0: 100,000, or target_per_s / rate_hz
   double rate_hz = 100;
   std::uint32_t block = 100;  // readings
+  std::size_t shards = 0;     // 0: as a node has them by default
   std::string directory = "millwright-bench.tmp";
 };
 

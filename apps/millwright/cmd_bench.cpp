@@ -390,6 +390,8 @@ void add_bench(CLI::App& app, const SetCommand& set) {
   sub->add_option("--block", options->block, "readings of one sensor that come together")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
+  sub->add_option("--shards", options->shards, "threads that judge and encode; default: as a node has them")
+      ->check(CLI::Range(1, 256));
   sub->add_option("--dir", options->directory, "where to write; removed afterwards")->capture_default_str();
   sub->add_flag("--json", *json, "answer as JSON");
   sub->callback([=] {

@@ -31,6 +31,10 @@ static_assert(kMaxCount <= UINT16_MAX, "positions of exceptions are 16 bits");
 // Above this share of exceptions another look for the exponent pays.
 constexpr std::size_t kManyExceptions = 16;
 
+bool many(std::size_t exceptions, std::size_t values) {
+  return exceptions * kManyExceptions > values;
+}
+
 // Floats as integers of one exponent: these stand in `narrow` or `integers`, the exceptions in `exceptions`.
 struct Decimal {
   unsigned exponent = 0;
@@ -39,6 +43,12 @@ struct Decimal {
   IntegerPlan plan = {};
   std::size_t bytes = SIZE_MAX;
 };
+
+template <typename T>
+std::size_t bytes_of(const Decimal& decimal) {
+  return 1 + decimal.plan.bytes + varint_bytes(decimal.exceptions) +
+         decimal.exceptions * (sizeof(std::uint16_t) + sizeof(T));
+}
 
 }  // namespace
 
@@ -69,7 +79,13 @@ struct Encoder::Scratch {
   template <typename T>
   void write_floats(std::span<const T> values, Cursor& out);
   template <typename T>
-  Decimal plan_decimal(std::span<const T> values, unsigned exponent);
+  Decimal plan_narrow(std::span<const T> values, unsigned exponent);
+  template <typename T>
+  Decimal plan_wide(std::span<const T> values, unsigned exponent);
+  template <typename T>
+  std::optional<unsigned> exponent_of_missed(std::span<const T> values, std::size_t missed);
+  template <typename T>
+  Decimal best_decimal(std::span<const T> values);
   Extents bridge_exceptions(std::size_t count, std::size_t found);
   template <typename T>
   void write_decimal(const Decimal& decimal, std::span<const T> values, Cursor& out);
@@ -273,8 +289,9 @@ Extents Encoder::Scratch::bridge_exceptions(std::size_t count, std::size_t found
   return kernels.extents(narrow.data(), count);
 }
 
+// By integers of 32 bits. Its bytes stay SIZE_MAX where those do not reach.
 template <typename T>
-Decimal Encoder::Scratch::plan_decimal(std::span<const T> values, unsigned exponent) {
+Decimal Encoder::Scratch::plan_narrow(std::span<const T> values, unsigned exponent) {
   const std::size_t n = values.size();
   Decimal decimal{.exponent = exponent, .narrow = true};
   Extents extents;
@@ -285,36 +302,51 @@ Decimal Encoder::Scratch::plan_decimal(std::span<const T> values, unsigned expon
   }
   if (decimal.exceptions > 0) extents = bridge_exceptions(n, decimal.exceptions);
   const std::uint32_t spread = static_cast<std::uint32_t>(extents.high) - static_cast<std::uint32_t>(extents.low);
-  if (spread >= IntegerWriter::kNarrowSpread || decimal.exceptions * kManyExceptions > n) {
-    decimal.narrow = false;
-    decimal.exceptions = scale(values.data(), n, exponent, integers.data(), exceptions.data());
-    decimal.plan = writer.plan({integers.data(), n});
-  } else {
-    decimal.plan = writer.plan({narrow.data(), n}, extents);
-  }
-  decimal.bytes = 1 + decimal.plan.bytes + varint_bytes(decimal.exceptions) +
-                  decimal.exceptions * (sizeof(std::uint16_t) + sizeof(T));
+  if (spread >= IntegerWriter::kNarrowSpread) return decimal;
+  decimal.plan = writer.plan({narrow.data(), n}, extents);
+  decimal.bytes = bytes_of<T>(decimal);
   return decimal;
 }
 
 template <typename T>
-void Encoder::Scratch::write_floats(std::span<const T> values, Cursor& out) {
-  Decimal decimal;
+Decimal Encoder::Scratch::plan_wide(std::span<const T> values, unsigned exponent) {
+  Decimal decimal{.exponent = exponent};
+  decimal.exceptions = scale(values.data(), values.size(), exponent, integers.data(), exceptions.data());
+  decimal.plan = writer.plan({integers.data(), values.size()});
+  decimal.bytes = bytes_of<T>(decimal);
+  return decimal;
+}
+
+// What the exceptions at hand ask for, by a few of them.
+template <typename T>
+std::optional<unsigned> Encoder::Scratch::exponent_of_missed(std::span<const T> values, std::size_t missed) {
+  std::array<T, 8> some;
+  const std::size_t n = std::min(missed, some.size());
+  for (std::size_t i = 0; i < n; ++i) some[i] = values[exceptions[i * missed / n]];
+  return choose_exponent(kernels, some.data(), n);
+}
+
+template <typename T>
+Decimal Encoder::Scratch::best_decimal(std::span<const T> values) {
   const auto exponent = choose_exponent(kernels, values.data(), values.size());
-  if (exponent) decimal = plan_decimal(values, *exponent);
-  if (exponent && decimal.exceptions * kManyExceptions > values.size()) {
-    // The sample missed something: what the exceptions themselves ask for may do better for all.
-    std::array<T, 8> missed;
-    const std::size_t n = std::min(decimal.exceptions, missed.size());
-    for (std::size_t i = 0; i < n; ++i) missed[i] = values[exceptions[i * decimal.exceptions / n]];
-    const auto other = choose_exponent(kernels, missed.data(), n);
-    if (other && *other > *exponent) {
-      const std::size_t before = decimal.bytes;
-      decimal = plan_decimal(values, *other);
-      if (decimal.bytes >= before) decimal = plan_decimal(values, *exponent);
-    }
+  if (!exponent) return {};
+  const Decimal decimal = plan_narrow(values, *exponent);
+  if (!many(decimal.exceptions, values.size())) {
+    return decimal.bytes != SIZE_MAX ? decimal : plan_wide(values, *exponent);
   }
-  if (decimal.exceptions * kManyExceptions <= values.size() && decimal.bytes < values.size_bytes()) {
+  // The sample missed something: what the exceptions themselves ask for may do better for all.
+  const auto other = exponent_of_missed(values, decimal.exceptions);
+  if (!other || *other <= *exponent) return plan_wide(values, *exponent);
+  Decimal raised = plan_narrow(values, *other);
+  if (many(raised.exceptions, values.size()) || raised.bytes == SIZE_MAX) raised = plan_wide(values, *other);
+  if (raised.bytes < decimal.bytes) return raised;
+  return decimal.bytes != SIZE_MAX ? plan_narrow(values, *exponent) : plan_wide(values, *exponent);
+}
+
+template <typename T>
+void Encoder::Scratch::write_floats(std::span<const T> values, Cursor& out) {
+  const Decimal decimal = best_decimal(values);
+  if (!many(decimal.exceptions, values.size()) && decimal.bytes < values.size_bytes()) {
     return write_decimal(decimal, values, out);
   }
   // Few decimals or none. Neighbours still share sign, exponent and the first digits of the fraction, or are alike.
@@ -322,7 +354,8 @@ void Encoder::Scratch::write_floats(std::span<const T> values, Cursor& out) {
   const std::span<const Pattern> patterns(reinterpret_cast<const Pattern*>(values.data()), values.size());
   std::copy(patterns.begin(), patterns.end(), integers.begin());
   if (decimal.bytes <= writer.plan({integers.data(), values.size()}).bytes && decimal.bytes < values.size_bytes()) {
-    return write_decimal(plan_decimal(values, decimal.exponent), values, out);
+    return write_decimal(decimal.narrow ? plan_narrow(values, decimal.exponent) : plan_wide(values, decimal.exponent),
+                         values, out);
   }
   write_integer_values(patterns, Values::kPattern, out);
 }
