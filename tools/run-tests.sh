@@ -50,6 +50,11 @@ foreign_clients() {
     [ "${CI:-}" = true ] && { echo "PyPI is required under CI=true"; exit 1; }
     skipped+=("reading our Parquet with pyarrow (PyPI cannot be reached)")
   fi
+  if ! ls build/venv/lib/python*/site-packages/onnxruntime/capi/libonnxruntime.so.1* >/dev/null 2>&1 &&
+    ! build/venv/bin/pip install --quiet --disable-pip-version-check --no-deps onnxruntime==1.20.0; then
+    [ "${CI:-}" = true ] && { echo "PyPI is required under CI=true"; exit 1; }
+    skipped+=("models of kind onnx by ONNX Runtime (PyPI cannot be reached)")
+  fi
 }
 
 end_to_end() {

@@ -18,6 +18,7 @@ namespace {
 struct TrainArguments {
   std::string kind = "pca";
   std::string detector;
+  std::string network;
   std::vector<std::string> data;
   PlantRows plant;
   training::Choice choice;
@@ -37,6 +38,17 @@ struct TrainArguments {
 
 constexpr const char* kKinds[] = {"pca", "covariance", "cva", "largest"};  // by the enumeration's order
 
+// Trained elsewhere: the rows say how often it alarms on them, and are what a plant tests it by.
+core::Status read_network(TrainArguments& a) {
+  if (a.network.empty()) {
+    return core::unexpected(core::ErrorCode::kInvalid, "kind onnx is trained elsewhere: name its file with --network");
+  }
+  auto file = read_text_file(a.network);
+  if (!file) return core::unexpected(file.error());
+  a.options.network = std::move(*file);
+  return {};
+}
+
 core::Status complete(TrainArguments& a) {
   if (!a.period.empty()) {
     const auto period = core::parse_duration(a.period);
@@ -52,13 +64,13 @@ core::Status complete(TrainArguments& a) {
   a.options.states = a.choice.states;
   a.options.xgboost = a.kind == models::kXgboost;
   if (a.options.xgboost) {
-    if (!a.choice.labels.empty()) return {};
-    return core::unexpected(core::ErrorCode::kInvalid, "kind xgboost learns from labelled rows: name --labels");
+    if (a.choice.labels.empty()) {
+      return core::unexpected(core::ErrorCode::kInvalid, "kind xgboost learns from labelled rows: name --labels");
+    }
+    if (a.options.limit < 1) return {};
+    return core::unexpected(core::ErrorCode::kInvalid, "--limit: a probability is below 1");
   }
-  if (a.kind == models::kOnnx) {
-    return core::unexpected(core::ErrorCode::kUnsupported,
-                            "kind onnx is trained elsewhere, and this build does not run it");
-  }
+  if (a.kind == models::kOnnx) return read_network(a);
   if (!a.detector.empty()) {
     const auto file = backtest::load_detector_file(a.detector);
     if (!file) return core::unexpected(file.error());
@@ -145,7 +157,7 @@ void add_sources(CLI::App& sub, TrainArguments& a) {
 }
 
 void add_learning(CLI::App& sub, TrainArguments& a) {
-  sub.add_option("--kind", a.kind, "pca, covariance, cva, largest; xgboost with --labels")
+  sub.add_option("--kind", a.kind, "pca, covariance, cva, largest; xgboost with --labels; onnx with --network")
       ->check(CLI::IsMember({"pca", "covariance", "cva", "largest", "xgboost", "onnx"}))
       ->capture_default_str();
   sub.add_option("--detector", a.detector, "a detector's YAML file instead (docs/format/detector.md)");
@@ -160,8 +172,10 @@ void add_learning(CLI::App& sub, TrainArguments& a) {
   sub.add_option("--rounds", a.options.trees.rounds, "of xgboost: trees")
       ->check(CLI::Range(1, 10'000))
       ->capture_default_str();
-  sub.add_option("--limit", a.options.limit, "of xgboost: alarm above this probability")
-      ->check(CLI::Range(0.001, 0.999))
+  sub.add_option("--network", a.network, "of onnx: file of a network that was trained elsewhere");
+  sub.add_option("--limit", a.options.limit,
+                 "alarm above this: of xgboost a probability, of onnx what the network gives")
+      ->check(CLI::PositiveNumber)
       ->capture_default_str();
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/text.hpp"
 #include "detection/multivariate_detector.hpp"
+#include "models/onnx_detector.hpp"
 
 namespace millwright::training {
 namespace {
@@ -23,6 +24,7 @@ constexpr double kTestShift = 6;        // standard deviations
 
 std::string kind_of(const TrainOptions& options) {
   if (options.xgboost) return std::string(models::kXgboost);
+  if (!options.network.empty()) return std::string(models::kOnnx);
   if (options.detector.models.size() > 1) return "mixed";
   switch (options.detector.models.front().kind) {
     case detection::ModelKind::kPca:
@@ -141,6 +143,9 @@ core::Result<Bundle> train(const TrainingData& data, const TrainOptions& options
     auto trees = models::train_xgboost(rows, data.labels, options.trees);
     if (!trees) return unexpected(trees.error());
     bundle.blob = std::move(*trees);
+    bundle.limit = options.limit;
+  } else if (!options.network.empty()) {
+    bundle.blob = models::onnx_text(options.network);
     bundle.limit = options.limit;
   } else {
     auto detector = detection::MultivariateDetector::fit(options.detector, data.sensors, rows);

@@ -22,7 +22,8 @@ struct TrainOptions {
   detection::DetectorOptions detector = {};
   bool xgboost = false;  // trees from labelled rows instead
   models::XgboostOptions trees = {};
-  double limit = 0.5;  // of the trees' probability
+  std::string network = {};  // the bytes of an ONNX file instead, trained elsewhere
+  double limit = 0.5;        // of the trees' probability, or of what the network gives
 };
 
 // What a machine is judged by that nobody has tuned: one model, limits from the training, and an alarm that needs

@@ -11,6 +11,7 @@
 
 #include "core/text.hpp"
 #include "detection/multivariate_detector.hpp"
+#include "models/onnx_detector.hpp"
 #include "models/xgboost_detector.hpp"
 
 namespace millwright::models {
@@ -356,10 +357,7 @@ void scale(const Bundle& bundle, std::int32_t state, std::span<double> row) {
 
 core::Result<std::unique_ptr<detection::Detector>> make_detector(const Bundle& bundle) {
   if (bundle.kind == kXgboost) return make_xgboost_detector(bundle.sensors, bundle.blob, bundle.limit);
-  if (bundle.kind == kOnnx) {
-    return unexpected(ErrorCode::kUnsupported,
-                      "kind 'onnx' needs ONNX Runtime, which this build has not: Debian 12 does not carry it");
-  }
+  if (bundle.kind == kOnnx) return make_onnx_detector(bundle.sensors, bundle.blob, bundle.limit);
   auto detector = detection::MultivariateDetector::from(bundle.learnt);
   if (!detector) return unexpected(detector.error());
   return std::unique_ptr<detection::Detector>(std::make_unique<detection::MultivariateDetector>(std::move(*detector)));

@@ -3,12 +3,14 @@ the model's alarm and names the component; what is wrong is refused while the ru
 
 import csv
 import json
+import math
 import random
 import unittest
 from datetime import datetime, timedelta, timezone
 
-from harness import EndToEnd, Plant, free_ports
+from harness import ROOT, EndToEnd, Plant, free_ports
 
+ONNX_RUNTIME = next(iter((ROOT / "build/venv").glob("lib/python*/site-packages/onnxruntime/capi/libonnxruntime.so.1*")), None)
 START = datetime(2026, 3, 1, tzinfo=timezone.utc)
 ROWS, FAULT = 1200, 900  # seconds
 
@@ -82,10 +84,10 @@ class Models(EndToEnd):
         self.assertEqual(code, 0, err)
         return self.folder / f"{name}.pem"
 
-    def train(self, version, key, *more, code=0, machine_type="small-pump"):
+    def train(self, version, key, *more, code=0, machine_type="small-pump", env=None):
         out = self.folder / f"{version}.mwmodel"
         got, text, err = self.run_millwright("model", "train", "--machine-type", machine_type, "--name", "pump-pca",
-                                             "--version", version, "--out", out, *(["--key", key] if key else []), *more)
+                                             "--version", version, "--out", out, *(["--key", key] if key else []), *more, env=env)
         self.assertEqual(got, code, err)
         return out if code == 0 else err
 
@@ -172,6 +174,30 @@ class Models(EndToEnd):
         code, out, err = self.run_millwright("model", "inspect", bundle)
         self.assertEqual(code, 0, err)
         self.assertEqual(json.loads(out)["kind"], "mixed")
+
+    @unittest.skipUnless(ONNX_RUNTIME, "ONNX Runtime (PyPI) is not there")
+    def test_a_network_trained_elsewhere(self):
+        """ONNX Runtime itself runs it: 1 / (1 + exp(4 - flow)) of a row."""
+        runtime = {"ONNXRUNTIME_LIBRARY": str(ONNX_RUNTIME)}
+        normal = [[*line[:4], f"{float(line[4]) / 20:.4f}"] for line in rows(3)]
+        faulty = [[*line[:4], "8" if i >= FAULT else line[4]] for i, line in enumerate(normal)]
+        network = ["--kind", "onnx", "--network", ROOT / "src/models/tests/golden/score.onnx", "--data",
+                   self.write_csv("normal.csv", normal)]
+        bundle = self.train("1.0.0", None, *network, env=runtime)
+        out = self.folder / "scores.csv"
+        code, _, err = self.run_millwright("backtest", "--data", self.write_csv("data.csv", faulty), "--model", bundle, "--out", out,
+                                           env=runtime)
+        self.assertEqual(code, 0, err)
+        with open(out, newline="") as file:
+            scores = list(csv.DictReader(file))
+        self.assertEqual([row["alarm"] for row in scores], ["0"] * FAULT + ["1"] * (ROWS - FAULT))
+        flow = float(faulty[7][4])
+        self.assertAlmostEqual(float(scores[7]["score"]), 2 / (1 + math.exp(4 - flow)), places=4)
+        self.assertEqual({row[list(row)[-1]] for row in scores[FAULT:]}, {"pump/flow"})
+        self.assertIn("needs ONNX Runtime", self.train("1.0.1", None, *network, code=1, env={"ONNXRUNTIME_LIBRARY": "/nowhere.so"}))
+        self.assertIn("row of 2 sensors", self.train("1.0.2", None, *network, "--sensors", "motor/current,motor/speed", code=2,
+                                                     env=runtime))
+        self.assertIn("--network", self.train("1.0.3", None, "--kind", "onnx", "--data", self.folder / "normal.csv", code=2))
 
     def test_what_cannot_be_learnt_from_is_refused(self):
         lines = list(rows(3))

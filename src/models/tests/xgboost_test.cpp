@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 
-#include "models/bundle.hpp"
 #include "models/tests/test_bundle.hpp"
 #include "models/xgboost_detector.hpp"
 
@@ -45,14 +44,6 @@ TEST(XgboostDetector, NeedsRowsOfBothLabels) {
   ASSERT_FALSE(trees);
   if (trees.error().code == core::ErrorCode::kUnsupported) GTEST_SKIP();
   EXPECT_THAT(trees.error().message, HasSubstr("10 or more"));
-}
-
-TEST(OnnxDetector, IsKnownAndRefused) {
-  Bundle bundle = testing::make_bundle();
-  bundle.kind = kOnnx;
-  const auto made = make_detector(bundle);
-  ASSERT_FALSE(made);
-  EXPECT_EQ(made.error().code, core::ErrorCode::kUnsupported);
 }
 
 }  // namespace
