@@ -1,7 +1,9 @@
 #include "bench_models.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <random>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -104,6 +106,69 @@ void fill(core::BlockBatch& batch, const ModelsBench& options, const detection::
   }
 }
 
+using Model = std::shared_ptr<const models::LoadedModel>;
+
+core::Result<std::unique_ptr<engine::ModelScorer>> make_scorer(const asset::Model& assets,
+                                                               const asset::Machine& machine, const Model& model) {
+  return engine::ModelScorer::make(assets, machine, model, alarms::Priority::kMedium, core::kSecond);
+}
+
+// Feeds a stage second by second.
+class Feeder {
+ public:
+  Feeder(const ModelsBench& options, const detection::Matrix& rows, engine::ModelStage& stage)
+      : options_(options), rows_(rows), stage_(stage) {}
+
+  struct Used {
+    double all_s = 0;
+    double longest_ms = 0;
+  };
+  Used play_second() {
+    Used used;
+    const core::DurationNs step = options_.block * core::kSecond / options_.rate;
+    const core::TimeNs end = now_ + core::kSecond;
+    for (; now_ < end; now_ += step) {
+      for (std::uint32_t machine = 0; machine < options_.machines; ++machine) {
+        fill(batch_, options_, rows_, machine, now_);
+        const double before = thread_seconds();
+        stage_.on_batch(batch_);
+        const double took = thread_seconds() - before;
+        used.all_s += took;
+        used.longest_ms = std::max(used.longest_ms, 1e3 * took);
+      }
+    }
+    return used;
+  }
+
+ private:
+  const ModelsBench& options_;
+  const detection::Matrix& rows_;
+  engine::ModelStage& stage_;
+  core::BlockBatch batch_;
+  core::TimeNs now_ = 1000 * core::kSecond;
+};
+
+// Plays until another thread has put a new model on every machine.
+void replace_all(const asset::Model& assets, const Model& model, engine::ModelStage& stage, Feeder& feeder,
+                 ModelsBenchResult& result) {
+  std::atomic<bool> done{false};
+  std::thread deployment([&] {
+    for (const asset::Machine& machine : assets.machines()) {
+      auto scorer = make_scorer(assets, machine, model);
+      ASSERT(scorer, "what was put once is put again");
+      stage.put(machine.id, engine::ModelRole::kActive, std::move(*scorer));
+      stage.collect();
+      ++result.replaced;
+    }
+    done = true;
+  });
+  while (!done) {
+    const double longest = feeder.play_second().longest_ms;
+    result.longest_while_replaced_ms = std::max(result.longest_while_replaced_ms, longest);
+  }
+  deployment.join();
+}
+
 }  // namespace
 
 core::Result<ModelsBenchResult> run_models(const ModelsBench& options) {
@@ -116,7 +181,7 @@ core::Result<ModelsBenchResult> run_models(const ModelsBench& options) {
   engine::ModelStage stage(assets, core::kSecond, alarms, metrics);
   std::vector<std::shared_ptr<const engine::ModelActivity>> activities;
   for (const asset::Machine& machine : assets.machines()) {
-    auto scorer = engine::ModelScorer::make(assets, machine, *model, alarms::Priority::kMedium, core::kSecond);
+    auto scorer = make_scorer(assets, machine, *model);
     if (!scorer) return core::unexpected(scorer.error());
     activities.push_back((*scorer)->activity());
     stage.put(machine.id, engine::ModelRole::kActive, std::move(*scorer));
@@ -124,24 +189,15 @@ core::Result<ModelsBenchResult> run_models(const ModelsBench& options) {
 
   ModelsBenchResult result;
   result.core_share = 1e9;
-  const core::DurationNs step = options.block * core::kSecond / options.rate;
-  core::BlockBatch batch;
-  core::TimeNs now = 1000 * core::kSecond;
+  Feeder feeder(options, rows, stage);
   for (std::uint32_t second = 0; second < options.seconds; ++second) {
-    double used = 0;
-    const core::TimeNs end = now + core::kSecond;
-    for (; now < end; now += step) {
-      for (std::uint32_t machine = 0; machine < options.machines; ++machine) {
-        fill(batch, options, rows, machine, now);
-        const double before = thread_seconds();
-        stage.on_batch(batch);
-        used += thread_seconds() - before;
-      }
-    }
-    result.core_share = std::min(result.core_share, used);
+    const Feeder::Used used = feeder.play_second();
+    result.core_share = std::min(result.core_share, used.all_s);
+    result.longest_ms = std::max(result.longest_ms, used.longest_ms);
   }
   for (const auto& activity : activities) result.rows += activity->rows;
   result.ns_per_row = 1e9 * result.core_share / (static_cast<double>(options.machines) * options.rate);
+  replace_all(assets, *model, stage, feeder, result);
   return result;
 }
 

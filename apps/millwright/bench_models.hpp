@@ -1,7 +1,9 @@
 // The models' benchmark: a PCA on every machine, fed with all sensors' readings, as one shard does it: alignment,
 // scoring, alarms' decision. Nothing else runs in the thread, so its processor time is the models' alone.
 //
-// Units: share of a core that the load takes, the best of some rounds.
+// Then every machine's model is replaced while readings come, by another thread, as a deployment does it.
+//
+// Units: share of a core that the load takes, the best of some rounds; processor time of the longest batch, ms.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +24,9 @@ struct ModelsBenchResult {
   double core_share = 0;
   double ns_per_row = 0;
   std::uint64_t rows = 0;  // judged
+  double longest_ms = 0;   // of a batch: all sensors of a machine
+  double longest_while_replaced_ms = 0;
+  std::uint64_t replaced = 0;  // models
 };
 
 core::Result<ModelsBenchResult> run_models(const ModelsBench& options);

@@ -20,11 +20,16 @@ int bench_models(const ModelsBench& options, bool json) {
                                       {"block", options.block},
                                       {"rows", result->rows},
                                       {"ns_per_row", result->ns_per_row},
-                                      {"core_share", result->core_share}}
+                                      {"core_share", result->core_share},
+                                      {"longest_batch_ms", result->longest_ms},
+                                      {"models_replaced", result->replaced},
+                                      {"longest_batch_while_replaced_ms", result->longest_while_replaced_ms}}
                            .dump(2));
   } else {
     fmt::print("{} machines of {} sensors at {} Hz: {:.2f} % of a core, {:.0f} ns a row\n", options.machines,
                options.sensors, options.rate, 100 * result->core_share, result->ns_per_row);
+    fmt::print("longest batch {:.2f} ms; {:.2f} ms while {} models were replaced\n", result->longest_ms,
+               result->longest_while_replaced_ms, result->replaced);
   }
   return kDone;
 }
