@@ -23,7 +23,7 @@ unit() {
 
 threads() {
   say "the tests of what has threads, under ThreadSanitizer (clang, with its thread-safety analysis)"
-  local threaded=(core io journal pipeline historian connectors alarms opcua api engine)
+  local threaded=(core io journal pipeline historian connectors mqtt models security alarms forwarding opcua api engine)
   cmake --preset tsan >/dev/null
   cmake --build --preset tsan --target "${threaded[@]/#/test_}"
   ctest --preset tsan -j2 -R "^unit\\.($(IFS='|'; echo "${threaded[*]}"))\$"
