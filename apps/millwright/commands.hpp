@@ -31,6 +31,7 @@ void add_bench_plant(CLI::App& bench, const SetCommand& set);
 void add_bench_models(CLI::App& bench, const SetCommand& set);
 void add_backtest(CLI::App& app, const SetCommand& set);
 void add_model(CLI::App& app, const SetCommand& set);
+void add_rul(CLI::App& app, const SetCommand& set);
 void add_backup(CLI::App& app, const SetCommand& set);
 void add_opcua(CLI::App& app, const SetCommand& set);
 void add_history(CLI::App& app, const SetCommand& set);

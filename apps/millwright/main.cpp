@@ -34,6 +34,7 @@ int run(int argc, char** argv) {
   app::add_bench(app, set);
   app::add_backtest(app, set);
   app::add_model(app, set);
+  app::add_rul(app, set);
   app::add_backup(app, set);
   app::add_history(app, set);
   app::add_opcua(app, set);

@@ -97,7 +97,7 @@ class ConnectionMonitor {
 };
 
 struct Traits : restinio::traits_t<restinio::asio_timer_manager_t, Logger> {
-  static constexpr bool use_connection_count_limiter = true;
+  [[maybe_unused]] static constexpr bool use_connection_count_limiter = true;  // by the library
 };
 
 }  // namespace

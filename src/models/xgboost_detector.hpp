@@ -1,5 +1,5 @@
-// Gradient-boosted trees (XGBoost) as a detector: the probability that a row is of a fault, as rows with labels have
-// taught it. The library, libxgboost.so.0, is loaded when first needed: a plant without such a model does without it.
+// Gradient-boosted trees (boosted_trees.hpp) as a detector: the probability that a row is of a fault, as rows with
+// labels have taught it.
 //
 // Threads: functions from any; a detector has one owner. Units: a probability; its contributions are log odds.
 // Errors: kUnsupported where the library is not installed; kInvalid with the library's own words.

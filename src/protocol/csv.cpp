@@ -278,7 +278,7 @@ bool CsvReader::read_header(std::string_view record) {
     failed_ = true;
     return false;
   }
-  if (parse_time_field(fields_[0])) {
+  if (has_time_ && parse_time_field(fields_[0])) {
     return fail(1, fmt::format("'{}' is a time, not a name; the first line must name the columns", shown(fields_[0])));
   }
   if (fields_.size() < 2) {
@@ -296,8 +296,8 @@ bool CsvReader::read_header(std::string_view record) {
       return fail(i + 1, fmt::format("the name '{}' is column {}'s already", shown(name), first->second + 1));
     }
   }
-  time_column_ = core::trim(fields_[0]);
-  for (std::size_t i = 1; i < fields_.size(); ++i) {
+  if (has_time_) time_column_ = core::trim(fields_[0]);
+  for (std::size_t i = values_at(); i < fields_.size(); ++i) {
     columns_.emplace_back(core::trim(fields_[i]));
     ignored_.push_back(std::find(ignore_.begin(), ignore_.end(), columns_.back()) != ignore_.end());
     texts_.push_back(is_text_ && is_text_(columns_.back()));
@@ -308,26 +308,29 @@ bool CsvReader::read_header(std::string_view record) {
 
 CsvReader::Next CsvReader::read_row(std::string_view record, CsvRow& row) {
   if (!split(record)) return Next::kBadRow;
-  if (fields_.size() != columns_.size() + 1) {
+  const std::size_t first = values_at();
+  if (fields_.size() != columns_.size() + first) {
     return complain(Next::kBadRow, 0,
-                    fmt::format("the row has {} fields, the header {}", fields_.size(), columns_.size() + 1));
+                    fmt::format("the row has {} fields, the header {}", fields_.size(), columns_.size() + first));
   }
-  const auto time = parse_time_field(fields_[0]);
-  if (!time) return complain(Next::kBadRow, 1, time.error().message);
   row.line = lines_ + 1;
-  row.time = *time;
-  row.time_text = core::trim(fields_[0]);
+  if (has_time_) {
+    const auto time = parse_time_field(fields_[0]);
+    if (!time) return complain(Next::kBadRow, 1, time.error().message);
+    row.time = *time;
+    row.time_text = core::trim(fields_[0]);
+  }
   row.cells.resize(columns_.size());
   for (std::size_t i = 0; i < columns_.size(); ++i) {
     if (ignored_[i]) {
       row.cells[i] = {};
     } else if (texts_[i]) {
-      const std::string_view text = fields_[i + 1];
+      const std::string_view text = fields_[i + first];
       row.cells[i] = {text.empty() ? CsvCell::Kind::kMissing : CsvCell::Kind::kText, 0, 0, text};
-    } else if (!read_cell(fields_[i + 1], row.cells[i])) {
-      return complain(
-          Next::kBadRow, i + 2,
-          fmt::format("({}) '{}' is not a number, true, false or empty", shown(columns_[i]), shown(fields_[i + 1])));
+    } else if (!read_cell(fields_[i + first], row.cells[i])) {
+      return complain(Next::kBadRow, i + first + 1,
+                      fmt::format("({}) '{}' is not a number, true, false or empty", shown(columns_[i]),
+                                  shown(fields_[i + first])));
     }
   }
   return Next::kRow;

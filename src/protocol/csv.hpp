@@ -58,6 +58,9 @@ class CsvReader {
   // Columns whose fields are texts, not numbers: those that `is_text` says so of. Before the first next().
   void read_as_text(std::function<bool(const std::string& column)> is_text) { is_text_ = std::move(is_text); }
 
+  // The first column is a value like the others, and rows have no time. Before the first next().
+  void without_time() { has_time_ = false; }
+
   void feed(std::string_view text);
   void finish();  // there is no more
 
@@ -86,6 +89,7 @@ class CsvReader {
   bool read_header(std::string_view record);  // false: failed
   Next read_row(std::string_view record, CsvRow& row);
   bool read_cell(std::string_view field, CsvCell& cell) const;
+  [[nodiscard]] std::size_t values_at() const { return has_time_ ? 1 : 0; }  // the first field that is a value
   Next complain(Next kind, std::size_t column, const std::string& message);
 
   std::string name_;
@@ -96,6 +100,7 @@ class CsvReader {
   bool finished_ = false;
   bool failed_ = false;
   bool header_read_ = false;
+  bool has_time_ = true;
   bool first_bytes_seen_ = false;
   char separator_ = 0;              // 0 until the header was read
   std::uint64_t lines_ = 0;         // before the record last taken

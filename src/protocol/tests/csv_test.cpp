@@ -254,5 +254,22 @@ TEST(Csv, ReadsTheSameInPiecesOfAnySize) {
   }
 }
 
+TEST(Csv, WithoutTimeTheFirstColumnIsAValue) {
+  CsvReader reader("t.csv");
+  reader.without_time();
+  reader.read_as_text([](const std::string& column) { return column == "unit"; });
+  reader.feed("unit,cycle,a\nengine 7,1,2.5\nengine 7,x,3\n");
+  reader.finish();
+  CsvRow row;
+  ASSERT_EQ(reader.next(row), Next::kRow);
+  EXPECT_THAT(reader.columns(), ElementsAre("unit", "cycle", "a"));
+  EXPECT_EQ(row.cells[0].text, "engine 7");
+  EXPECT_EQ(row.cells[1].integer, 1);
+  EXPECT_EQ(row.cells[2].real, 2.5);
+  ASSERT_EQ(reader.next(row), Next::kBadRow);
+  EXPECT_THAT(reader.problem().message, HasSubstr("t.csv:3: column 2: (cycle) 'x'"));
+  EXPECT_EQ(reader.next(row), Next::kEnd);
+}
+
 }  // namespace
 }  // namespace millwright::protocol
