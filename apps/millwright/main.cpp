@@ -31,6 +31,7 @@ int run(int argc, char** argv) {
   app::add_demo(app, set);
   app::add_simulate(app, set);
   app::add_check_config(app, set);
+  app::add_doctor(app, set);
   app::add_bench(app, set);
   app::add_backtest(app, set);
   app::add_model(app, set);
