@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "commands.hpp"
+#include "cmd_doctor.hpp"
 #include "core/log.hpp"
 #include "doctor.hpp"
 

@@ -25,7 +25,6 @@ void add_run(CLI::App& app, const SetCommand& set);
 void add_demo(CLI::App& app, const SetCommand& set);
 void add_simulate(CLI::App& app, const SetCommand& set);
 void add_check_config(CLI::App& app, const SetCommand& set);
-void add_doctor(CLI::App& app, const SetCommand& set);
 void add_bench(CLI::App& app, const SetCommand& set);
 void add_bench_parts(CLI::App& bench, const SetCommand& set);  // its `signal` and `feed`
 void add_bench_plant(CLI::App& bench, const SetCommand& set);

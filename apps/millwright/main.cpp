@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cmd_doctor.hpp"
 #include "commands.hpp"
 #include "core/log.hpp"
 

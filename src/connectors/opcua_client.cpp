@@ -73,8 +73,9 @@ class OpcUaClient final : public Connector {
   core::Counter& reconnects_total_;
   io::Random random_;
   core::DurationNs pause_ = 0;
-  std::size_t at_ = 0;      // which endpoint
-  std::size_t failed_ = 0;  // endpoints in a row
+  std::size_t at_ = 0;             // which endpoint
+  std::size_t failed_ = 0;         // endpoints in a row
+  core::TimeNs connected_at_ = 0;  // monotonic; 0: it is not
   bool has_connected_ = false;
   bool told_lost_ = false;  // all sensors are marked
 
@@ -125,6 +126,9 @@ void OpcUaClient::run() {
   while (!stop_.load(std::memory_order_acquire)) {
     const core::Error why = run_connection();
     if (why.code == ErrorCode::kClosed) break;
+    // Servers that hang up soon are not asked round and round without a pause.
+    if (connected_at_ != 0 && context_.clock.monotonic() - connected_at_ >= options_.retry_max) failed_ = 0;
+    connected_at_ = 0;
     tell_lost(why);
     at_ = (at_ + 1) % (options_.others.size() + 1);
     if (++failed_ > options_.others.size()) back_off(why);
@@ -160,7 +164,7 @@ core::Error OpcUaClient::run_connection() {
   if (auto made = monitor.subscribe_missing(); !made) return made.error().within(context);
   told_lost_ = false;
   pause_ = 0;
-  failed_ = 0;
+  connected_at_ = context_.clock.monotonic();
   connected_.Set(1);
   subscribed_.Set(static_cast<double>(items_.active()));
   set_state(ConnectorState::kConnected, connected_detail());

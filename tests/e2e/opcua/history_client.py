@@ -32,6 +32,7 @@ async def history_read(client, node, details):
         params.HistoryReadDetails = details
         params.TimestampsToReturn = ua.TimestampsToReturn.Source
         params.NodesToRead = [what]
+        params.ReleaseContinuationPoints = False
         [result] = await client.uaclient.history_read(params)
         result.StatusCode.check()
         values += result.HistoryData.DataValues
