@@ -1,4 +1,6 @@
-// opcua: whom the plant trusts over OPC UA, and who may log in.
+// opcua: whom the plant trusts over OPC UA, and who may log in. What servers have is in cmd_opcua_browse.cpp.
+
+#include "cmd_opcua.hpp"
 
 #include <filesystem>
 #include <iostream>
@@ -13,21 +15,13 @@
 #include "security/users.hpp"
 
 namespace millwright::app {
-namespace {
-
-struct StorePlace {
-  std::string plant = "plant.yaml";
-  std::string data;  // instead of the plant's file
-};
 
 void add_place(CLI::App* sub, const std::shared_ptr<StorePlace>& place) {
   sub->add_option("-c,--config", place->plant, "the plant's YAML file")->capture_default_str();
   sub->add_option("--data", place->data, "its data folder, instead of the file");
 }
 
-// Runs `use` with the plant's certificates.
-template <typename Use>
-int with_store(const StorePlace& place, Use use) {
+int with_store(const StorePlace& place, const std::function<int(security::CertificateStore&)>& use) {
   PlantConfig config;
   if (place.data.empty()) {
     if (auto loaded = load_plant_config(place.plant, config); !loaded) return fail(loaded.error());
@@ -39,6 +33,8 @@ int with_store(const StorePlace& place, Use use) {
   security::CertificateStore store = make_certificate_store(config, files, clock);
   return use(store);
 }
+
+namespace {
 
 nlohmann::ordered_json to_json(const security::StoredCertificate& stored) {
   return {{"folder", std::string(to_string(stored.folder))},
@@ -159,8 +155,10 @@ void add_user(CLI::App& opcua, const SetCommand& set) {
 }  // namespace
 
 void add_opcua(CLI::App& app, const SetCommand& set) {
-  auto* opcua = app.add_subcommand("opcua", "whom the plant trusts over OPC UA, and who may log in");
+  auto* opcua = app.add_subcommand("opcua", "look at OPC UA servers, and whom the plant trusts over OPC UA");
   opcua->require_subcommand(1);
+  add_opcua_browse(*opcua, set);
+  add_opcua_import(*opcua, set);
   add_list(*opcua, set);
   add_trust(*opcua, set);
   add_own(*opcua, set);

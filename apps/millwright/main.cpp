@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cmd_doctor.hpp"
 #include "commands.hpp"
 #include "core/log.hpp"
 
@@ -31,6 +32,7 @@ int run(int argc, char** argv) {
   app::add_demo(app, set);
   app::add_simulate(app, set);
   app::add_check_config(app, set);
+  app::add_doctor(app, set);
   app::add_bench(app, set);
   app::add_backtest(app, set);
   app::add_model(app, set);

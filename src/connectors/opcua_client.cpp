@@ -56,7 +56,9 @@ class OpcUaClient final : public Connector {
   void stop_thread();
   void run();
   core::Error run_connection();
+  void tell_lost(const core::Error& why);
   void back_off(const core::Error& why);
+  [[nodiscard]] const std::string& endpoint() const { return at_ == 0 ? options_.endpoint : options_.others[at_ - 1]; }
   void set_state(ConnectorState state, std::string detail);
   std::string connected_detail();
 
@@ -71,6 +73,9 @@ class OpcUaClient final : public Connector {
   core::Counter& reconnects_total_;
   io::Random random_;
   core::DurationNs pause_ = 0;
+  std::size_t at_ = 0;             // which endpoint
+  std::size_t failed_ = 0;         // endpoints in a row
+  core::TimeNs connected_at_ = 0;  // monotonic; 0: it is not
   bool has_connected_ = false;
   bool told_lost_ = false;  // all sensors are marked
 
@@ -85,7 +90,7 @@ class OpcUaClient final : public Connector {
 core::Status OpcUaClient::start() {
   ASSERT(!thread_.joinable(), "connector started twice");
   stop_ = false;
-  set_state(ConnectorState::kConnecting, fmt::format("connecting to {}", options_.endpoint));
+  set_state(ConnectorState::kConnecting, fmt::format("connecting to {}", endpoint()));
   thread_ = std::thread([this] { run(); });
   return {};
 }
@@ -121,14 +126,19 @@ void OpcUaClient::run() {
   while (!stop_.load(std::memory_order_acquire)) {
     const core::Error why = run_connection();
     if (why.code == ErrorCode::kClosed) break;
-    back_off(why);
+    // Servers that hang up soon are not asked round and round without a pause.
+    if (connected_at_ != 0 && context_.clock.monotonic() - connected_at_ >= options_.retry_max) failed_ = 0;
+    connected_at_ = 0;
+    tell_lost(why);
+    at_ = (at_ + 1) % (options_.others.size() + 1);
+    if (++failed_ > options_.others.size()) back_off(why);
   }
 }
 
 std::string OpcUaClient::connected_detail() {
   const std::size_t all = items_.all().size();
   const std::size_t active = items_.active();
-  std::string detail = fmt::format("connected to {}, {} of {} sensors subscribed", options_.endpoint, active, all);
+  std::string detail = fmt::format("connected to {}, {} of {} sensors subscribed", endpoint(), active, all);
   const auto bad = std::find_if(items_.all().begin(), items_.all().end(), [](const Item& i) { return !i.active; });
   if (bad != items_.all().end()) {
     detail += fmt::format("; '{}' of {}: {}", bad->sensor->source.address, bad->sensor->path,
@@ -139,25 +149,27 @@ std::string OpcUaClient::connected_detail() {
 
 // From connecting to the loss of the connection; says why it was lost.
 core::Error OpcUaClient::run_connection() {
-  set_state(ConnectorState::kConnecting, fmt::format("connecting to {}", options_.endpoint));
+  set_state(ConnectorState::kConnecting, fmt::format("connecting to {}", endpoint()));
   items_.begin_connection();
-  auto link = Link::open(options_, certificates_, name_, context_.clock, stop_, items_);
-  if (!link) return link.error().within("connecting to " + options_.endpoint);
+  auto link = Link::open(options_, endpoint(), certificates_, name_, context_.clock, stop_, items_);
+  if (!link) return link.error().within("connecting to " + endpoint());
   if (has_connected_) {
     reconnects_total_.Increment();
     core::MutexLock lock(mutex_);
     ++status_.reconnects;
   }
   has_connected_ = true;
-  Monitor monitor(options_, items_, **link);
-  const std::string context = "connection to " + options_.endpoint;
+  Monitor monitor(options_, items_, **link, context_.clock);
+  const std::string context = "connection to " + endpoint();
   if (auto made = monitor.subscribe_missing(); !made) return made.error().within(context);
   told_lost_ = false;
   pause_ = 0;
+  connected_at_ = context_.clock.monotonic();
   connected_.Set(1);
   subscribed_.Set(static_cast<double>(items_.active()));
   set_state(ConnectorState::kConnected, connected_detail());
   log_->info("{}: {}", name_, connected_detail());
+  if (auto filled = monitor.fill_gaps(); !filled) return filled.error().within(context);
 
   core::TimeNs retry_at = context_.clock.monotonic() + options_.bad_node_retry;
   for (;;) {
@@ -165,6 +177,7 @@ core::Error OpcUaClient::run_connection() {
     if (context_.clock.monotonic() < retry_at) continue;
     if (items_.active() != items_.all().size()) {
       if (auto made = monitor.subscribe_missing(); !made) return made.error().within(context);
+      if (auto filled = monitor.fill_gaps(); !filled) return filled.error().within(context);
       subscribed_.Set(static_cast<double>(items_.active()));
       set_state(ConnectorState::kConnected, connected_detail());
     }
@@ -172,18 +185,23 @@ core::Error OpcUaClient::run_connection() {
   }
 }
 
-void OpcUaClient::back_off(const core::Error& why) {
+void OpcUaClient::tell_lost(const core::Error& why) {
   connected_.Set(0);
   subscribed_.Set(0);
-  if (!told_lost_) items_.say(core::kBadNoCommunication);
+  if (told_lost_) return;
+  items_.say(core::kBadNoCommunication);
+  log_->warn("{}: {}", name_, why.message);
+  told_lost_ = true;
+}
+
+void OpcUaClient::back_off(const core::Error& why) {
+  failed_ = 0;
   pause_ = pause_ == 0 ? options_.retry_min : std::min(pause_ * 2, options_.retry_max);
   // Spread by a quarter either way, so that many clients do not come back in step.
   const auto spread = static_cast<core::DurationNs>(static_cast<double>(pause_) * (0.75 + 0.5 * random_.uniform()));
   const core::DurationNs wait = std::clamp(spread, options_.retry_min, options_.retry_max);
   const core::DurationNs shown = std::max(core::floor_to(wait, 100 * core::kMillisecond), 100 * core::kMillisecond);
   std::string detail = fmt::format("{}; trying again in {}", why.message, core::format_duration(shown));
-  if (!told_lost_) log_->warn("{}: {}", name_, detail);
-  told_lost_ = true;
   set_state(ConnectorState::kBackingOff, std::move(detail));
   const core::TimeNs until = context_.clock.monotonic() + wait;
   core::MutexLock lock(stop_mutex_);
@@ -197,6 +215,22 @@ void OpcUaClient::back_off(const core::Error& why) {
 }  // namespace
 
 namespace {
+
+void read_endpoints(config::Section& section, OpcUaClientOptions& options) {
+  const auto check = [&](std::string_view key, const std::string& endpoint) {
+    if (endpoint.empty() || endpoint.starts_with("opc.tcp://")) return;
+    section.problem(key, "an OPC UA endpoint begins with opc.tcp://, as in opc.tcp://10.0.0.5:4840");
+  };
+  std::vector<std::string> all = section.texts("endpoints");
+  if (all.empty()) {
+    options.endpoint = section.text("endpoint", {.fallback = {}, .length_max = 1024});
+    return check("endpoint", options.endpoint);
+  }
+  if (section.has("endpoint")) section.problem("endpoints", "give either 'endpoint' or 'endpoints'");
+  for (const std::string& endpoint : all) check("endpoints", endpoint);
+  options.endpoint = all.front();
+  options.others.assign(all.begin() + 1, all.end());
+}
 
 void read_security(config::Section& section, const std::string& directory, OpcUaClientOptions& options) {
   constexpr std::array<std::string_view, 3> kModes{"none", "sign", "encrypt"};
@@ -222,10 +256,7 @@ void read_security(config::Section& section, const std::string& directory, OpcUa
 OpcUaClientOptions read_opcua_client_options(config::Section& section, const std::string& directory) {
   const OpcUaClientOptions fallback;
   OpcUaClientOptions options;
-  options.endpoint = section.text("endpoint", {.fallback = {}, .length_max = 1024});
-  if (!options.endpoint.empty() && !options.endpoint.starts_with("opc.tcp://")) {
-    section.problem("endpoint", "an OPC UA endpoint begins with opc.tcp://, as in opc.tcp://10.0.0.5:4840");
-  }
+  read_endpoints(section, options);
   read_security(section, directory, options);
   constexpr core::DurationNs kHour = core::kHour;
   const auto duration = [&](std::string_view key, core::DurationNs value, core::DurationNs low, core::DurationNs high) {
@@ -245,6 +276,7 @@ OpcUaClientOptions read_opcua_client_options(config::Section& section, const std
   options.session_timeout = duration("session_timeout", fallback.session_timeout, core::kSecond, 24 * kHour);
   options.request_timeout = duration("request_timeout", fallback.request_timeout, 100 * core::kMillisecond, kHour);
   options.bad_node_retry = duration("bad_node_retry", fallback.bad_node_retry, 100 * core::kMillisecond, 24 * kHour);
+  options.backfill = duration("backfill", fallback.backfill, 0, 365 * 24 * kHour);
   options.retry_min = duration("retry_min", fallback.retry_min, 10 * core::kMillisecond, kHour);
   options.retry_max = duration("retry_max", fallback.retry_max, 10 * core::kMillisecond, kHour);
   if (options.retry_max < options.retry_min) {

@@ -13,6 +13,8 @@
 // Threads: one of its own; the Connector calls from any.
 // Values: converted to the sensor's type where nothing is lost, else BadTypeMismatch; bit for bit otherwise. Times are
 // the source's, else the server's, else now. The status code is the quality.
+// Gaps: where the server keeps history (Historizing), what was missed is read from there, before what comes anew.
+// Redundancy: `endpoints` in place of `endpoint`: when one is lost the next is tried at once.
 // Errors: a node that is not there is told once and tried again; the rest flows. A lost connection marks all sensors
 // BadNoCommunication and is tried again with growing pauses.
 #pragma once
@@ -21,6 +23,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "config/document.hpp"
 #include "connectors/connector.hpp"
@@ -33,7 +36,8 @@ namespace millwright::connectors {
 enum class MessageSecurity : std::size_t { kNone, kSign, kEncrypt };
 
 struct OpcUaClientOptions {
-  std::string endpoint;  // "opc.tcp://host:port"
+  std::string endpoint;             // "opc.tcp://host:port"
+  std::vector<std::string> others;  // of the same nodes: where the plant goes when that one is away
   MessageSecurity security = MessageSecurity::kNone;
   security::Policy policy = security::Policy::kBasic256Sha256;  // where `security` is not kNone
   std::string user;                                             // "": anonymous
@@ -47,6 +51,7 @@ struct OpcUaClientOptions {
   core::DurationNs session_timeout = core::kMinute;
   core::DurationNs request_timeout = 10 * core::kSecond;  // also of a whole connection attempt
   core::DurationNs bad_node_retry = 30 * core::kSecond;
+  core::DurationNs backfill = core::kHour;  // so far back, gaps are filled from the server's history; 0: not at all
   core::DurationNs retry_min = 500 * core::kMillisecond;  // pause before a new attempt; doubles up to retry_max
   core::DurationNs retry_max = 30 * core::kSecond;
 };

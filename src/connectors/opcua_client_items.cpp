@@ -12,6 +12,9 @@ namespace {
 constexpr std::uint32_t kInfoTypeMask = 0x0C00;
 constexpr std::uint32_t kInfoTypeDataValue = 0x0400;
 constexpr std::uint32_t kOverflow = 0x0080;
+// What a status code says of how a value was kept, which is not about the value.
+constexpr std::uint32_t kInfoBits = 0x0FFF;
+constexpr std::size_t kHeldMax = 1'000'000;
 
 core::Counter& counter(const ConnectorContext& context, const std::string& connector, const std::string& what,
                        const std::string& help) {
@@ -28,8 +31,9 @@ Items::Items(const std::string& name, const ConnectorContext& context)
       overflows_(counter(context, name, "overflows",
                          "Values that an OPC UA server lost because a node's queue was full, at least")),
       missed_(counter(context, name, "missed_messages", "Publish responses of an OPC UA server that did not arrive")),
-      repeats_(
-          counter(context, name, "repeats_dropped", "First values after a connection that had been taken before")) {
+      repeats_(counter(context, name, "repeats_dropped", "First values after a connection that had been taken before")),
+      backfilled_(counter(context, name, "backfilled", "Readings taken from an OPC UA server's history")),
+      unfilled_(counter(context, name, "gaps_not_filled", "Gaps that an OPC UA server's history could not fill")) {
   for (const core::SensorId id : context.model.sensors_of(name)) {
     Item& item = items_.emplace_back();
     item.sensor = &context.model.sensor(id);
@@ -41,6 +45,7 @@ Items::Items(const std::string& name, const ConnectorContext& context)
     }
   }
   gathered_.resize(items_.size());
+  filled_.resize(items_.size());
 }
 
 std::size_t Items::active() const {
@@ -52,7 +57,12 @@ void Items::begin_connection() {
     item.resolved = false;
     item.active = false;
     item.first = true;
+    item.held = false;
   }
+  // What was held when the connection was lost lies after a gap that is still open: it will be asked for with that.
+  for (const std::uint32_t index : touched_) gathered_[index].clear();
+  touched_.clear();
+  held_values_ = 0;
 }
 
 void Items::add_status(const Item& item, core::Quality quality, core::TimeNs now) {
@@ -149,10 +159,8 @@ void Items::on_value(std::uint32_t handle, const UA_DataValue& value) {
   }
   const bool repeated = item.first && repeats(item, reading);
   item.first = false;
-  item.has_last = true;
-  item.last_time = reading.time;
-  item.last_bits = reading.bits;
-  item.last_quality = reading.quality;
+  if (repeated) item.held = false;  // nothing was missed
+  if (!item.held) keep_last(item, reading);
   if (repeated) {
     repeats_.Increment();
     // It is not taken again, but it says that the sensor is back.
@@ -161,11 +169,11 @@ void Items::on_value(std::uint32_t handle, const UA_DataValue& value) {
   }
   if (gathered_[handle].empty()) touched_.push_back(handle);
   gathered_[handle].push_back(reading);
+  if (item.held && ++held_values_ > kHeldMax) stop_holding();
 }
 
-void Items::add_blocks(std::uint32_t index, core::TimeNs received) {
+void Items::add_blocks(std::uint32_t index, const std::vector<Reading>& readings, core::TimeNs received) {
   const asset::Sensor& sensor = *items_[index].sensor;
-  const std::vector<Reading>& readings = gathered_[index];
   const std::size_t width = core::width(sensor.type);
   core::BlockBatch& batch = inlet_.batch_for(sensor.id);
   for (std::size_t from = 0; from < readings.size(); from += core::kMaxBlockReadings) {
@@ -192,15 +200,97 @@ void Items::add_blocks(std::uint32_t index, core::TimeNs received) {
 
 bool Items::on_message_end() {
   const core::TimeNs now = context_.clock.now();
-  for (const std::uint32_t index : touched_) {
-    add_blocks(index, now);
+  bool any = false;
+  std::erase_if(touched_, [&](std::uint32_t index) {
+    if (items_[index].held) return false;
+    any = true;
+    add_blocks(index, gathered_[index], now);
+    keep_last(items_[index], gathered_[index].back());
     gathered_[index].clear();
-  }
-  bool open = true;
-  if (!touched_.empty()) open = inlet_.submit(epoch_, ++sequence_);
-  touched_.clear();
+    return true;
+  });
+  const bool open = !any || inlet_.submit(epoch_, ++sequence_);
   flush_status();
   return open;
+}
+
+// ---- filling a gap from history
+// --------------------------------------------------------------------------------------
+
+void Items::keep_last(Item& item, const Reading& reading) {
+  item.has_last = true;
+  item.last_time = reading.time;
+  item.last_bits = reading.bits;
+  item.last_quality = reading.quality;
+}
+
+bool Items::has_gap(std::uint32_t index, core::TimeNs earliest) {
+  Item& item = items_[index];
+  // Taken by an earlier run of this process: the live table has it.
+  const core::TimeNs last = item.has_last ? item.last_time : context_.live.read(item.sensor->id).source_time;
+  item.fill_from = std::max(last, earliest);
+  return last != 0;
+}
+
+std::vector<std::uint32_t> Items::held() const {
+  std::vector<std::uint32_t> all;
+  for (std::uint32_t i = 0; i < items_.size(); ++i) {
+    if (items_[i].held) all.push_back(i);
+  }
+  return all;
+}
+
+bool Items::waits_for_first() const {
+  for (std::uint32_t i = 0; i < items_.size(); ++i) {
+    if (items_[i].held && items_[i].active && gathered_[i].empty()) return true;
+  }
+  return false;
+}
+
+std::optional<core::TimeNs> Items::first_held(std::uint32_t index) const {
+  return gathered_[index].empty() ? std::nullopt : std::optional(gathered_[index].front().time);
+}
+
+void Items::on_history(std::uint32_t index, UA_DataValue& value) {
+  Item& item = items_[index];
+  if (is_status_only(value) || !value.hasSourceTimestamp) return;
+  value.status &= ~kInfoBits;
+  const Reading reading = read(item, value);
+  const auto first = first_held(index);
+  if (!item.held || reading.time <= item.fill_from || (first && reading.time >= *first)) return;
+  item.fill_from = reading.time;
+  keep_last(item, reading);
+  filled_[index].push_back(reading);
+}
+
+bool Items::submit_history() {
+  const core::TimeNs now = context_.clock.now();
+  std::size_t count = 0;
+  for (std::uint32_t index = 0; index < filled_.size(); ++index) {
+    if (filled_[index].empty()) continue;
+    add_blocks(index, filled_[index], now);
+    count += filled_[index].size();
+    filled_[index].clear();
+  }
+  backfilled_.Increment(static_cast<double>(count));
+  return count == 0 || inlet_.submit(epoch_, ++sequence_);
+}
+
+void Items::cannot_fill(std::uint32_t index, const std::string& why) {
+  unfilled_.Increment();
+  if (unfilled_told_) return;
+  unfilled_told_ = true;
+  core::logger("opcua-client")
+      ->warn("{}: what was missed could not be had from the server's history: {}; further ones are only counted",
+             items_[index].sensor->path, why);
+}
+
+void Items::stop_holding() {
+  for (const std::uint32_t index : held()) {
+    items_[index].held = false;
+    cannot_fill(index, "too much came meanwhile");
+  }
+  held_values_ = 0;
 }
 
 void Items::on_missed(std::uint64_t messages) {

@@ -90,15 +90,16 @@ struct Link::Publish {
 Link::Link(const OpcUaClientOptions& options, const io::Clock& clock, const std::atomic<bool>& stop, Sink& sink)
     : options_(options), clock_(clock), stop_(stop), sink_(sink), log_(std::make_unique<Log>()) {}
 
-core::Result<std::unique_ptr<Link>> Link::open(const OpcUaClientOptions& options,
+core::Result<std::unique_ptr<Link>> Link::open(const OpcUaClientOptions& options, const std::string& endpoint,
                                                security::CertificateStore* certificates, const std::string& name,
                                                const io::Clock& clock, const std::atomic<bool>& stop, Sink& sink) {
   std::unique_ptr<Link> link(new Link(options, clock, stop, sink));
-  if (auto started = link->start(name, certificates); !started) return unexpected(started.error());
+  if (auto started = link->start(endpoint, name, certificates); !started) return unexpected(started.error());
   return link;
 }
 
-core::Status Link::start(const std::string& name, security::CertificateStore* certificates) {
+core::Status Link::start(const std::string& endpoint, const std::string& name,
+                         security::CertificateStore* certificates) {
   UA_ClientConfig config;
   std::memset(&config, 0, sizeof config);
   config.logging = &log_->adapter;
@@ -124,7 +125,7 @@ core::Status Link::start(const std::string& name, security::CertificateStore* ce
     UA_ClientConfig_clear(&config);
     return unexpected(ErrorCode::kUnavailable, "out of memory");
   }
-  const UA_StatusCode begun = UA_Client_connectAsync(client_, options_.endpoint.c_str());
+  const UA_StatusCode begun = UA_Client_connectAsync(client_, endpoint.c_str());
   if (begun != UA_STATUSCODE_GOOD) return unexpected(ErrorCode::kUnavailable, connection_reason(begun));
   const TimeNs deadline = clock_.monotonic() + options_.request_timeout;
   while (!active_) {

@@ -36,6 +36,14 @@ class Sink {
   virtual void on_missed(std::uint64_t messages) = 0;
 };
 
+// Of a link without subscriptions: nothing comes.
+class NoSink final : public Sink {
+ public:
+  void on_value(std::uint32_t, const UA_DataValue&) override {}
+  bool on_message_end() override { return true; }
+  void on_missed(std::uint64_t) override {}
+};
+
 struct Subscription {
   std::uint32_t id = 0;
   core::DurationNs silence_max = 0;  // longer than this without a word: lost
@@ -45,8 +53,8 @@ struct Subscription {
 
 class Link {
  public:
-  // Waits until the session is active. `certificates` is needed where the options ask for security.
-  static core::Result<std::unique_ptr<Link>> open(const OpcUaClientOptions& options,
+  // Waits until the session with `endpoint` is active. `certificates` is needed where the options ask for security.
+  static core::Result<std::unique_ptr<Link>> open(const OpcUaClientOptions& options, const std::string& endpoint,
                                                   security::CertificateStore* certificates, const std::string& name,
                                                   const io::Clock& clock, const std::atomic<bool>& stop, Sink& sink);
   ~Link();  // says goodbye where the server still listens, for half a second at most
@@ -75,7 +83,7 @@ class Link {
   struct Publish;
   Link(const OpcUaClientOptions& options, const io::Clock& clock, const std::atomic<bool>& stop, Sink& sink);
 
-  core::Status start(const std::string& name, security::CertificateStore* certificates);
+  core::Status start(const std::string& endpoint, const std::string& name, security::CertificateStore* certificates);
   core::Status secure(UA_ClientConfig& config, security::CertificateStore& certificates);
   core::Status call(void* request, const UA_DataType* request_type, void* response, const UA_DataType* response_type);
   core::Status pump(core::DurationNs timeout);

@@ -14,22 +14,8 @@ namespace {
 using core::ErrorCode;
 using core::Status;
 
-using ReadRequest = Ua<UA_ReadRequest, UA_TYPES_READREQUEST>;
-using ReadResponse = Ua<UA_ReadResponse, UA_TYPES_READRESPONSE>;
-using BrowseRequest = Ua<UA_BrowseRequest, UA_TYPES_BROWSEREQUEST>;
-using BrowseResponse = Ua<UA_BrowseResponse, UA_TYPES_BROWSERESPONSE>;
-using BrowseNextRequest = Ua<UA_BrowseNextRequest, UA_TYPES_BROWSENEXTREQUEST>;
-using BrowseNextResponse = Ua<UA_BrowseNextResponse, UA_TYPES_BROWSENEXTRESPONSE>;
 using CreateRequest = Ua<UA_CreateMonitoredItemsRequest, UA_TYPES_CREATEMONITOREDITEMSREQUEST>;
 using CreateResponse = Ua<UA_CreateMonitoredItemsResponse, UA_TYPES_CREATEMONITOREDITEMSRESPONSE>;
-
-// The request then owns the array.
-template <typename T>
-T* make_array(std::size_t n, std::size_t type) {
-  auto* array = static_cast<T*>(UA_Array_new(n, &UA_TYPES[type]));
-  ASSERT(array != nullptr, "out of memory");
-  return array;
-}
 
 // A name of a path is the browse name with or without its namespace index, or the display name.
 bool is_named(const UA_ReferenceDescription& reference, std::string_view name) {
@@ -47,15 +33,6 @@ struct Monitor::Place {
   std::vector<std::uint32_t> items;      // those that end here
 };
 
-bool Monitor::smaller_calls() {
-  const UA_StatusCode code = link_.last_result();
-  const bool too_much = code == UA_STATUSCODE_BADTOOMANYOPERATIONS || code == UA_STATUSCODE_BADREQUESTTOOLARGE ||
-                        code == UA_STATUSCODE_BADRESPONSETOOLARGE || code == UA_STATUSCODE_BADENCODINGLIMITSEXCEEDED;
-  if (!too_much || per_call_ == 1) return false;
-  per_call_ = std::max<std::size_t>(1, per_call_ / 2);
-  return true;
-}
-
 void Monitor::give_up(std::uint32_t index, core::Quality why) {
   Item& item = items_.all()[index];
   item.problem = why;
@@ -70,7 +47,13 @@ void Monitor::give_up(std::uint32_t index, core::Quality why) {
 }
 
 Status Monitor::subscribe_missing() {
-  if (auto read = read_namespaces(); !read) return read;
+  if (!knows_server_) {
+    if (auto learnt = services_.learn_sizes(); !learnt) return learnt;
+    knows_server_ = true;
+  }
+  auto namespaces = services_.namespaces();
+  if (!namespaces) return core::unexpected(namespaces.error());
+  namespaces_ = std::move(*namespaces);
   std::vector<std::uint32_t> missing;
   for (std::uint32_t i = 0; i < items_.all().size(); ++i) {
     if (!items_.all()[i].active) missing.push_back(i);
@@ -88,33 +71,16 @@ Status Monitor::subscribe(std::vector<std::uint32_t> missing) {
     if (!item.resolved) give_up(i, item.problem);
     return !item.resolved;
   });
+  if (auto prepared = backfill_.prepare(missing); !prepared) return prepared;
   for (std::size_t at = 0; at < missing.size();) {
     const std::size_t room = options_.items_per_subscription - in_subscription_ % options_.items_per_subscription;
-    const std::size_t n = std::min({per_call_, missing.size() - at, room});
+    const std::size_t n = std::min({services_.sizes().monitor, missing.size() - at, room});
     const Status made = monitor(std::span(missing).subspan(at, n));
     if (made) {
       at += n;
-    } else if (made.error().code != ErrorCode::kInvalid || !smaller_calls()) {
+    } else if (made.error().code != ErrorCode::kInvalid || !services_.smaller(services_.sizes().monitor)) {
       return made;
     }
-  }
-  return {};
-}
-
-Status Monitor::read_namespaces() {
-  ReadRequest request;
-  request->nodesToRead = make_array<UA_ReadValueId>(1, UA_TYPES_READVALUEID);
-  request->nodesToReadSize = 1;
-  request->nodesToRead[0].nodeId = UA_NODEID_NUMERIC(0, UA_NS0ID_SERVER_NAMESPACEARRAY);
-  request->nodesToRead[0].attributeId = UA_ATTRIBUTEID_VALUE;
-  auto response = link_.call<ReadResponse>(request);
-  if (!response) return core::unexpected(response.error().within("reading the namespaces"));
-  namespaces_.clear();
-  if ((*response)->resultsSize != 1) return {};
-  const UA_Variant& value = (*response)->results[0].value;
-  if (!UA_Variant_hasArrayType(&value, &UA_TYPES[UA_TYPES_STRING])) return {};
-  for (std::size_t i = 0; i < value.arrayLength; ++i) {
-    namespaces_.emplace_back(view(static_cast<const UA_String*>(value.data)[i]));
   }
   return {};
 }
@@ -176,64 +142,21 @@ Status Monitor::resolve_paths(const std::vector<std::uint32_t>& missing) {
 }
 
 Status Monitor::browse_level(const std::vector<Place*>& level) {
-  for (std::size_t at = 0; at < level.size();) {
-    const std::size_t n = std::min(per_call_, level.size() - at);
-    BrowseRequest request;
-    request->nodesToBrowse = make_array<UA_BrowseDescription>(n, UA_TYPES_BROWSEDESCRIPTION);
-    request->nodesToBrowseSize = n;
-    for (std::size_t i = 0; i < n; ++i) {
-      UA_BrowseDescription& description = request->nodesToBrowse[i];
-      UA_NodeId_copy(&*level[at + i]->node, &description.nodeId);
-      description.browseDirection = UA_BROWSEDIRECTION_FORWARD;
-      description.referenceTypeId = UA_NODEID_NUMERIC(0, UA_NS0ID_HIERARCHICALREFERENCES);
-      description.includeSubtypes = true;
-      description.resultMask = UA_BROWSERESULTMASK_BROWSENAME | UA_BROWSERESULTMASK_DISPLAYNAME;
+  std::vector<const UA_NodeId*> nodes;
+  for (const Place* place : level) nodes.push_back(&*place->node);
+  return services_.browse(nodes, 0, [&](std::size_t i, const UA_ReferenceDescription& reference) {
+    for (auto& [name, child] : level[i]->wanted) {
+      if (child->found || !is_named(reference, name)) continue;
+      UA_NodeId_clear(&*child->node);
+      UA_NodeId_copy(&reference.nodeId.nodeId, &*child->node);
+      child->found = true;
     }
-    auto response = link_.call<BrowseResponse>(request);
-    if (!response) {
-      if (response.error().code == ErrorCode::kInvalid && smaller_calls()) continue;
-      return core::unexpected(response.error().within("browsing"));
-    }
-    for (std::size_t i = 0; i < std::min(n, (*response)->resultsSize); ++i) {
-      if (auto taken = take_children(*level[at + i], (*response)->results[i]); !taken) return taken;
-    }
-    at += n;
-  }
-  return {};
-}
-
-Status Monitor::take_children(Place& place, UA_BrowseResult& result) {
-  const auto take = [&](const UA_BrowseResult& part) {
-    for (std::size_t i = 0; i < part.referencesSize; ++i) {
-      const UA_ReferenceDescription& reference = part.references[i];
-      for (auto& [name, child] : place.wanted) {
-        if (child->found || !is_named(reference, name)) continue;
-        UA_NodeId_copy(&reference.nodeId.nodeId, &*child->node);
-        child->found = true;
-      }
-    }
-  };
-  take(result);
-  UA_ByteString point = result.continuationPoint;
-  UA_ByteString_init(&result.continuationPoint);
-  while (point.length != 0) {
-    BrowseNextRequest request;
-    request->continuationPoints = make_array<UA_ByteString>(1, UA_TYPES_BYTESTRING);
-    request->continuationPointsSize = 1;
-    request->continuationPoints[0] = point;
-    UA_ByteString_init(&point);
-    auto response = link_.call<BrowseNextResponse>(request);
-    if (!response) return core::unexpected(response.error().within("browsing"));
-    if ((*response)->resultsSize != 1) break;
-    take((*response)->results[0]);
-    std::swap(point, (*response)->results[0].continuationPoint);
-  }
-  return {};
+  });
 }
 
 core::Result<std::uint32_t> Monitor::subscription_for(std::size_t items) {
   if (subscription_ == 0 || in_subscription_ + items > options_.items_per_subscription) {
-    auto made = link_.subscribe();
+    auto made = services_.link().subscribe();
     if (!made) return core::unexpected(made.error().within("creating a subscription"));
     subscription_ = *made;
     in_subscription_ = 0;
@@ -259,13 +182,14 @@ Status Monitor::monitor(std::span<const std::uint32_t> chunk) {
     each.requestedParameters.queueSize = options_.queue_size;
     each.requestedParameters.discardOldest = true;
   }
-  auto response = link_.call<CreateResponse>(request);
+  auto response = services_.link().call<CreateResponse>(request);
   if (!response) return core::unexpected(response.error());
   for (std::size_t i = 0; i < chunk.size(); ++i) {
     Item& item = items_.all()[chunk[i]];
     const UA_StatusCode code =
         i < (*response)->resultsSize ? (*response)->results[i].statusCode : UA_STATUSCODE_BADUNEXPECTEDERROR;
     if (code != UA_STATUSCODE_GOOD) {
+      items_.release(chunk[i]);
       give_up(chunk[i], {code});
       continue;
     }

@@ -10,37 +10,41 @@
 #include <string>
 #include <vector>
 
+#include "connectors/opcua_client_backfill.hpp"
 #include "connectors/opcua_client_items.hpp"
 #include "connectors/opcua_client_link.hpp"
+#include "connectors/opcua_client_services.hpp"
 
 namespace millwright::connectors::opcua_detail {
 
 class Monitor {
  public:
-  Monitor(const OpcUaClientOptions& options, Items& items, Link& link)
-      : options_(options), items_(items), link_(link), per_call_(options.items_per_call) {}
+  Monitor(const OpcUaClientOptions& options, Items& items, Link& link, const io::Clock& clock)
+      : options_(options),
+        items_(items),
+        services_(link, options.items_per_call),
+        backfill_(options, items, services_, clock) {}
 
   // Subscribes whatever is not yet; call again to retry.
   core::Status subscribe_missing();
+  // Then: what those missed, from the server's history.
+  core::Status fill_gaps() { return backfill_.run(); }
 
  private:
   core::Status subscribe(std::vector<std::uint32_t> missing);
   struct Place;  // a node on the way of a path
-  core::Status read_namespaces();
   core::Status resolve_paths(const std::vector<std::uint32_t>& missing);
   core::Status browse_level(const std::vector<Place*>& level);
-  core::Status take_children(Place& place, UA_BrowseResult& result);
   void resolve_ids(const std::vector<std::uint32_t>& missing);
   core::Status monitor(std::span<const std::uint32_t> chunk);
   core::Result<std::uint32_t> subscription_for(std::size_t items);
   void give_up(std::uint32_t index, core::Quality why);
-  // Whether the last refused call is to be tried again with fewer operations.
-  bool smaller_calls();
 
   const OpcUaClientOptions& options_;
   Items& items_;
-  Link& link_;
-  std::size_t per_call_;
+  Services services_;
+  Backfill backfill_;
+  bool knows_server_ = false;  // its sizes are learnt
   std::vector<std::string> namespaces_;
   std::uint32_t subscription_ = 0;
   std::size_t in_subscription_ = 0;

@@ -69,9 +69,25 @@ std::string node_name(const asset::Model& model, const asset::Sensor& sensor) {
   return fmt::format("{}/{}", node_name(model.machine(sensor.machine), sensor.component), sensor.name);
 }
 
+UA_StatusCode set_value(ValueType type, std::uint64_t bits, const core::Texts& texts, UA_DataValue* out) {
+  const void* value = &bits;
+  UA_String text = UA_STRING_NULL;
+  if (type == ValueType::kText) {
+    text = borrow(texts.of(bits));
+    value = &text;
+  }
+  const UA_StatusCode copied = UA_Variant_setScalarCopy(&out->value, value, &UA_TYPES[ua_type(type)]);
+  out->hasValue = copied == UA_STATUSCODE_GOOD;
+  return copied;
+}
+
 AddressSpace::AddressSpace(const asset::Model& model, const pipeline::LiveTable& live, const core::Texts& texts,
-                           core::DurationNs min_sampling_interval)
-    : model_(model), live_(live), texts_(texts), min_sampling_interval_(min_sampling_interval) {
+                           core::DurationNs min_sampling_interval, bool has_history)
+    : model_(model),
+      live_(live),
+      texts_(texts),
+      min_sampling_interval_(min_sampling_interval),
+      has_history_(has_history) {
   sensors_.reserve(model.sensors().size());
   for (const asset::Sensor& sensor : model.sensors()) sensors_.push_back({&sensor, this});
 }
@@ -192,10 +208,32 @@ void AddressSpace::add_sensor(const asset::Machine& machine, const asset::Sensor
   UA_VariableAttributes attributes = read_only(ua_type(sensor.type), sensor.name);
   attributes.description = borrow_text(sensor.description);
   attributes.minimumSamplingInterval = static_cast<double>(min_sampling_interval_) / core::kMillisecond;
+  if (has_history_) {
+    attributes.historizing = true;
+    attributes.accessLevel |= UA_ACCESSLEVELMASK_HISTORYREAD;
+    attributes.userAccessLevel |= UA_ACCESSLEVELMASK_HISTORYREAD;
+  }
   add_variable(borrow_id(plant_, id), borrow_id(plant_, parent), UA_NS0ID_HASCOMPONENT,
                borrow_name(plant_, sensor.name), variable_type(sensor), attributes, &node);
   check(UA_Server_setVariableNode_dataSource(server_, borrow_id(plant_, id), {&AddressSpace::read_value, nullptr}), id);
   add_sensor_properties(sensor, id, node);
+  if (has_history_) add_history(id, !core::is_real(sensor.type));
+}
+
+// OPC 10000-11, 5.2.2: how the history between two readings is meant. One object serves all sensors of a kind.
+void AddressSpace::add_history(const std::string& id, bool stepped) {
+  constexpr std::string_view kName = "HA Configuration";
+  const std::string shared = fmt::format("{}/{}", kName, stepped ? "stepped" : "sloped");
+  const UA_NodeId configuration = borrow_id(plant_, shared);
+  if (!shared_.insert(shared).second) {
+    return add_reference(borrow_id(plant_, id), UA_NS0ID_HASHISTORICALCONFIGURATION, configuration);
+  }
+  add_object(configuration, borrow_id(plant_, id), UA_NS0ID_HASHISTORICALCONFIGURATION, borrow_name(0, kName),
+             UA_NS0ID_HISTORICALDATACONFIGURATIONTYPE, "", false);
+  const UA_Boolean value = stepped;
+  check(UA_Server_writeObjectProperty_scalar(server_, configuration, borrow_name(0, "Stepped"), &value,
+                                             &UA_TYPES[UA_TYPES_BOOLEAN]),
+        shared);
 }
 
 void AddressSpace::add_sensor_properties(const asset::Sensor& sensor, const std::string& id, SensorNode& node) {
@@ -253,19 +291,7 @@ UA_StatusCode AddressSpace::read_value(UA_Server*, const UA_NodeId*, void*, cons
   node.space->set_quality_and_time(live, with_time, out);
   // Before the first reading there is no value to show.
   if (!has_reading(live)) return UA_STATUSCODE_GOOD;
-  return node.space->set_value(live, node.sensor->type, out);
-}
-
-UA_StatusCode AddressSpace::set_value(const pipeline::LiveValue& live, ValueType type, UA_DataValue* out) const {
-  const void* value = &live.bits;
-  UA_String text = UA_STRING_NULL;
-  if (type == ValueType::kText) {
-    text = borrow(texts_.of(live.bits));
-    value = &text;
-  }
-  const UA_StatusCode copied = UA_Variant_setScalarCopy(&out->value, value, &UA_TYPES[ua_type(type)]);
-  out->hasValue = copied == UA_STATUSCODE_GOOD;
-  return copied;
+  return set_value(node.sensor->type, live.bits, node.space->texts_, out);
 }
 
 UA_StatusCode AddressSpace::read_state_text(UA_Server*, const UA_NodeId*, void*, const UA_NodeId*, void* context,

@@ -29,10 +29,14 @@ std::string node_name(const asset::Machine& machine);
 std::string node_name(const asset::Machine& machine, std::string_view component);
 std::string node_name(const asset::Model& model, const asset::Sensor& sensor);
 
+// A reading's value as the sensor's node has it.
+UA_StatusCode set_value(core::ValueType type, std::uint64_t bits, const core::Texts& texts, UA_DataValue* out);
+
 class AddressSpace {
  public:
+  // `has_history`: whether HistoryRead answers for the sensors.
   AddressSpace(const asset::Model& model, const pipeline::LiveTable& live, const core::Texts& texts,
-               core::DurationNs min_sampling_interval);
+               core::DurationNs min_sampling_interval, bool has_history);
   AddressSpace(const AddressSpace&) = delete;
   AddressSpace& operator=(const AddressSpace&) = delete;
 
@@ -49,12 +53,12 @@ class AddressSpace {
   static UA_StatusCode read_state_text(UA_Server*, const UA_NodeId*, void*, const UA_NodeId*, void* context,
                                        UA_Boolean with_time, const UA_NumericRange* range, UA_DataValue* out);
   void set_quality_and_time(const pipeline::LiveValue& live, bool with_time, UA_DataValue* out) const;
-  UA_StatusCode set_value(const pipeline::LiveValue& live, core::ValueType type, UA_DataValue* out) const;
   void add_machines_folder();
   void add_machine(const asset::Machine& machine);
   void add_component(const asset::Machine& machine, const asset::Component& component);
   void add_sensor(const asset::Machine& machine, const asset::Sensor& sensor);
   void add_sensor_properties(const asset::Sensor& sensor, const std::string& id, SensorNode& node);
+  void add_history(const std::string& id, bool stepped);
   void add_object(const UA_NodeId& id, const UA_NodeId& parent, std::uint32_t reference, const UA_QualifiedName& name,
                   std::uint32_t type, std::string_view description, bool notifies);
   void add_variable(const UA_NodeId& id, const UA_NodeId& parent, std::uint32_t reference, const UA_QualifiedName& name,
@@ -69,6 +73,7 @@ class AddressSpace {
   const pipeline::LiveTable& live_;
   const core::Texts& texts_;
   core::DurationNs min_sampling_interval_;
+  const bool has_history_;
   std::vector<SensorNode> sensors_;  // by SensorId; node contexts point here
   UA_Server* server_ = nullptr;
   UA_DateTime began_ = 0;

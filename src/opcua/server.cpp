@@ -23,6 +23,7 @@
 #include "core/log.hpp"
 #include "opcua/address_space.hpp"
 #include "opcua/alarm_events.hpp"
+#include "opcua/history.hpp"
 #include "opcua/server_security.hpp"
 
 namespace millwright::opcua {
@@ -33,6 +34,8 @@ using core::unexpected;
 
 // Alarms wait no longer than this for the server's thread.
 constexpr double kAlarmTurnMs = 10;
+// The smallest chunk that a peer may send (OPC 10000-6, 6.7.2).
+constexpr std::uint64_t kChunkBytes = 8192;
 // So many alarms a turn, so that a flood does not keep clients from reading.
 constexpr int kAlarmsPerTurn = 100;
 
@@ -104,10 +107,10 @@ core::Result<std::uint16_t> probe(const std::string& host, std::uint16_t port) {
 
 struct Server::Impl {
   Impl(ServerOptions o, const asset::Model& model, const pipeline::LiveTable& live, const core::Texts& texts,
-       core::Metrics& metrics, const ServerSecurity* with)
+       core::Metrics& metrics, const ServerSecurity* with, const ServerHistory* past)
       : options(std::move(o)),
         log(core::logger("opcua-server")),
-        space(model, live, texts, options.min_sampling_interval),
+        space(model, live, texts, options.min_sampling_interval, past != nullptr),
         events(model),
         alarms(options.alarm_queue),
         port(options.port),
@@ -120,6 +123,10 @@ struct Server::Impl {
     const bool open = options.users.empty() && options.anonymous && only_none(options.security);
     ASSERT(open || with != nullptr, "an OPC UA server with security has no certificates");
     if (!open) guard.emplace(options, *with, log);
+    if (past != nullptr) {
+      history.emplace(past->historian, model, texts, past->clock, HistoryLimits{.values = options.max_history_values},
+                      log);
+    }
   }
   ~Impl() {
     stop();
@@ -146,6 +153,7 @@ struct Server::Impl {
   core::Counter& events_total;
   core::Counter& dropped_total;
   std::optional<Guard> guard;  // of a server that is not open to everybody; outlives `server`
+  std::optional<HistoryReader> history;
   UA_Server* server = nullptr;
   std::thread thread;
 };
@@ -155,6 +163,28 @@ namespace {
 void set_text(UA_String& to, std::string_view text) {
   UA_String_clear(&to);
   to = copy(text);
+}
+
+// What a client may take, so that none takes all.
+void set_limits(UA_ServerConfig& config, const ServerOptions& options) {
+  config.maxSessions = static_cast<UA_UInt16>(options.max_sessions);
+  config.maxSecureChannels = static_cast<UA_UInt16>(options.max_connections);
+  config.maxSubscriptions = options.max_subscriptions;
+  config.maxSubscriptionsPerSession = options.max_subscriptions_per_session;
+  config.maxMonitoredItems = options.max_monitored_items;
+  config.maxMonitoredItemsPerSubscription = options.max_items_per_subscription;
+  config.queueSizeLimits.max = options.max_queue;
+  config.maxNotificationsPerPublish = 10'000;
+  config.maxRetransmissionQueueSize = 1'000;
+  config.maxPublishReqPerSession = options.max_subscriptions_per_session * 2;
+  for (UA_UInt32* of :
+       {&config.maxNodesPerRead, &config.maxNodesPerWrite, &config.maxNodesPerMethodCall, &config.maxNodesPerBrowse,
+        &config.maxNodesPerRegisterNodes, &config.maxNodesPerTranslateBrowsePathsToNodeIds,
+        &config.maxNodesPerNodeManagement, &config.maxMonitoredItemsPerCall}) {
+    *of = options.max_nodes_per_call;
+  }
+  config.tcpMaxMsgSize = static_cast<UA_UInt32>(options.max_message_bytes);
+  config.tcpMaxChunks = static_cast<UA_UInt32>(options.max_message_bytes / kChunkBytes + 1);
 }
 
 UA_StatusCode configure(UA_ServerConfig& config, const ServerOptions& options, std::uint16_t port, Guard* guard) {
@@ -173,14 +203,10 @@ UA_StatusCode configure(UA_ServerConfig& config, const ServerOptions& options, s
   set_text(config.buildInfo.manufacturerName, "Millwright");
   set_text(config.buildInfo.productName, "Millwright");
   config.shutdownDelay = 0;
-  config.maxSessions = static_cast<UA_UInt16>(options.max_sessions);
-  config.maxSecureChannels = static_cast<UA_UInt16>(options.max_sessions + 10);
+  set_limits(config, options);
   const auto ms = [](core::DurationNs d) { return static_cast<double>(d) / core::kMillisecond; };
   config.samplingIntervalLimits.min = ms(options.min_sampling_interval);
   config.publishingIntervalLimits.min = ms(options.min_publishing_interval);
-  config.queueSizeLimits.max = 10'000;
-  config.maxNotificationsPerPublish = 10'000;
-  config.maxRetransmissionQueueSize = 1'000;
   config.accessControl.allowAddNode = &refuse_add_node;
   config.accessControl.allowAddReference = &refuse_add_reference;
   config.accessControl.allowDeleteNode = &refuse_delete_node;
@@ -203,6 +229,7 @@ core::Status Server::Impl::make_server() {
     UA_ServerConfig_clean(&config);
     return unexpected(ErrorCode::kIo, fmt::format("OPC UA server: {}", UA_StatusCode_name(code)));
   }
+  if (history) history->put_into(config);
   server = UA_Server_newWithConfig(&config);
   if (server == nullptr) {
     UA_ServerConfig_clean(&config);
@@ -210,6 +237,10 @@ core::Status Server::Impl::make_server() {
   }
   if (auto built = space.build(server); !built) return built;
   if (auto built = events.build(server, space.plant_namespace()); !built) return built;
+  if (history) {
+    const UA_StatusCode told = history->describe(server, space.plant_namespace());
+    if (told != UA_STATUSCODE_GOOD) return unexpected(ErrorCode::kIo, UA_StatusCode_name(told));
+  }
   const auto turn = [](UA_Server*, void* self) { static_cast<Impl*>(self)->send_alarms(); };
   UA_StatusCode code = UA_Server_addRepeatedCallback(server, turn, this, kAlarmTurnMs, nullptr);
   if (code == UA_STATUSCODE_GOOD) code = UA_Server_run_startup(server);
@@ -274,8 +305,9 @@ void Server::Impl::drop() {
 }
 
 Server::Server(ServerOptions options, const asset::Model& model, const pipeline::LiveTable& live,
-               const core::Texts& texts, core::Metrics& metrics, const ServerSecurity* security)
-    : impl_(std::make_unique<Impl>(std::move(options), model, live, texts, metrics, security)) {}
+               const core::Texts& texts, core::Metrics& metrics, const ServerSecurity* security,
+               const ServerHistory* history)
+    : impl_(std::make_unique<Impl>(std::move(options), model, live, texts, metrics, security, history)) {}
 Server::~Server() = default;
 
 core::Status Server::start() {
@@ -303,6 +335,31 @@ bool ServerOptions::is_closed() const {
          std::find(security.begin(), security.end(), security::Policy::kNone) == security.end();
 }
 
+namespace {
+
+void read_limits(config::Section& section, ServerOptions& options) {
+  const auto count = [&](std::string_view key, std::uint32_t& value, std::int64_t high) {
+    value = static_cast<std::uint32_t>(section.integer(key, {.fallback = value, .low = 1, .high = high}));
+  };
+  count("max_sessions", options.max_sessions, 10'000);
+  options.max_connections = std::max(options.max_connections, options.max_sessions + 10);
+  count("max_connections", options.max_connections, 20'000);
+  if (options.max_connections < options.max_sessions) {
+    section.problem("max_connections", "must not be fewer than max_sessions: a session needs a connection");
+  }
+  count("max_subscriptions", options.max_subscriptions, 100'000);
+  count("max_subscriptions_per_session", options.max_subscriptions_per_session, 10'000);
+  count("max_monitored_items", options.max_monitored_items, 10'000'000);
+  count("max_items_per_subscription", options.max_items_per_subscription, 10'000'000);
+  count("max_queue", options.max_queue, 1'000'000);
+  count("max_nodes_per_call", options.max_nodes_per_call, 1'000'000);
+  count("max_history_values", options.max_history_values, 100'000);
+  options.max_message_bytes =
+      section.bytes("max_message_bytes", {.fallback = options.max_message_bytes, .low = 65536, .high = 1ULL << 30});
+}
+
+}  // namespace
+
 ServerOptions read_options(config::Section section, const std::string& directory) {
   const ServerOptions fallback;
   ServerOptions options;
@@ -318,8 +375,7 @@ ServerOptions read_options(config::Section section, const std::string& directory
   options.min_publishing_interval = section.duration(
       "min_publishing_interval",
       {.fallback = fallback.min_publishing_interval, .low = 5 * core::kMillisecond, .high = core::kHour});
-  options.max_sessions = static_cast<std::uint32_t>(
-      section.integer("max_sessions", {.fallback = fallback.max_sessions, .low = 1, .high = 10'000}));
+  read_limits(section, options);
   options.alarm_queue = std::bit_ceil(static_cast<std::size_t>(section.integer(
       "alarm_queue", {.fallback = static_cast<std::int64_t>(fallback.alarm_queue), .low = 2, .high = 1 << 20})));
   read_security(section, directory, options);

@@ -7,6 +7,7 @@
 //         current          s=pump-1/motor/current                      EURange, EngineeringUnits
 //
 // Values are read from the live table when a client asks or samples; nothing is copied per update. Writes are refused.
+// History is answered from the historian (opcua/history.hpp).
 // Alarms are events of MachineAlarmEventType, a BaseEventType, of the sensor or machine they are about: to be heard at
 // the machine, at Machines and at the Server object.
 //
@@ -31,6 +32,7 @@
 #include "core/result.hpp"
 #include "core/texts.hpp"
 #include "core/time.hpp"
+#include "historian/historian.hpp"
 #include "io/clock.hpp"
 #include "io/file_system.hpp"
 #include "pipeline/live_table.hpp"
@@ -47,7 +49,16 @@ struct ServerOptions {
   core::DurationNs min_sampling_interval = 10 * core::kMillisecond;
   core::DurationNs min_publishing_interval = 10 * core::kMillisecond;
   std::uint32_t max_sessions = 100;
-  std::size_t alarm_queue = 8192;  // a power of two
+  std::uint32_t max_connections = 110;  // secure channels, also those without a session yet
+  std::uint32_t max_subscriptions = 500;
+  std::uint32_t max_subscriptions_per_session = 50;
+  std::uint32_t max_monitored_items = 200'000;
+  std::uint32_t max_items_per_subscription = 100'000;
+  std::uint32_t max_queue = 10'000;           // values of a monitored item that wait
+  std::uint32_t max_nodes_per_call = 10'000;  // of Read, Browse, CreateMonitoredItems, …
+  std::uint64_t max_message_bytes = 16 << 20;
+  std::uint32_t max_history_values = 10'000;  // of a node, in one answer
+  std::size_t alarm_queue = 8192;             // a power of two
   std::vector<security::Policy> security{security::Policy::kNone};
   std::string users = {};  // a file as security/users.hpp has it; "": nobody has a password
   bool anonymous = true;   // whether one may read without
@@ -63,15 +74,22 @@ struct ServerSecurity {
   io::Clock& clock;
 };
 
+// What history is read from; all of it outlives the server.
+struct ServerHistory {
+  const historian::Historian& historian;
+  io::Clock& clock;
+};
+
 // The `opcua` section; calls finish(). Problems go to the document.
 // `directory`: where relative paths begin.
 ServerOptions read_options(config::Section section, const std::string& directory);
 
 class Server {
  public:
-  // `model`, `live` and `metrics` outlive it. `security` may be left out where the options ask for none.
+  // `model`, `live` and `metrics` outlive it. `security` may be left out where the options ask for none;
+  // without `history` no sensor has any.
   Server(ServerOptions options, const asset::Model& model, const pipeline::LiveTable& live, const core::Texts& texts,
-         core::Metrics& metrics, const ServerSecurity* security = nullptr);
+         core::Metrics& metrics, const ServerSecurity* security = nullptr, const ServerHistory* history = nullptr);
   ~Server();  // stops
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

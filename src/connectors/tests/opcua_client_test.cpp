@@ -261,6 +261,17 @@ TEST(OpcUaOptions, AreReadAndChecked) {
   EXPECT_EQ(options.queue_size, 5U);
   EXPECT_EQ(options.sampling_interval, 0);
 
+  auto several =
+      config::Document::parse("endpoints: [\"opc.tcp://a:4840\", \"opc.tcp://b:4840\"]\nbackfill: 0s\n", "t");
+  ASSERT_TRUE(several);
+  config::Section several_root = several->root();
+  const OpcUaClientOptions redundant = read_opcua_client_options(several_root, ".");
+  several_root.finish();
+  EXPECT_TRUE(several->problems().empty());
+  EXPECT_EQ(redundant.endpoint, "opc.tcp://a:4840");
+  EXPECT_THAT(redundant.others, testing::ElementsAre("opc.tcp://b:4840"));
+  EXPECT_EQ(redundant.backfill, 0);
+
   auto wrong = config::Document::parse("endpoint: http://10.0.0.5\nretry_min: 5s\nretry_max: 1s\n", "t");
   ASSERT_TRUE(wrong);
   config::Section wrong_root = wrong->root();
@@ -435,6 +446,30 @@ TEST(OpcUaClient, ComesBackAfterTheServerWithNothingDoubled) {
   server->write_double("a", 3.5, kStart + 200);
   ASSERT_TRUE(rig.arrived(0, 3));
   EXPECT_EQ(rig.taken(0)[2].bits, bits(3.5));
+}
+
+TEST(OpcUaClient, GoesToTheNextEndpointWhereOneIsLost) {
+  const auto serve = [](double value) {
+    auto server = std::make_unique<TestServer>(free_port());
+    server->add("a");
+    server->write_double("a", value, kStart + static_cast<TimeNs>(value) * 1000);
+    server->start();
+    return server;
+  };
+  auto first = serve(1);
+  auto second = serve(2);
+  Rig rig({{"a", nsu("a")}});
+  rig.options.others = {second->endpoint()};
+  rig.options.retry_min = rig.options.retry_max = core::kHour;
+  rig.connect(first->endpoint());
+  ASSERT_TRUE(rig.arrived(0, 1));
+  EXPECT_EQ(rig.taken(0)[0].bits, bits(1));
+  first.reset();
+  // At once, without the pause before a second attempt.
+  ASSERT_TRUE(rig.arrived(0, 2));
+  EXPECT_EQ(rig.taken(0)[1].bits, bits(2));
+  ASSERT_TRUE(rig.connected());
+  EXPECT_THAT(rig.connector->status().detail, HasSubstr(second->endpoint()));
 }
 
 TEST(OpcUaClient, ItsEpochRisesAlsoWhenTheClockWasSetBack) {

@@ -1,0 +1,227 @@
+#include "doctor.hpp"
+
+#include <cerrno>
+#include <cstring>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/timex.h>
+#include <unistd.h>
+
+#include "connectors/opcua_probe.hpp"
+#include "io/network.hpp"
+#include "mqtt/publisher.hpp"
+
+namespace millwright::app {
+namespace {
+
+using State = Finding::State;
+
+constexpr std::uint64_t kLittleSpace = 1ULL << 30;
+constexpr core::DurationNs kConnectTimeout = 5 * core::kSecond;
+constexpr core::TimeNs kNotBefore = 1'735'689'600 * core::kSecond;  // 2025; a clock that was never set is far before
+constexpr std::size_t kShown = 3;
+
+class Doctor {
+ public:
+  explicit Doctor(const PlantConfig& config)
+      : config_(config), certificates_(make_certificate_store(config, files_, clock_)) {}
+
+  std::vector<Finding> run() {
+    check_data_folder();
+    check_clock();
+    check_port("dashboard and REST (api)", config_.api.host, config_.api.port, "api.port");
+    if (config_.opcua_server.enabled) {
+      check_port("OPC UA server", config_.opcua_server.host, config_.opcua_server.port, "opcua_server.port");
+    }
+    for (const auto& connector : config_.connectors) {
+      what_ = "connector " + connector.name;
+      name_ = connector.name;
+      std::visit([this](const auto& source) { check(source); }, connector.source);
+    }
+    for (const auto& output : config_.outputs) {
+      what_ = "output " + output.lane.name;
+      std::visit([this](const auto& to) { check_output(to); }, output.to);
+    }
+    return std::move(findings_);
+  }
+
+ private:
+  void say(State state, std::string detail, std::string advice = {}) {
+    findings_.push_back({what_, state, std::move(detail), std::move(advice)});
+  }
+
+  // ---- this machine
+  // --------------------------------------------------------------------------------------------------
+
+  void check_data_folder() {
+    what_ = "data folder";
+    const std::string& folder = config_.engine.data_directory;
+    if (auto made = files_.make_directories(folder); !made) {
+      return say(State::kBad, made.error().message, "let the plant's user write there, or set node.data_dir");
+    }
+    const std::string probe = folder + "/doctor.tmp";
+    if (auto written = io::write_file_atomically(files_, probe, std::string_view("?")); !written) {
+      return say(State::kBad, written.error().message, "let the plant's user write there, or set node.data_dir");
+    }
+    static_cast<void>(files_.remove(probe));
+    const auto lock = io::DirectoryLock::acquire(folder);
+    runs_ = !lock;
+    say(State::kOk, fmt::format("{} can be written{}", folder, runs_ ? "; a plant runs on it" : ""));
+    check_space(folder);
+  }
+
+  void check_space(const std::string& folder) {
+    what_ = "disk space";
+    const auto free = files_.free_bytes(folder);
+    if (!free) return say(State::kBad, free.error().message);
+    const double gib = static_cast<double>(*free) / static_cast<double>(1ULL << 30);
+    const std::string detail = fmt::format("{:.1f} GiB free", gib);
+    const std::uint64_t quota = config_.engine.history.disk_quota_bytes;
+    if (*free < kLittleSpace) return say(State::kBad, detail, "make room: what does not fit on the disk is lost");
+    if (!runs_ && quota != 0 && *free < quota) {
+      return say(State::kWarning, detail, "historian.disk_quota asks for more than there is: lower it, or make room");
+    }
+    say(State::kOk, detail);
+  }
+
+  void check_clock() {
+    what_ = "clock";
+    const core::TimeNs now = clock_.now();
+    const std::string detail = core::format_time(now);
+    if (now < kNotBefore) return say(State::kBad, detail + " is long past", "set the machine's clock");
+    timex state{};
+    const bool is_kept = ::adjtimex(&state) != -1 && (state.status & STA_UNSYNC) == 0;
+    if (is_kept) return say(State::kOk, detail + ", kept by a time service");
+    say(State::kWarning, detail + "; no time service says that it is right",
+        "run chrony or systemd-timesyncd, so that readings of several machines can be compared");
+  }
+
+  void check_port(const std::string& what, const std::string& host, std::uint16_t port, const std::string& key) {
+    what_ = what;
+    const std::string where = fmt::format("{}:{}", host, port);
+    const auto listener = network_.listen({host, port});
+    if (listener) return say(State::kOk, where + " is free");
+    if (listener.error().code == core::ErrorCode::kConflict && runs_) {
+      return say(State::kOk, where + " is in use, by the plant that runs");
+    }
+    say(State::kBad, listener.error().message, fmt::format("end what listens there, or set {}", key));
+  }
+
+  // ---- peers
+  // ---------------------------------------------------------------------------------------------------------
+
+  void check_reachable(const std::string& host, std::uint16_t port, const std::string& then) {
+    const auto stream = network_.connect({host, port}, kConnectTimeout);
+    if (!stream) {
+      return say(State::kBad, stream.error().message,
+                 "is it on, does the name or address fit, does a firewall let it through?");
+    }
+    say(State::kOk, fmt::format("{}:{} takes connections{}", host, port, then));
+  }
+
+  void check(const connectors::OpcUaClientOptions& options) {
+    std::vector<std::string> addresses;
+    for (const core::SensorId id : config_.model->sensors_of(name_)) {
+      addresses.push_back(config_.model->sensor(id).source.address);
+    }
+    std::vector<std::string> endpoints{options.endpoint};
+    endpoints.insert(endpoints.end(), options.others.begin(), options.others.end());
+    for (const std::string& endpoint : endpoints) {
+      const auto found = connectors::probe_opcua(options, endpoint, &certificates_, clock_, addresses);
+      if (!found) {
+        say(State::kBad, fmt::format("{}: {}", endpoint, found.error().message),
+            "see millwright opcua browse, and docs/opcua.md for certificates and users");
+        continue;
+      }
+      std::string detail =
+          fmt::format("{}: {} of {} sensors have their node", endpoint, found->found, addresses.size());
+      if (found->missing.empty()) {
+        say(State::kOk, detail);
+        continue;
+      }
+      for (std::size_t i = 0; i < std::min(kShown, found->missing.size()); ++i) {
+        detail += fmt::format("; '{}': {}", found->missing[i].first, found->missing[i].second);
+      }
+      say(State::kBad, detail, "millwright opcua browse shows what the server calls them");
+    }
+  }
+
+  void check(const connectors::BurstServerOptions& options) {
+    check_port(what_, options.host, options.port, "its port");
+  }
+  void check(const connectors::InfluxServerOptions& options) {
+    check_port(what_, options.host, options.port, "its port");
+  }
+  void check(const connectors::ReplayOptions& options) {
+    if (files_.open(options.file, io::OpenMode::kRead)) return say(State::kOk, options.file + " can be read");
+    say(State::kBad, options.file + " cannot be read", "give the connector another file");
+  }
+  void check(const connectors::ModbusOptions& options) {
+    std::visit([this](const auto& bus) { check_bus(bus); }, options.bus);
+  }
+  void check(const connectors::MqttClientOptions& options) { check_broker(options.broker); }
+
+  void check_bus(const connectors::ModbusTcp& bus) {
+    check_reachable(bus.host, bus.port, "; its registers were not asked for");
+  }
+  void check_bus(const connectors::ModbusSerial& bus) {
+    const int fd = ::open(bus.device.c_str(), O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd >= 0) {
+      ::close(fd);
+      return say(State::kOk, bus.device + " can be opened");
+    }
+    say(State::kBad, fmt::format("{}: {}", bus.device, std::strerror(errno)),
+        errno == EACCES ? "add the plant's user to the group that owns it, mostly dialout" : "is it plugged in?");
+  }
+
+  // Under a name of its own, so that the plant's session stays as it is.
+  void check_broker(mqtt::Options broker) {
+    broker.client_id += "-doctor";
+    const auto publisher = mqtt::Publisher::open(broker, {}, [] { return false; });
+    if (publisher) return say(State::kOk, mqtt::to_string(broker) + " takes the connection");
+    say(State::kBad, publisher.error().message, "see host, port, user, password and tls");
+  }
+
+  // Of what has no check of its own: whether its address takes connections.
+  template <typename Output>
+  void check_output(const Output& to) {
+    if constexpr (requires { to.broker.client_id; }) {
+      check_broker(to.broker);
+    } else if constexpr (requires { to.host, to.port; }) {
+      check_reachable(to.host, to.port, "; nothing was sent");
+    } else {
+      say(State::kWarning, "is not looked at", "see its state in /v1/plant while the plant runs");
+    }
+  }
+
+  const PlantConfig& config_;
+  io::RealFileSystem files_;
+  io::RealClock clock_;
+  io::RealNetwork network_;
+  security::CertificateStore certificates_;
+  std::string what_;
+  std::string name_;
+  bool runs_ = false;  // a plant holds the data folder
+  std::vector<Finding> findings_;
+};
+
+}  // namespace
+
+const char* to_string(Finding::State state) {
+  switch (state) {
+    case State::kOk:
+      return "ok";
+    case State::kWarning:
+      return "warning";
+    case State::kBad:
+      return "bad";
+  }
+  return "bad";
+}
+
+std::vector<Finding> examine(const PlantConfig& config) {
+  return Doctor(config).run();
+}
+
+}  // namespace millwright::app

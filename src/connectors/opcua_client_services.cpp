@@ -1,0 +1,141 @@
+#include "connectors/opcua_client_services.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <open62541/nodeids.h>
+
+namespace millwright::connectors::opcua_detail {
+namespace {
+
+using core::ErrorCode;
+using core::Status;
+
+using ReadRequest = Ua<UA_ReadRequest, UA_TYPES_READREQUEST>;
+using ReadResponse = Ua<UA_ReadResponse, UA_TYPES_READRESPONSE>;
+using BrowseRequest = Ua<UA_BrowseRequest, UA_TYPES_BROWSEREQUEST>;
+using BrowseResponse = Ua<UA_BrowseResponse, UA_TYPES_BROWSERESPONSE>;
+using BrowseNextRequest = Ua<UA_BrowseNextRequest, UA_TYPES_BROWSENEXTREQUEST>;
+using BrowseNextResponse = Ua<UA_BrowseNextResponse, UA_TYPES_BROWSENEXTRESPONSE>;
+
+}  // namespace
+
+bool Services::smaller(std::size_t& size) {
+  const UA_StatusCode code = link_.last_result();
+  const bool too_much = code == UA_STATUSCODE_BADTOOMANYOPERATIONS || code == UA_STATUSCODE_BADREQUESTTOOLARGE ||
+                        code == UA_STATUSCODE_BADRESPONSETOOLARGE || code == UA_STATUSCODE_BADENCODINGLIMITSEXCEEDED;
+  if (!too_much || size == 1) return false;
+  size = std::max<std::size_t>(1, size / 2);
+  return true;
+}
+
+template <typename Call>
+Status Services::in_calls(std::size_t count, std::size_t& size, Call call) {
+  for (std::size_t at = 0; at < count;) {
+    const std::size_t n = std::min(size, count - at);
+    const Status made = call(at, n);
+    if (made) {
+      at += n;
+    } else if (made.error().code != ErrorCode::kInvalid || !smaller(size)) {
+      return made;
+    }
+  }
+  return {};
+}
+
+Status Services::learn_sizes() {
+  const std::array<std::pair<std::uint32_t, std::size_t*>, 4> limits{
+      {{UA_NS0ID_SERVER_SERVERCAPABILITIES_OPERATIONLIMITS_MAXNODESPERREAD, &sizes_.read},
+       {UA_NS0ID_SERVER_SERVERCAPABILITIES_OPERATIONLIMITS_MAXNODESPERBROWSE, &sizes_.browse},
+       {UA_NS0ID_SERVER_SERVERCAPABILITIES_OPERATIONLIMITS_MAXMONITOREDITEMSPERCALL, &sizes_.monitor},
+       {UA_NS0ID_SERVER_SERVERCAPABILITIES_OPERATIONLIMITS_MAXNODESPERHISTORYREADDATA, &sizes_.history}}};
+  std::array<UA_NodeId, limits.size()> ids{};
+  std::vector<What> what;
+  for (std::size_t i = 0; i < limits.size(); ++i) {
+    ids[i] = UA_NODEID_NUMERIC(0, limits[i].first);
+    what.push_back({&ids[i], UA_ATTRIBUTEID_VALUE});
+  }
+  const Status read_all = read(what, [&](std::size_t i, UA_DataValue& value) {
+    if (!value.hasValue || !UA_Variant_hasScalarType(&value.value, &UA_TYPES[UA_TYPES_UINT32])) return;
+    const UA_UInt32 most = *static_cast<const UA_UInt32*>(value.value.data);
+    if (most != 0) *limits[i].second = std::min<std::size_t>(*limits[i].second, most);
+  });
+  // A server that refuses to be asked is asked for the rest all the same.
+  if (!read_all && read_all.error().code != ErrorCode::kInvalid) return read_all;
+  return {};
+}
+
+core::Result<std::vector<std::string>> Services::namespaces() {
+  const UA_NodeId array = UA_NODEID_NUMERIC(0, UA_NS0ID_SERVER_NAMESPACEARRAY);
+  const What what{&array, UA_ATTRIBUTEID_VALUE};
+  std::vector<std::string> uris;
+  const Status done = read(std::span(&what, 1), [&](std::size_t, UA_DataValue& value) {
+    if (!UA_Variant_hasArrayType(&value.value, &UA_TYPES[UA_TYPES_STRING])) return;
+    for (std::size_t i = 0; i < value.value.arrayLength; ++i) {
+      uris.emplace_back(view(static_cast<const UA_String*>(value.value.data)[i]));
+    }
+  });
+  if (!done) return core::unexpected(done.error().within("reading the namespaces"));
+  return uris;
+}
+
+Status Services::read(std::span<const What> what, const TakeValue& take) {
+  return in_calls(what.size(), sizes_.read, [&](std::size_t at, std::size_t n) -> Status {
+    ReadRequest request;
+    request->timestampsToReturn = UA_TIMESTAMPSTORETURN_BOTH;
+    request->nodesToRead = make_array<UA_ReadValueId>(n, UA_TYPES_READVALUEID);
+    request->nodesToReadSize = n;
+    for (std::size_t i = 0; i < n; ++i) {
+      UA_NodeId_copy(what[at + i].node, &request->nodesToRead[i].nodeId);
+      request->nodesToRead[i].attributeId = what[at + i].attribute;
+    }
+    auto response = link_.call<ReadResponse>(request);
+    if (!response) return core::unexpected(response.error().within("reading"));
+    for (std::size_t i = 0; i < std::min(n, (*response)->resultsSize); ++i) take(at + i, (*response)->results[i]);
+    return {};
+  });
+}
+
+Status Services::browse(std::span<const UA_NodeId* const> nodes, std::uint32_t classes, const TakeReference& take) {
+  return in_calls(nodes.size(), sizes_.browse, [&](std::size_t at, std::size_t n) -> Status {
+    BrowseRequest request;
+    request->nodesToBrowse = make_array<UA_BrowseDescription>(n, UA_TYPES_BROWSEDESCRIPTION);
+    request->nodesToBrowseSize = n;
+    for (std::size_t i = 0; i < n; ++i) {
+      UA_BrowseDescription& description = request->nodesToBrowse[i];
+      UA_NodeId_copy(nodes[at + i], &description.nodeId);
+      description.browseDirection = UA_BROWSEDIRECTION_FORWARD;
+      description.referenceTypeId = UA_NODEID_NUMERIC(0, UA_NS0ID_HIERARCHICALREFERENCES);
+      description.includeSubtypes = true;
+      description.nodeClassMask = classes;
+      description.resultMask = UA_BROWSERESULTMASK_ALL;
+    }
+    auto response = link_.call<BrowseResponse>(request);
+    if (!response) return core::unexpected(response.error().within("browsing"));
+    for (std::size_t i = 0; i < std::min(n, (*response)->resultsSize); ++i) {
+      UA_BrowseResult& result = (*response)->results[i];
+      for (std::size_t k = 0; k < result.referencesSize; ++k) take(at + i, result.references[k]);
+      if (auto gone_on = browse_on(at + i, result.continuationPoint, take); !gone_on) return gone_on;
+    }
+    return {};
+  });
+}
+
+Status Services::browse_on(std::size_t index, UA_ByteString& first, const TakeReference& take) {
+  Ua<UA_ByteString, UA_TYPES_BYTESTRING> point(first);
+  while (point->length != 0) {
+    BrowseNextRequest request;
+    request->continuationPoints = make_array<UA_ByteString>(1, UA_TYPES_BYTESTRING);
+    request->continuationPointsSize = 1;
+    std::swap(request->continuationPoints[0], *point);
+    auto response = link_.call<BrowseNextResponse>(request);
+    if (!response) return core::unexpected(response.error().within("browsing"));
+    if ((*response)->resultsSize != 1) break;
+    UA_BrowseResult& part = (*response)->results[0];
+    for (std::size_t k = 0; k < part.referencesSize; ++k) take(index, part.references[k]);
+    std::swap(*point, part.continuationPoint);
+  }
+  return {};
+}
+
+}  // namespace millwright::connectors::opcua_detail
