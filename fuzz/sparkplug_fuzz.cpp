@@ -1,6 +1,7 @@
 // Any bytes as Sparkplug payloads of one node, one after the other: read or refused; what is given out has a name, and
 // nothing but births brings a node to life. A chunk is a message type, a length and that many bytes.
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "core/assert.hpp"
@@ -14,9 +15,22 @@ namespace {
 class Events final : public SessionEvents {
  public:
   void update(const Update& update) override { ASSERT(!update.name.empty(), "a metric without a name"); }
+  void born(std::string_view, const Payload&) override {}
   void dead(std::string_view) override {}
   void ask_rebirth() override {}
 };
+
+// What is written reads back as what was written.
+void check_round_trip(const Payload& payload) {
+  const std::string bytes = encode(payload);
+  const auto back = decode(bytes);
+  ASSERT(back && back->sequence == payload.sequence && back->time == payload.time, "another payload");
+  ASSERT(back->metrics.size() == payload.metrics.size(), "another number of metrics");
+  for (std::size_t i = 0; i < back->metrics.size(); ++i) {
+    ASSERT(back->metrics[i].name == payload.metrics[i].name && back->metrics[i].alias == payload.metrics[i].alias,
+           "another metric");
+  }
+}
 
 }  // namespace
 
@@ -31,7 +45,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view payload = rest.substr(2, length);
     rest.remove_prefix(2 + payload.size());
     const bool before = session.alive();
-    session.take({.group = "g", .type = type, .node = "n", .device = "d"}, payload, now, now);
+    static_cast<void>(session.take({.group = "g", .type = type, .node = "n", .device = "d"}, payload, now, now));
+    if (const auto read = decode(payload)) check_round_trip(*read);
     ASSERT(before || !session.alive() || type == MessageType::kNBirth, "alive without a birth");
     session.tick(now);
   }

@@ -4,6 +4,9 @@
 #include <bit>
 #include <limits>
 #include <span>
+#include <type_traits>
+
+#include <fmt/format.h>
 
 #include "core/bytes.hpp"
 #include "core/text.hpp"
@@ -16,6 +19,8 @@ using core::ErrorCode;
 using core::TimeNs;
 
 constexpr std::string_view kNamespace = "spBv1.0";
+constexpr std::string_view kCompressed = "SPBV1.0_COMPRESSED";
+constexpr std::string_view kQuality = "Quality";
 constexpr std::array<std::string_view, 8> kMessages{"NBIRTH", "NDEATH", "DBIRTH", "DDEATH",
                                                     "NDATA",  "DDATA",  "NCMD",   "DCMD"};
 constexpr std::uint64_t kMillisecondsMax = std::numeric_limits<std::int64_t>::max() / core::kMillisecond;
@@ -90,20 +95,47 @@ void read_value(const Field& field, Metric& metric) {
   }
 }
 
+// A PropertySet: all keys, then their values. Of the values the whole number of the one that is called Quality.
+std::optional<std::uint64_t> read_quality(std::string_view bytes) {
+  ByteReader in = reader(bytes);
+  Field field;
+  std::size_t keys = 0;
+  std::size_t values = 0;
+  std::optional<std::size_t> wanted;
+  std::string_view value;
+  while (next(in, field)) {
+    if (field.wire != Wire::kBytes) continue;
+    if (field.number == 1 && field.bytes == kQuality) wanted = keys;
+    if (field.number == 1) ++keys;
+    if (field.number == 2 && wanted == values) value = field.bytes;
+    if (field.number == 2) ++values;
+  }
+  if (!in.ok() || !wanted) return std::nullopt;
+  ByteReader inner = reader(value);
+  std::optional<std::uint64_t> quality;
+  while (next(inner, field)) {
+    if ((field.number == 3 || field.number == 4) && field.wire == Wire::kVarint) quality = field.integer;
+  }
+  return quality;
+}
+
 bool read_metric(std::string_view bytes, Metric& metric) {
   ByteReader in = reader(bytes);
   Field field;
   while (next(in, field)) {
     const bool varint = field.wire == Wire::kVarint;
-    if (field.number == 1 && field.wire == Wire::kBytes) metric.name = field.bytes;
+    const bool block = field.wire == Wire::kBytes;
+    if (field.number == 1 && block) metric.name = field.bytes;
     if (field.number == 2 && varint) metric.alias = field.integer;
     if (field.number == 3 && varint) metric.time = to_time(field.integer);
     if (field.number == 4 && varint) metric.type = static_cast<DataType>(static_cast<std::uint32_t>(field.integer));
     if (field.number == 5 && varint) metric.historical = field.integer != 0;
     if (field.number == 6 && varint) metric.transient = field.integer != 0;
     if (field.number == 7 && varint) metric.null = field.integer != 0;
+    if (field.number == 9 && block) metric.quality = read_quality(field.bytes);
     if (field.number >= 10) read_value(field, metric);
   }
+  if (metric.null) metric.value = {};
   return in.ok();
 }
 
@@ -112,8 +144,73 @@ std::int64_t as_signed(std::uint64_t wire) {
   return static_cast<Signed>(wire);
 }
 
-void put_key(core::ByteWriter& out, std::uint64_t number, Wire wire) {
-  out.varint(number << 3 | static_cast<std::uint64_t>(wire));
+// A protobuf message that is being written.
+class Writer {
+ public:
+  void integer(std::uint64_t number, std::uint64_t value) {
+    key(number, Wire::kVarint);
+    out_.varint(value);
+  }
+  template <typename T>
+  void fixed(std::uint64_t number, T value) {
+    key(number, sizeof(T) == sizeof(std::uint64_t) ? Wire::kFixed64 : Wire::kFixed32);
+    out_.put(value);
+  }
+  void bytes(std::uint64_t number, std::string_view value) {
+    key(number, Wire::kBytes);
+    out_.varint(value.size());
+    out_.text(value);
+  }
+  [[nodiscard]] std::string_view text() const { return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()}; }
+  void clear() { bytes_.clear(); }
+
+ private:
+  void key(std::uint64_t number, Wire wire) { out_.varint(number << 3 | static_cast<std::uint64_t>(wire)); }
+  std::vector<std::byte> bytes_;
+  core::ByteWriter out_{bytes_};
+};
+
+std::uint64_t to_milliseconds(TimeNs time) {
+  return static_cast<std::uint64_t>(core::floor_to(time, core::kMillisecond) / core::kMillisecond);
+}
+
+bool is_long(DataType type) {
+  return type == DataType::kInt64 || type == DataType::kUInt64 || type == DataType::kDateTime;
+}
+
+void write_value(Writer& out, const Metric& metric) {
+  const auto whole = [&](std::uint64_t value) {
+    if (is_long(metric.type)) return out.integer(11, value);
+    out.integer(10, static_cast<std::uint32_t>(value));  // two's complement
+  };
+  std::visit(
+      [&](const auto& value) {
+        using T = std::decay_t<decltype(value)>;
+        if constexpr (std::is_same_v<T, bool>) {
+          out.integer(14, value ? 1 : 0);
+        } else if constexpr (std::is_integral_v<T>) {
+          whole(static_cast<std::uint64_t>(value));
+        } else if constexpr (std::is_same_v<T, float>) {
+          out.fixed(12, value);
+        } else if constexpr (std::is_same_v<T, double>) {
+          out.fixed(13, value);
+        } else if constexpr (std::is_same_v<T, std::string_view>) {
+          out.bytes(15, value);
+        } else {
+          out.integer(7, 1);  // is_null
+        }
+      },
+      metric.value);
+}
+
+void write_metric(Writer& out, const Metric& metric) {
+  if (!metric.name.empty()) out.bytes(1, metric.name);
+  if (metric.alias) out.integer(2, *metric.alias);
+  if (metric.time) out.integer(3, to_milliseconds(*metric.time));
+  if (metric.type != DataType::kUnknown) out.integer(4, static_cast<std::uint64_t>(metric.type));
+  if (metric.historical) out.integer(5, 1);
+  if (metric.transient) out.integer(6, 1);
+  write_value(out, metric);
 }
 
 }  // namespace
@@ -125,8 +222,11 @@ core::Result<Payload> decode(std::string_view bytes) {
   while (next(in, field)) {
     if (field.number == 1 && field.wire == Wire::kVarint) payload.time = to_time(field.integer);
     if (field.number == 3 && field.wire == Wire::kVarint) payload.sequence = field.integer;
+    if (field.number == 4 && field.wire == Wire::kBytes && field.bytes == kCompressed) {
+      return core::unexpected(ErrorCode::kUnsupported, "a compressed payload; switch the node's compression off");
+    }
     if (field.number != 2 || field.wire != Wire::kBytes) continue;
-    if (payload.metrics.size() >= kSparkplugMetricsMax) return core::unexpected(ErrorCode::kFull, "too many metrics");
+    if (payload.metrics.size() >= kMetricsMax) return core::unexpected(ErrorCode::kFull, "too many metrics");
     if (!read_metric(field.bytes, payload.metrics.emplace_back())) in.fail();
   }
   if (!in.ok()) return core::unexpected(ErrorCode::kCorrupt, "no Sparkplug B payload");
@@ -169,28 +269,47 @@ std::optional<Topic> parse_topic(std::string_view topic) {
   return std::nullopt;
 }
 
+std::string to_string(const Topic& topic) {
+  std::string text =
+      fmt::format("{}/{}/{}/{}", kNamespace, topic.group, kMessages[static_cast<std::size_t>(topic.type)], topic.node);
+  if (!topic.device.empty()) text.append("/").append(topic.device);
+  return text;
+}
+
+std::optional<std::uint64_t> birth_sequence(const Payload& payload) {
+  for (const Metric& metric : payload.metrics) {
+    if (metric.name != kBirthSequence) continue;
+    if (const auto* number = std::get_if<std::uint64_t>(&metric.value)) return *number;
+  }
+  return std::nullopt;
+}
+
+std::string encode(const Payload& payload) {
+  Writer out;
+  Writer one;
+  if (payload.time) out.integer(1, to_milliseconds(*payload.time));
+  for (const Metric& metric : payload.metrics) {
+    one.clear();
+    write_metric(one, metric);
+    out.bytes(2, one.text());
+  }
+  if (payload.sequence) out.integer(3, *payload.sequence);
+  return std::string(out.text());
+}
+
 std::string encode_rebirth(TimeNs now) {
-  constexpr std::string_view kName = "Node Control/Rebirth";
-  const auto milliseconds = static_cast<std::uint64_t>(now / core::kMillisecond);
-  std::vector<std::byte> metric;
-  core::ByteWriter one(metric);
-  put_key(one, 1, Wire::kBytes);
-  one.varint(kName.size());
-  one.text(kName);
-  put_key(one, 3, Wire::kVarint);
-  one.varint(milliseconds);
-  put_key(one, 4, Wire::kVarint);
-  one.varint(static_cast<std::uint64_t>(DataType::kBoolean));
-  put_key(one, 14, Wire::kVarint);
-  one.varint(1);
-  std::vector<std::byte> payload;
-  core::ByteWriter out(payload);
-  put_key(out, 1, Wire::kVarint);
-  out.varint(milliseconds);
-  put_key(out, 2, Wire::kBytes);
-  out.varint(metric.size());
-  out.span(metric);
-  return {reinterpret_cast<const char*>(payload.data()), payload.size()};
+  Payload command;
+  command.time = now;
+  command.metrics.push_back({.name = kRebirth, .time = now, .type = DataType::kBoolean, .value = true});
+  return encode(command);
+}
+
+std::string state_topic(std::string_view host) {
+  return fmt::format("{}/STATE/{}", kNamespace, host);
+}
+
+std::string state_payload(bool online, TimeNs since) {
+  return fmt::format(R"({{"online":{},"timestamp":{}}})", online, to_milliseconds(since));
 }
 
 }  // namespace millwright::protocol::sparkplug

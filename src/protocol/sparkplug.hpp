@@ -1,10 +1,10 @@
-// Sparkplug B payloads (Eclipse Sparkplug 3.0, the protobuf message Payload) and topics: read, and written where a host
-// speaks. By hand: the few fields that a host wants are quicker read than generated code, and nothing of a payload is
-// copied.
+// Sparkplug B payloads (Eclipse Sparkplug 3.0, the protobuf message Payload) and topics, read and written. By hand: the
+// few fields that are wanted are quicker read than generated code, and nothing of a payload is copied.
 //
 // Threads: pure functions; a payload points into the bytes that it was read from. Errors: kCorrupt where the bytes are
-// no protobuf of this form. Limits: kSparkplugMetricsMax metrics a payload. Unknown fields are passed over, as protobuf
-// asks; templates, data sets, arrays and files keep their type and have no value.
+// no protobuf of this form, kUnsupported where they are compressed, kFull beyond the limit. Limits: kMetricsMax metrics
+// a payload. Unknown fields are passed over, as protobuf asks; templates, data sets, arrays, bytes and files keep their
+// type and have no value. Format: docs/format/sparkplug.md.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,9 @@
 
 namespace millwright::protocol::sparkplug {
 
-inline constexpr std::size_t kSparkplugMetricsMax = 100'000;
+inline constexpr std::size_t kMetricsMax = 100'000;
+inline constexpr std::string_view kBirthSequence = "bdSeq";
+inline constexpr std::string_view kRebirth = "Node Control/Rebirth";
 
 // The specification's numbers.
 enum class DataType : std::uint32_t {
@@ -46,19 +48,20 @@ enum class DataType : std::uint32_t {
   kTemplate = 19,
 };
 
-// monostate: null, or of a type that has no single value. Signed numbers are already what their type says, once
-// interpret() has been given it.
+// monostate: null, or of a type that has no single value. Signed numbers are what their type says once interpret() has
+// been given it.
 using Value = std::variant<std::monostate, bool, std::int64_t, std::uint64_t, float, double, std::string_view>;
 
 struct Metric {
-  std::string_view name;  // "": only an alias
-  std::optional<std::uint64_t> alias;
-  std::optional<core::TimeNs> time;
+  std::string_view name = {};  // "": only an alias
+  std::optional<std::uint64_t> alias = {};
+  std::optional<core::TimeNs> time = {};
   DataType type = DataType::kUnknown;  // births say it, data need not
   bool historical = false;
   bool transient = false;
   bool null = false;
-  Value value;  // as on the wire: integers unsigned
+  std::optional<std::uint64_t> quality = {};  // the property "Quality": 192 good, 0 bad, 500 stale
+  Value value = {};                           // as on the wire: integers unsigned; encode() takes both
 };
 
 struct Payload {
@@ -68,11 +71,15 @@ struct Payload {
 };
 
 core::Result<Payload> decode(std::string_view bytes);
+// Integers of 8 to 32 bits go out as int_value, those of 64 bits and times as long_value. Qualities are not written.
+std::string encode(const Payload& payload);
 
 // What a metric's value is, given its type: two's complement for signed integers, times of kDateTime in ms.
 Value interpret(const Value& wire, DataType type);
 // Whether a single value can be had of it.
 bool is_scalar(DataType type);
+// The number of the birth or death that a payload is of.
+std::optional<std::uint64_t> birth_sequence(const Payload& payload);
 
 // spBv1.0/<group>/<message>/<node>[/<device>]
 enum class MessageType : std::uint8_t { kNBirth, kNDeath, kDBirth, kDDeath, kNData, kDData, kNCmd, kDCmd };
@@ -80,9 +87,14 @@ struct Topic {
   std::string_view group;
   MessageType type = MessageType::kNData;
   std::string_view node;
-  std::string_view device;  // "": the node itself
+  std::string_view device = {};  // "": the node itself
 };
 std::optional<Topic> parse_topic(std::string_view topic);
+std::string to_string(const Topic& topic);
+
+// Where a host says whether it is there, and how (3.0, chapter 6.4.1). Will and birth have the same `since`.
+std::string state_topic(std::string_view host);
+std::string state_payload(bool online, core::TimeNs since);
 
 // NCMD with Node Control/Rebirth = true.
 std::string encode_rebirth(core::TimeNs now);

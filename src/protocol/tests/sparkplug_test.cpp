@@ -2,6 +2,7 @@
 // numbers.
 #include "protocol/sparkplug.hpp"
 
+#include <algorithm>
 #include <bit>
 
 #include <gmock/gmock.h>
@@ -14,7 +15,6 @@ namespace millwright::protocol::sparkplug {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 
 // Protobuf, as a node writes it.
 class Message {
@@ -87,9 +87,48 @@ TEST(Sparkplug, ReadsEveryScalar) {
   EXPECT_EQ(read->metrics[7].time, 5 * core::kMillisecond);
   EXPECT_TRUE(read->metrics[8].null);
   EXPECT_FALSE(is_scalar(read->metrics[9].type));
+  EXPECT_EQ(read->metrics[0].quality, std::nullopt);
   for (std::size_t cut = 1; cut < all.size(); ++cut) static_cast<void>(decode(std::string_view(all).substr(0, cut)));
   EXPECT_FALSE(decode(std::string_view(all).substr(0, 8)));
   EXPECT_FALSE(decode("\x12\xff\xff\xff\xff\xff\xff\xff\xff\x7f"));
+}
+
+TEST(Sparkplug, ReadsAQuality) {
+  const auto value = [](std::uint64_t number) { return Message().integer(1, 3).integer(3, number).text(); };
+  const std::string properties =
+      Message().bytes(1, "engUnit").bytes(1, "Quality").bytes(2, value(7)).bytes(2, value(500)).text();
+  const std::string one = payload(0, {Message().bytes(1, "s").integer(4, 3).bytes(9, properties).text()});
+  EXPECT_EQ(decode(one)->metrics.at(0).quality, 500U);
+  EXPECT_FALSE(decode(Message().bytes(4, "SPBV1.0_COMPRESSED").bytes(5, "x").text()));
+}
+
+TEST(Sparkplug, WritesWhatItReads) {
+  Payload all{.time = 1'700'000'000 * core::kSecond, .sequence = 255, .metrics = {}};
+  all.metrics.push_back({.name = "i8", .alias = 1, .time = {}, .type = DataType::kInt8, .value = std::int64_t{-1}});
+  all.metrics.push_back({.name = "i64", .alias = {}, .time = {}, .type = DataType::kInt64, .value = std::int64_t{-2}});
+  all.metrics.push_back({.name = "u64", .alias = {}, .time = {}, .type = DataType::kUInt64, .value = UINT64_MAX});
+  all.metrics.push_back(
+      {.name = "f", .alias = {}, .time = 5 * core::kMillisecond, .type = DataType::kFloat, .value = 1.5F});
+  all.metrics.push_back({.name = "d", .alias = {}, .time = {}, .type = DataType::kDouble, .value = 2.5});
+  all.metrics.push_back(
+      {.name = "b", .alias = {}, .time = {}, .type = DataType::kBoolean, .historical = true, .value = true});
+  all.metrics.push_back(
+      {.name = "s", .alias = {}, .time = {}, .type = DataType::kString, .value = std::string_view("on")});
+  all.metrics.push_back({.name = "n", .alias = {}, .time = {}, .type = DataType::kInt32, .value = {}});
+  const std::string bytes = encode(all);
+  const auto back = decode(bytes);
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->time, all.time);
+  EXPECT_EQ(back->sequence, 255U);
+  ASSERT_EQ(back->metrics.size(), all.metrics.size());
+  for (std::size_t i = 0; i < all.metrics.size(); ++i) {
+    EXPECT_EQ(back->metrics[i].name, all.metrics[i].name);
+    EXPECT_EQ(back->metrics[i].alias, all.metrics[i].alias);
+    EXPECT_EQ(back->metrics[i].time, all.metrics[i].time);
+    EXPECT_EQ(back->metrics[i].historical, all.metrics[i].historical);
+    EXPECT_EQ(interpret(back->metrics[i].value, back->metrics[i].type), all.metrics[i].value) << all.metrics[i].name;
+  }
+  EXPECT_TRUE(back->metrics.back().null);
 }
 
 TEST(Sparkplug, ReadsTopicsAndAsksForARebirth) {
@@ -99,6 +138,9 @@ TEST(Sparkplug, ReadsTopicsAndAsksForARebirth) {
   EXPECT_EQ(topic->group, "lyon");
   EXPECT_EQ(topic->node, "gateway");
   EXPECT_EQ(topic->device, "press");
+  EXPECT_EQ(to_string(*topic), "spBv1.0/lyon/DDATA/gateway/press");
+  EXPECT_EQ(state_topic("mill"), "spBv1.0/STATE/mill");
+  EXPECT_EQ(state_payload(true, core::kSecond), R"({"online":true,"timestamp":1000})");
   for (const char* none : {"spBv1.0/g/NDATA", "spBv1.0/g/NDATA/n/d", "spBv1.0/g/DDATA/n", "spAv1.0/g/NDATA/n",
                            "spBv1.0/STATE/host", "spBv1.0/g/XDATA/n", ""}) {
     EXPECT_FALSE(parse_topic(none)) << none;
@@ -118,6 +160,7 @@ class Host : public ::testing::Test, public SessionEvents {
     told_.push_back(std::string(update.device) + "/" + std::string(update.name) + "=" +
                     std::to_string(number != nullptr ? *number : -999));
   }
+  void born(std::string_view device, const Payload&) override { told_.push_back(std::string(device) + " born"); }
   void dead(std::string_view device) override { told_.push_back(std::string(device) + " dead"); }
   void ask_rebirth() override { told_.emplace_back("rebirth?"); }
 
@@ -148,19 +191,27 @@ TEST_F(Host, KnowsAliasesAndDeaths) {
   birth(3);
   device_birth(1);
   data(2, 0xFFFF'FFFE);
-  EXPECT_THAT(told(), ElementsAre("/bdSeq=3", "d/speed=1", "d/speed=-2"));
+  EXPECT_THAT(told(), ElementsAre(" born", "/bdSeq=3", "d born", "d/speed=1", "d/speed=-2"));
   death(2);  // of the session before
   EXPECT_TRUE(told().empty());
   take(MessageType::kDDeath, "d", payload(3, {}));
   EXPECT_THAT(told(), ElementsAre("d dead"));
   data(4, 1);
   EXPECT_THAT(told(), ElementsAre("rebirth?"));
+  EXPECT_EQ(session_.dropped(), 1U);
   death(3);
   EXPECT_THAT(told(), ElementsAre(" dead"));
   EXPECT_FALSE(session_.alive());
 }
 
-TEST_F(Host, WaitsForWhatIsMissing) {
+TEST_F(Host, ADeathWithoutANumberIsADeath) {
+  birth(3);
+  told();
+  take(MessageType::kNDeath, "", Message().integer(1, 5).text());
+  EXPECT_THAT(told(), ElementsAre(" dead"));
+}
+
+TEST_F(Host, WaitsForWhatIsLate) {
   birth(0);
   device_birth(1);
   told();
@@ -171,38 +222,90 @@ TEST_F(Host, WaitsForWhatIsMissing) {
   EXPECT_THAT(told(), ElementsAre("d/speed=2", "d/speed=3", "d/speed=4"));
   data(4, 4);  // twice
   EXPECT_TRUE(told().empty());
-  data(6, 6);
+  EXPECT_EQ(session_.repeated(), 1U);
+}
+
+TEST_F(Host, GivesUpOnWhatIsMissingAndAsks) {
+  birth(0);
+  device_birth(1);
+  told();
+  data(3, 3);
+  data(5, 5);
   now_ += core::kSecond;
   session_.tick(now_);
   EXPECT_TRUE(told().empty());
   now_ += core::kSecond;
   session_.tick(now_);
-  EXPECT_THAT(told(), ElementsAre(" dead", "rebirth?"));
-  data(7, 7);
-  EXPECT_TRUE(told().empty()) << "asked already";
-  now_ += 6 * core::kSecond;
-  data(8, 8);
-  EXPECT_THAT(told(), ElementsAre("rebirth?"));
+  EXPECT_THAT(told(), ElementsAre("d/speed=3", "d/speed=5", "rebirth?"));
+  EXPECT_EQ(session_.missing(), 2U);
+  data(6, 6);
+  EXPECT_THAT(told(), ElementsAre("d/speed=6"));
   birth(0);
   device_birth(1);
   data(2, 9);
-  EXPECT_THAT(told(), ElementsAre("/bdSeq=0", "d/speed=1", "d/speed=9"));
-  EXPECT_EQ(session_.dropped(), 4U);
+  EXPECT_THAT(told(), ElementsAre(" born", "/bdSeq=0", "d born", "d/speed=1", "d/speed=9"));
+}
+
+TEST_F(Host, AHalfOfTheNumbersMissingIsSeenToo) {
+  birth(0);
+  device_birth(1);
+  told();
+  data(200, 200);
+  for (std::uint64_t i = 201; i < 600; ++i) data(i % 256, i);
+  now_ += 2 * core::kSecond;
+  session_.tick(now_);
+  const auto all = told();
+  EXPECT_EQ(std::count(all.begin(), all.end(), "rebirth?"), 1);
+  EXPECT_EQ(all.size(), 401U);
+}
+
+TEST_F(Host, AskedInVainItAsksLessOften) {
+  int asked = 0;
+  for (int i = 0; i < 600; ++i) {
+    data(static_cast<std::uint64_t>(i % 256), static_cast<std::uint64_t>(i));
+    asked += static_cast<int>(told().size());
+    now_ += core::kSecond;
+  }
+  EXPECT_EQ(asked, 13);  // at 0, 5, 15, 35, 75 s, then every 60 s
+}
+
+TEST_F(Host, ARebirthOfTheNodeIsNoDeathOfItsDevices) {
+  birth(0);
+  device_birth(1);
+  take(MessageType::kDBirth, "other", payload(2, {}));
+  told();
+  birth(0);
+  device_birth(1);
+  EXPECT_THAT(told(), ElementsAre(" born", "/bdSeq=0", "d born", "d/speed=1"));
+  now_ += 2 * core::kSecond;
+  session_.tick(now_);
+  EXPECT_THAT(told(), ElementsAre("other dead"));
 }
 
 TEST_F(Host, CountsAroundTheEnd) {
   birth(0);
   device_birth(1);
   for (std::uint64_t i = 2; i < 600; ++i) data(i % 256, i);
-  EXPECT_EQ(told().size(), 600U);
+  EXPECT_EQ(told().size(), 602U);
   EXPECT_EQ(session_.dropped(), 0U);
 }
 
-TEST_F(Host, AHostThatComesLateAsks) {
+TEST_F(Host, AHostThatComesLateAsksAndTakesWhatSpeaksForItself) {
   data(5, 1);
   EXPECT_THAT(told(), ElementsAre("rebirth?"));
+  take(MessageType::kDData, "d", payload(6, {metric("speed", {}, DataType::kInt32, 7)}));
+  EXPECT_THAT(told(), ElementsAre("d/speed=7"));
   birth(1);
   EXPECT_TRUE(session_.alive());
+}
+
+TEST_F(Host, WhatWaitsIsTakenWhenTheConnectionIsLost) {
+  birth(0);
+  device_birth(1);
+  told();
+  data(3, 3);
+  session_.forget(now_);
+  EXPECT_THAT(told(), ElementsAre("d/speed=3"));
 }
 
 }  // namespace
