@@ -197,9 +197,9 @@ SparkplugLane::SparkplugLane(const SparkplugOptions& options, const ConnectorCon
 SparkplugLane::~SparkplugLane() = default;
 
 std::vector<std::string> SparkplugLane::filters() const {
+  if (options_.groups.empty()) return {"spBv1.0/+/#"};  // its own state too; filters that overlap bring messages twice
   std::vector<std::string> filters{spb::state_topic(options_.host_id)};
   for (const std::string& group : options_.groups) filters.push_back(fmt::format("spBv1.0/{}/#", group));
-  if (options_.groups.empty()) filters.emplace_back("spBv1.0/+/#");
   return filters;
 }
 
@@ -249,8 +249,8 @@ void SparkplugLane::connected() {
 std::vector<std::string> SparkplugLane::due(TimeNs now) {
   for (const auto& [name, node] : nodes_) node->tick(now);
   // Nodes that wait for no host are silent until something changes: so they are asked, once.
-  if (connected_at_ != 0 && now - connected_at_ >= options_.reorder_timeout) {
-    connected_at_ = 0;
+  if (connected_at_ && now - *connected_at_ >= options_.reorder_timeout) {
+    connected_at_.reset();
     for (const std::string& name : targets_.nodes()) {
       auto& node = nodes_[name];
       if (!node) node = std::make_unique<Node>(*this, name);
@@ -278,7 +278,7 @@ void SparkplugLane::turn(mqtt::Subscriber& broker) {
 void SparkplugLane::lost() {
   for (const auto& [name, node] : nodes_) node->forget(context_.clock.monotonic());
   asked_.clear();
-  connected_at_ = 0;
+  connected_at_.reset();
   denied_ = false;
   lane_.say(targets_.sensors(), core::kBadNoCommunication);
 }

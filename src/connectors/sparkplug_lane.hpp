@@ -10,6 +10,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -63,7 +64,7 @@ class SparkplugLane final : public MqttFeed {
   std::map<std::string, std::unique_ptr<Node>, std::less<>> nodes_;  // by "group/node"
   std::vector<std::string> asked_;
   std::map<std::uint32_t, std::vector<const asset::Sensor*>> confirmed_;  // by quality: what a birth says again
-  core::TimeNs connected_at_ = 0;  // monotonic; 0: those who are not there have been asked
+  std::optional<core::TimeNs> connected_at_;  // monotonic; none: those who are not there have been asked
   core::TimeNs ticked_ = 0;
   bool denied_ = false;  // somebody says that this host is not there
 };
