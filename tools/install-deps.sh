@@ -18,7 +18,7 @@ build_packages=(
   build-essential ca-certificates ccache cmake ninja-build pkg-config git python3
   libopen62541-1.4-dev
   libasio-dev librestinio-dev libfmt-dev libspdlog-dev nlohmann-json3-dev libyaml-cpp-dev libcli11-dev libeigen3-dev
-  prometheus-cpp-dev libcurl4-openssl-dev libssl-dev libmosquitto-dev libhiredis-dev libmodbus-dev zlib1g-dev
+  prometheus-cpp-dev libcurl4-openssl-dev libssl-dev libmosquitto-dev libhiredis-dev liblz4-dev libmodbus-dev zlib1g-dev
 )
 test_servers=(mosquitto redis-server)
 test_packages=(

@@ -34,15 +34,18 @@ web() {
   (cd web && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error; } && npm run --silent typecheck && npm test --silent)
 }
 
-# The foreign clients: for OPC UA one from npm and one from PyPI, for line protocol InfluxDB's own from PyPI. Without PyPI
+# The foreign clients: for OPC UA one from npm and one from PyPI, for Sparkplug one from npm, for line protocol InfluxDB's own from PyPI. Without PyPI
 # its tests are left out, and said so.
 foreign_clients() {
-  (cd tests/e2e/opcua && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error; })
+  local from_npm
+  for from_npm in opcua mqtt; do
+    (cd "tests/e2e/$from_npm" && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error; })
+  done
   [ -x build/venv/bin/python ] || python3 -m venv build/venv
-  if ! build/venv/bin/python -c 'import asyncua, influxdb_client, pymodbus' 2>/dev/null &&
+  if ! build/venv/bin/python -c 'import asyncua, influxdb_client, lz4, paho.mqtt, pymodbus' 2>/dev/null &&
     ! build/venv/bin/pip install --quiet --disable-pip-version-check -r tests/e2e/opcua/requirements.txt; then
     [ "${CI:-}" = true ] && { echo "PyPI is required under CI=true"; exit 1; }
-    skipped+=("end-to-end tests with asyncua, influxdb-client and pymodbus (PyPI cannot be reached)")
+    skipped+=("end-to-end tests with asyncua, influxdb-client, lz4, paho-mqtt and pymodbus (PyPI cannot be reached)")
     export E2E_WITHOUT_PYPI=1
   fi
   if ! build/venv/bin/python -c 'import pyarrow' 2>/dev/null &&

@@ -133,7 +133,7 @@ std::vector<FeatureStage::Output> FeatureStage::outputs_of(const asset::Sensor& 
 }
 
 void FeatureStage::on_batch(core::BlockBatch& batch) {
-  if (waveforms_.empty()) return;
+  if (waveforms_.empty() || batch.purpose == core::BatchPurpose::kBackfill) return;
   const std::size_t blocks = batch.blocks.size();  // what is added below is no waveform
   for (std::size_t i = 0; i < blocks; ++i) {
     const Block block = batch.blocks[i];  // a copy: adding moves them

@@ -14,7 +14,7 @@
 namespace millwright::connectors {
 namespace {
 
-constexpr std::array<std::string_view, 6> kTypes{"opcua", "burst", "influx", "replay", "modbus", "mqtt"};
+constexpr std::array<std::string_view, 7> kTypes{"opcua", "burst", "influx", "replay", "modbus", "mqtt", "sparkplug"};
 constexpr std::size_t kNameLongest = 63;
 
 void check_name(config::Section& section, const std::string& name, std::map<std::string, std::string>& seen) {
@@ -65,6 +65,8 @@ std::vector<ConnectorOptions> read_options(config::Document& document, config::S
       options.source = read_modbus_options(document, section);
     } else if (type == kTypes[5]) {
       options.source = read_mqtt_client_options(section, document.directory(), options.name);
+    } else if (type == kTypes[6]) {
+      options.source = read_sparkplug_options(section, document.directory(), options.name);
     } else {
       if (!type.empty()) {
         section.problem("type", fmt::format("there is no connector type '{}'{}; there are {}", type,
@@ -93,6 +95,8 @@ std::unique_ptr<Connector> make_connector(const ConnectorOptions& options, const
           return make_modbus_client(options.name, source, context);
         } else if constexpr (std::is_same_v<Options, MqttClientOptions>) {
           return make_mqtt_client(options.name, source, context);
+        } else if constexpr (std::is_same_v<Options, SparkplugOptions>) {
+          return make_sparkplug_host(options.name, source, context);
         } else {
           return make_replay(options.name, source, context);
         }

@@ -6,6 +6,7 @@
 //     - {name: gateway, type: influx, port: 8086}
 //     - {name: meters, type: modbus, host: 10.0.0.9, devices: [{name: meter-1, unit: 1, map: energy-meter.yaml}]}
 //     - {name: uns, type: mqtt, host: broker, topics: ["{enterprise}/{site}/{area}/{line}/{cell}/{machine}/#"]}
+//     - {name: gateways, type: sparkplug, host: broker, host_id: lyon}
 //     - {name: recorded, type: replay, file: pump.csv, speed: 10}
 #pragma once
 
@@ -28,7 +29,7 @@ namespace millwright::connectors {
 struct ConnectorOptions {
   std::string name;
   std::variant<OpcUaClientOptions, BurstServerOptions, InfluxServerOptions, ReplayOptions, ModbusOptions,
-               MqttClientOptions>
+               MqttClientOptions, SparkplugOptions>
       source;
 };
 

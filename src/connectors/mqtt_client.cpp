@@ -6,10 +6,8 @@
 
 #include <fmt/format.h>
 
-#include "connectors/intake.hpp"
-#include "connectors/joint_receipt.hpp"
 #include "connectors/mqtt_lane.hpp"
-#include "connectors/mqtt_targets.hpp"
+#include "connectors/sparkplug_lane.hpp"
 #include "core/log.hpp"
 #include "core/mutex.hpp"
 #include "mqtt/subscriber.hpp"
@@ -31,49 +29,19 @@ constexpr DurationNs kIdleWait = 50 * kMillisecond;  // also how soon it sees th
 constexpr DurationNs kBusyWait = 5 * kMillisecond;   // where something is on its way to the disk
 constexpr DurationNs kStopPatience = 5 * kSecond;    // for what is on its way to the disk
 
-// How much of what was handed over is on disk. Receipts share it, and may outlive the connector.
-class Progress {
- public:
-  void settle(bool durable) EXCLUDES(mutex_) {
-    MutexLock lock(mutex_);
-    if (durable) ++settled_;
-    changed_.notify_all();
-  }
-  // Waits for a while for `count` to be there.
-  bool reached(std::uint64_t count, DurationNs patience) EXCLUDES(mutex_) {
-    MutexLock lock(mutex_);
-    if (settled_ < count && patience > 0) changed_.wait_for(mutex_, std::chrono::nanoseconds(patience));
-    return settled_ >= count;
-  }
-
- private:
-  core::Mutex mutex_;
-  core::Condition changed_;
-  std::uint64_t settled_ GUARDED_BY(mutex_) = 0;
-};
-
-std::vector<std::string> filters_of(const MqttClientOptions& options) {
-  std::vector<std::string> filters;
-  for (const protocol::TopicPattern& topic : options.topics) {
-    filters.push_back(options.share.empty() ? topic.filter()
-                                            : fmt::format("$share/{}/{}", options.share, topic.filter()));
-  }
-  return filters;
-}
-
 class MqttClient final : public Connector {
  public:
-  MqttClient(std::string name, const MqttClientOptions& options, const ConnectorContext& context)
+  MqttClient(std::string name, const char* kind, const MqttLinkOptions& options, io::Clock& clock,
+             std::unique_ptr<MqttFeed> feed)
       : name_(std::move(name)),
         options_(options),
-        context_(context),
-        log_(core::logger("mqtt")),
-        targets_(context.model, name_, options_.topics),
-        intake_(context, name_, options_.future_limit),
-        lane_(targets_, context, intake_, name_, options_.time_unit) {
+        clock_(clock),
+        log_(core::logger(kind)),
+        feed_(std::move(feed)),
+        lane_(feed_->lane()) {
     status_.name = name_;
-    status_.kind = "mqtt";
-    status_.since = context.clock.now();
+    status_.kind = kind;
+    status_.since = clock.now();
   }
   ~MqttClient() override { MqttClient::stop(); }
 
@@ -86,8 +54,6 @@ class MqttClient final : public Connector {
   bool connect();
   void serve();
   core::Status turn();
-  void hand_over();
-  bool settled(DurationNs patience) { return progress_->reached(submitted_, patience); }
   void finish();
   void take_loss(const std::string& why);
   void show_connected();
@@ -96,14 +62,11 @@ class MqttClient final : public Connector {
   void wait(DurationNs duration) EXCLUDES(mutex_);
 
   const std::string name_;
-  const MqttClientOptions options_;
-  const ConnectorContext context_;
+  const MqttLinkOptions options_;
+  io::Clock& clock_;
   std::shared_ptr<spdlog::logger> log_;
-  const MqttTargets targets_;
-  Intake intake_;
-  MqttLane lane_;
-  std::shared_ptr<Progress> progress_ = std::make_shared<Progress>();
-  std::uint64_t submitted_ = 0;
+  const std::unique_ptr<MqttFeed> feed_;
+  ValueLane& lane_;  // of the feed
   std::unique_ptr<mqtt::Subscriber> subscriber_;
   TimeNs held_since_ = 0;  // 0: nothing is held
   DurationNs pause_ = 0;
@@ -137,14 +100,14 @@ void MqttClient::stop() {
 ConnectorStatus MqttClient::status() const {
   MutexLock lock(mutex_);
   ConnectorStatus status = status_;
-  status.readings = intake_.readings();
-  status.refused = intake_.refused();
+  status.readings = lane_.intake().readings();
+  status.refused = lane_.intake().refused();
   return status;
 }
 
 void MqttClient::set_state(ConnectorState state, std::string detail) {
   MutexLock lock(mutex_);
-  if (status_.state != state) status_.since = context_.clock.now();
+  if (status_.state != state) status_.since = clock_.now();
   status_.state = state;
   status_.detail = std::move(detail);
 }
@@ -155,10 +118,10 @@ bool MqttClient::stopping() {
 }
 
 void MqttClient::wait(DurationNs duration) {
-  const TimeNs until = context_.clock.monotonic() + duration;
+  const TimeNs until = clock_.monotonic() + duration;
   MutexLock lock(mutex_);
   while (!stopping_) {
-    const DurationNs left = until - context_.clock.monotonic();
+    const DurationNs left = until - clock_.monotonic();
     if (left <= 0) return;
     changed_.wait_for(mutex_, std::chrono::nanoseconds(left));
   }
@@ -175,10 +138,10 @@ bool MqttClient::connect() {
   set_state(ConnectorState::kConnecting, "connecting to " + to_string(options_.broker));
   auto subscriber = mqtt::Subscriber::open(
       options_.broker,
-      {.filters = filters_of(options_),
+      {.filters = feed_->filters(),
        .session_expiry = options_.session_expiry,
        .payload_bytes_max = options_.payload_bytes_max},
-      {.topic = options_.status_topic}, [this](const mqtt::Received& message) { lane_.take(message); },
+      feed_->presence(), [this](const mqtt::Received& message) { feed_->take(message); },
       [this] { return stopping(); });
   if (!subscriber) {
     if (!stopping()) take_loss(subscriber.error().message);
@@ -199,6 +162,7 @@ void MqttClient::serve() {
       MutexLock lock(mutex_);
       ++status_.reconnects;
     }
+    if (!shown) feed_->connected();
     if (!std::exchange(shown, true)) log_->info("{}: subscribed at {}", name_, to_string(options_.broker));
     pause_ = 0;
     show_connected();
@@ -208,12 +172,13 @@ void MqttClient::serve() {
 
 // Reads on while things are on their way to the disk, for as long as kHoldMax; acknowledges once they are there.
 core::Status MqttClient::turn() {
-  const TimeNs now = context_.clock.monotonic();
+  const TimeNs now = clock_.monotonic();
   const bool holds = subscriber_->held() != 0;
   const bool enough = subscriber_->held() >= kHeldMax || (held_since_ != 0 && now - held_since_ > kHoldMax);
   if (!enough) {
     auto received = subscriber_->receive(holds ? kBusyWait : kIdleWait, kTurnMessages);
-    hand_over();
+    lane_.flush();
+    feed_->turn(*subscriber_);
     if (!received) return core::unexpected(received.error());
     if (held_since_ == 0 && subscriber_->held() != 0) held_since_ = now;
   }
@@ -221,45 +186,36 @@ core::Status MqttClient::turn() {
     return core::unexpected(core::ErrorCode::kUnavailable,
                             "what was received is not on disk: its history does not write (see the log and /readyz)");
   }
-  if (subscriber_->held() == 0 || !settled(enough ? kIdleWait : 0)) return {};
+  if (subscriber_->held() == 0 || !lane_.settled(enough ? kIdleWait : 0)) return {};
   held_since_ = 0;
   return subscriber_->acknowledge();
 }
 
-void MqttClient::hand_over() {
-  if (!lane_.pending()) return;
-  auto receipt = std::make_shared<JointReceipt>([progress = progress_](bool durable) { progress->settle(durable); });
-  ++submitted_;
-  lane_.submit(std::move(receipt));
-}
-
 void MqttClient::finish() {
-  const TimeNs until = context_.clock.monotonic() + kStopPatience;
-  while (!settled(kIdleWait) && context_.clock.monotonic() < until) {
+  const TimeNs until = clock_.monotonic() + kStopPatience;
+  while (!lane_.settled(kIdleWait) && clock_.monotonic() < until) {
   }
   // Where it did not get there, the broker sends it again.
-  if (settled(0)) static_cast<void>(subscriber_->acknowledge());
+  if (lane_.settled(0)) static_cast<void>(subscriber_->acknowledge());
   subscriber_.reset();
 }
 
 void MqttClient::take_loss(const std::string& why) {
-  hand_over();
+  lane_.flush();
   subscriber_.reset();
+  feed_->lost();
   const bool first = pause_ == 0;
   pause_ = first ? options_.retry_min : std::min(pause_ * 2, options_.retry_max);
   const std::string detail =
       fmt::format("{}: {}; trying again in {}", to_string(options_.broker), why, core::format_duration(pause_));
-  if (first) {
-    log_->warn("{}: {}", name_, detail);
-    lane_.say(core::kBadNoCommunication);
-  }
+  if (first) log_->warn("{}: {}", name_, detail);
   set_state(ConnectorState::kBackingOff, detail);
   wait(pause_);
 }
 
 void MqttClient::show_connected() {
   shown_problem_ = lane_.problem();
-  std::string detail = fmt::format("{}: {}", to_string(options_.broker), fmt::join(filters_of(options_), ", "));
+  std::string detail = fmt::format("{}: {}", to_string(options_.broker), fmt::join(feed_->filters(), ", "));
   if (!shown_problem_.empty()) detail += "; last problem: " + shown_problem_;
   set_state(ConnectorState::kConnected, std::move(detail));
 }
@@ -268,7 +224,14 @@ void MqttClient::show_connected() {
 
 std::unique_ptr<Connector> make_mqtt_client(std::string name, const MqttClientOptions& options,
                                             const ConnectorContext& context) {
-  return std::make_unique<MqttClient>(std::move(name), options, context);
+  auto feed = std::make_unique<MqttLane>(options, context, name);
+  return std::make_unique<MqttClient>(std::move(name), "mqtt", options.link, context.clock, std::move(feed));
+}
+
+std::unique_ptr<Connector> make_sparkplug_host(std::string name, const SparkplugOptions& options,
+                                               const ConnectorContext& context) {
+  auto feed = std::make_unique<SparkplugLane>(options, context, name);
+  return std::make_unique<MqttClient>(std::move(name), "sparkplug", options.link, context.clock, std::move(feed));
 }
 
 }  // namespace millwright::connectors

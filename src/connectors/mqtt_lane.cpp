@@ -1,44 +1,21 @@
 #include "connectors/mqtt_lane.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <functional>
 
 #include <fmt/format.h>
-
-#include "connectors/reading_bits.hpp"
-#include "core/log.hpp"
-#include "core/text.hpp"
 
 namespace millwright::connectors {
 namespace {
 
 using core::TimeNs;
-using core::ValueType;
 using protocol::UnsMessage;
 using protocol::UnsReading;
-using protocol::UnsValue;
 
-constexpr core::DurationNs kTellEvery = core::kSecond;
-constexpr std::size_t kShownBytes = 200;  // of a topic
+constexpr std::size_t kShownBytes = 200;  // of a field
 
-std::optional<std::uint64_t> state_named(const std::string& name, const asset::Sensor& sensor) {
-  for (const auto& [code, known] : sensor.states) {
-    if (known == name) return reading_bits(code, ValueType::kState);
-  }
-  return std::nullopt;
-}
-
-// What a payload's own bytes got into, for logs and JSON: characters that are none, and control characters, are '?'.
-std::string readable(std::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    const std::size_t size = core::utf8_length(text);
-    const bool plain = size != 0 && static_cast<unsigned char>(text.front()) >= ' ';
-    out += plain ? text.substr(0, size) : "?";
-    text.remove_prefix(std::max<std::size_t>(size, 1));
-  }
-  return out;
+LaneValue to_lane(const protocol::UnsValue& value) {
+  return std::visit([](const auto& one) -> LaneValue { return one; }, value);
 }
 
 core::Counter& counter(const ConnectorContext& context, const std::string& source, const char* name, const char* help) {
@@ -47,33 +24,42 @@ core::Counter& counter(const ConnectorContext& context, const std::string& sourc
 
 }  // namespace
 
-MqttLane::MqttLane(const MqttTargets& targets, const ConnectorContext& context, Intake& intake,
-                   const std::string& source, protocol::UnsTime times)
-    : targets_(targets),
-      context_(context),
-      intake_(intake),
-      source_(source),
-      times_(times),
-      log_(core::logger("mqtt")),
-      inlet_(context.pipeline, context.sources.add(source)),
-      epoch_(new_epoch(context, context.sources.add(source))),
+MqttLane::MqttLane(const MqttClientOptions& options, const ConnectorContext& context, const std::string& source)
+    : options_(options),
+      clock_(context.clock),
+      targets_(context.model, source, options_.topics),
+      lane_(context, source, options.link.future_limit, "mqtt"),
       repeated_(
           counter(context, source, "millwright_mqtt_repeated_total", "Messages that came again and were left out")),
       gaps_(counter(context, source, "millwright_mqtt_missing_total",
                     "Messages that never came, by the sequence numbers of their topics")),
       retained_(counter(context, source, "millwright_mqtt_retained_total",
-                        "Retained messages without a time of their own, which nobody can date; left out")) {}
+                        "Retained messages without a time of their own, which nobody can date; left out")),
+      whole_(counter(context, source, "millwright_mqtt_waveforms_total", "Waveforms that came whole")) {}
+
+std::vector<std::string> MqttLane::filters() const {
+  std::vector<std::string> filters;
+  for (const protocol::TopicPattern& topic : options_.topics) {
+    filters.push_back(options_.share.empty() ? topic.filter()
+                                             : fmt::format("$share/{}/{}", options_.share, topic.filter()));
+  }
+  return filters;
+}
 
 void MqttLane::take(const mqtt::Received& message) {
-  const TimeNs received = context_.clock.now();
-  const auto parsed = protocol::parse_uns(message.payload, times_);
-  if (!parsed) return refuse(Refusal::kMalformed, message.topic, parsed.error().message);
+  const TimeNs received = clock_.now();
+  if (protocol::is_waveform(message.payload)) return take_waveform(message, received);
+  take_json(message, received);
+}
+
+void MqttLane::take_json(const mqtt::Received& message, TimeNs received) {
+  const auto parsed = protocol::parse_uns(message.payload, options_.time_unit);
+  if (!parsed) return lane_.refuse(Refusal::kMalformed, message.topic, parsed.error().message);
   if (repeats(message, *parsed)) return repeated_.Increment();
   Topic& topic = known(message.topic);
   count_gap(topic, *parsed);
   if (parsed->problem_count != 0) {
-    intake_.refuse(Refusal::kMalformed, parsed->problem_count - 1);
-    refuse(Refusal::kMalformed, message.topic, parsed->problems.front());
+    lane_.refuse(Refusal::kMalformed, message.topic, parsed->problems.front(), parsed->problem_count);
   }
   for (const UnsReading& reading : parsed->readings) {
     if (message.retained && !reading.time) {
@@ -82,9 +68,10 @@ void MqttLane::take(const mqtt::Received& message) {
     }
     const auto& sensors = targets_of(topic, message.topic, reading.field);
     if (sensors.empty()) {
-      refuse(Refusal::kUnknownAddress, message.topic,
-             reading.field.empty() ? "no sensor has this topic"
-                                   : fmt::format("no sensor has the field '{}'", reading.field.substr(0, kShownBytes)));
+      lane_.refuse(Refusal::kUnknownAddress, message.topic,
+                   reading.field.empty()
+                       ? "no sensor has this topic"
+                       : fmt::format("no sensor has the field '{}'", reading.field.substr(0, kShownBytes)));
     }
     for (const asset::Sensor* sensor : sensors) take_reading(reading, *sensor, message.topic, received);
   }
@@ -92,51 +79,42 @@ void MqttLane::take(const mqtt::Received& message) {
 
 void MqttLane::take_reading(const UnsReading& reading, const asset::Sensor& sensor, std::string_view topic,
                             TimeNs received) {
-  core::Quality quality = reading.quality;
-  std::optional<std::uint64_t> bits = 0;
-  if (std::holds_alternative<std::monostate>(reading.value)) {
-    quality = quality.worse(core::kBadNoData);
-  } else {
-    bits = bits_of(reading.value, sensor);
-  }
-  if (!bits) {
-    return refuse(Refusal::kWrongType, topic,
-                  fmt::format("'{}' does not fit into {}, which is {}", reading.field.substr(0, kShownBytes),
-                              sensor.path, to_string(sensor.type)));
-  }
-  core::BlockBatch& batch = inlet_.batch_for(sensor.id);
-  core::Block& block = batch.add(sensor.id, sensor.type, 1, reading.time.value_or(received), 0, received);
-  std::memcpy(block.values, &*bits, core::width(sensor.type));
-  block.quality[0].quality = quality;
-  intake_.inspect(batch, block);
+  const bool fits = lane_.put(sensor, {.value = to_lane(reading.value),
+                                       .quality = reading.quality,
+                                       .time = reading.time.value_or(received),
+                                       .received = received});
+  if (fits) return;
+  lane_.refuse(Refusal::kWrongType, topic,
+               fmt::format("'{}' does not fit into {}, which is {}", reading.field.substr(0, kShownBytes), sensor.path,
+                           to_string(sensor.type)));
 }
 
-std::optional<std::uint64_t> MqttLane::bits_of(const UnsValue& value, const asset::Sensor& sensor) {
-  if (const auto* text = std::get_if<std::string>(&value)) {
-    if (sensor.type == ValueType::kState) return state_named(*text, sensor);
-    if (sensor.type != ValueType::kText) return std::nullopt;
-    const auto number = context_.texts.number(*text);
-    return number ? std::optional(core::to_bits(*number)) : std::nullopt;
+void MqttLane::take_waveform(const mqtt::Received& message, TimeNs received) {
+  const auto& sensors = targets_of(known(message.topic), message.topic, "");
+  if (sensors.empty()) {
+    return lane_.refuse(Refusal::kUnknownAddress, message.topic, "a waveform, and no sensor has this topic");
   }
-  if (const auto* real = std::get_if<double>(&value)) return reading_bits(*real, sensor.type);
-  if (const auto* whole = std::get_if<std::int64_t>(&value)) return reading_bits(*whole, sensor.type);
-  if (const auto* truth = std::get_if<bool>(&value)) return reading_bits(std::int64_t{*truth}, sensor.type);
-  return std::nullopt;
+  const std::uint64_t before = waveforms_.repeated();
+  const auto taken = waveforms_.take(message.topic, message.payload, clock_.monotonic());
+  repeated_.Increment(static_cast<double>(waveforms_.repeated() - before));
+  if (!taken) return lane_.refuse(Refusal::kMalformed, message.topic, "waveform: " + taken.error().message);
+  if (!*taken) return;
+  whole_.Increment();
+  for (const asset::Sensor* sensor : sensors) {
+    if (lane_.put_wave(*sensor, **taken, received)) continue;
+    lane_.refuse(Refusal::kWrongType, message.topic,
+                 fmt::format("a waveform does not fit into {}, which is {}", sensor->path, to_string(sensor->type)));
+  }
 }
 
-bool MqttLane::submit(std::shared_ptr<core::Receipt> receipt) {
-  return inlet_.submit(epoch_, ++sequence_, std::move(receipt));
-}
-
-void MqttLane::say(core::Quality quality) {
-  const TimeNs now = context_.clock.now();
-  for (const asset::Sensor* sensor : targets_.sensors()) {
-    core::Block& block = inlet_.batch_for(sensor->id).add(sensor->id, sensor->type, 1, now, 0, now);
-    const std::uint64_t last = context_.live.read(sensor->id).bits;
-    std::memcpy(block.values, &last, core::width(sensor->type));
-    block.quality[0].quality = quality;
+// Waveforms that will not become whole.
+void MqttLane::expire() {
+  const TimeNs now = clock_.monotonic();
+  if (now - expired_ < core::kSecond) return;
+  expired_ = now;
+  for (const std::string& what : waveforms_.expire(now - kWaveformPatience)) {
+    lane_.refuse(Refusal::kMalformed, "waveform", what);
   }
-  inlet_.submit_status();
 }
 
 // ---- what topics mean, and what was there before --------------------------------------------------------------------
@@ -178,15 +156,6 @@ void MqttLane::count_gap(Topic& topic, const UnsMessage& parsed) {
     gaps_.Increment(static_cast<double>(*parsed.sequence - *topic.sequence - 1));
   }
   topic.sequence = parsed.sequence;
-}
-
-void MqttLane::refuse(Refusal why, std::string_view topic, const std::string& what) {
-  intake_.refuse(why);
-  problem_ = readable(fmt::format("{}: {}", topic.substr(0, kShownBytes), what));
-  const TimeNs now = context_.clock.monotonic();
-  if (told_ != 0 && now - told_ < kTellEvery) return;
-  told_ = now;
-  log_->warn("{}: {}", source_, problem_);
 }
 
 }  // namespace millwright::connectors

@@ -1,4 +1,4 @@
-// MqttLane: turns messages into readings and hands them to the pipeline, as one source.
+// MqttLane: turns JSON messages, and chunks of waveforms, into readings.
 //
 // A message that comes again (its bytes on its topic, where it carries a time, a sequence or an id of its own) is left
 // out, as long as it is among the last kRemembered. What cannot be used is counted and told; the rest flows.
@@ -8,40 +8,35 @@
 
 #include <cstdint>
 #include <deque>
-#include <memory>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
-#include <spdlog/logger.h>
-
-#include "connectors/connector.hpp"
-#include "connectors/intake.hpp"
+#include "connectors/mqtt_feed.hpp"
+#include "connectors/mqtt_options.hpp"
 #include "connectors/mqtt_targets.hpp"
-#include "mqtt/subscriber.hpp"
 #include "protocol/uns_json.hpp"
+#include "protocol/waveform.hpp"
 
 namespace millwright::connectors {
 
-class MqttLane {
+class MqttLane final : public MqttFeed {
  public:
   static constexpr std::size_t kRemembered = 65536;
   static constexpr std::size_t kTopicsKnownMax = 65536;
   static constexpr std::size_t kFieldsKnownMax = 1024;  // of a topic
+  static constexpr core::DurationNs kWaveformPatience = core::kMinute;
 
-  // `targets` and `intake` outlive it. `source` is the name under which its readings are recorded.
-  MqttLane(const MqttTargets& targets, const ConnectorContext& context, Intake& intake, const std::string& source,
-           protocol::UnsTime times);
+  // `source` is the connector's name.
+  MqttLane(const MqttClientOptions& options, const ConnectorContext& context, const std::string& source);
 
-  void take(const mqtt::Received& message);
-  // Hands over what was taken. False: the pipeline has stopped.
-  bool submit(std::shared_ptr<core::Receipt> receipt);
-  [[nodiscard]] bool pending() const { return inlet_.pending() != 0; }
-  // The connector's word on all of its sensors.
-  void say(core::Quality quality);
-  // The last message that could not be used in whole, by topic and reason; "": none.
-  [[nodiscard]] const std::string& problem() const { return problem_; }
+  ValueLane& lane() override { return lane_; }
+  [[nodiscard]] std::vector<std::string> filters() const override;
+  mqtt::Presence presence() override { return {.topic = options_.status_topic}; }
+  void take(const mqtt::Received& message) override;
+  void turn(mqtt::Subscriber&) override { expire(); }
+  void lost() override { lane_.say(targets_.sensors(), core::kBadNoCommunication); }
 
  private:
   struct Topic {
@@ -51,31 +46,28 @@ class MqttLane {
 
   Topic& known(std::string_view topic);
   const std::vector<const asset::Sensor*>& targets_of(Topic& known, std::string_view topic, const std::string& field);
+  void take_json(const mqtt::Received& message, core::TimeNs received);
+  void take_waveform(const mqtt::Received& message, core::TimeNs received);
+  void expire();
   bool repeats(const mqtt::Received& message, const protocol::UnsMessage& parsed);
   void count_gap(Topic& topic, const protocol::UnsMessage& parsed);
   void take_reading(const protocol::UnsReading& reading, const asset::Sensor& sensor, std::string_view topic,
                     core::TimeNs received);
-  std::optional<std::uint64_t> bits_of(const protocol::UnsValue& value, const asset::Sensor& sensor);
-  void refuse(Refusal why, std::string_view topic, const std::string& what);
 
-  const MqttTargets& targets_;
-  const ConnectorContext context_;
-  Intake& intake_;
-  const std::string source_;
-  const protocol::UnsTime times_;
-  std::shared_ptr<spdlog::logger> log_;
-  pipeline::Inlet inlet_;
-  const std::uint64_t epoch_;
-  std::uint64_t sequence_ = 0;
+  const MqttClientOptions options_;
+  io::Clock& clock_;
+  const MqttTargets targets_;
+  ValueLane lane_;
+  protocol::WaveformAssembler waveforms_;
+  core::TimeNs expired_ = 0;
   core::Counter& repeated_;
   core::Counter& gaps_;
   core::Counter& retained_;
+  core::Counter& whole_;
 
   std::unordered_map<std::string, Topic> topics_;
   std::deque<std::uint64_t> order_;  // of what is remembered
   std::unordered_set<std::uint64_t> remembered_;
-  std::string problem_;
-  core::TimeNs told_ = 0;  // when a problem was last logged
 };
 
 }  // namespace millwright::connectors

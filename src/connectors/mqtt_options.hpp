@@ -1,4 +1,4 @@
-// An MQTT connector's part of the plant's file.
+// The part of connectors that talk to a broker, `mqtt` and `sparkplug`, in the plant's file.
 //
 // Threads: pure functions. Errors: problems of the document.
 #pragma once
@@ -15,12 +15,9 @@
 
 namespace millwright::connectors {
 
-struct MqttClientOptions {
+// What all of them have.
+struct MqttLinkOptions {
   mqtt::Options broker;
-  std::vector<protocol::TopicPattern> topics;
-  std::string share;         // the group that shares the messages; "": all are this connector's
-  std::string status_topic;  // "": none
-  protocol::UnsTime time_unit = protocol::UnsTime::kAuto;
   core::DurationNs session_expiry = 24 * core::kHour;
   core::DurationNs future_limit = core::kMinute;
   std::uint32_t payload_bytes_max = 256 * 1024;
@@ -28,8 +25,26 @@ struct MqttClientOptions {
   core::DurationNs retry_max = 30 * core::kSecond;
 };
 
-// Reads its keys from a connector's entry; `name` is the connector's. finish() is the caller's.
+struct MqttClientOptions {
+  MqttLinkOptions link;
+  std::vector<protocol::TopicPattern> topics;
+  std::string share = {};         // the group that shares the messages; "": all are this connector's
+  std::string status_topic = {};  // "": none
+  protocol::UnsTime time_unit = protocol::UnsTime::kAuto;
+};
+
+struct SparkplugOptions {
+  MqttLinkOptions link;
+  std::string host_id;
+  std::vector<std::string> groups;  // none: all
+  core::DurationNs reorder_timeout = 2 * core::kSecond;
+  core::DurationNs rebirth_interval = 5 * core::kSecond;
+};
+
+// Read the keys of a connector's entry; `name` is the connector's. finish() is the caller's.
 MqttClientOptions read_mqtt_client_options(config::Section& section, const std::string& directory,
                                            const std::string& name);
+SparkplugOptions read_sparkplug_options(config::Section& section, const std::string& directory,
+                                        const std::string& name);
 
 }  // namespace millwright::connectors

@@ -122,6 +122,7 @@ class Receipt {
 enum class BatchPurpose : std::uint8_t {
   kReadings,  // what machines measured: goes the whole way
   kStatus,    // the connector's word on its sensors (connection lost): changes the live quality, is never history
+  kBackfill,  // what machines measured before, sent after the fact: history has it, the live view and detection do not
 };
 
 class BlockBatch {

@@ -35,7 +35,7 @@ Recorder::Recorder(RecorderContext& context, ShardLog& log)
 // ---- taking in ------------------------------------------------------------------------------------------------------
 
 void Recorder::on_batch(BlockBatch& batch) {
-  if (batch.purpose != core::BatchPurpose::kReadings) return;
+  if (batch.purpose == core::BatchPurpose::kStatus) return;
   if (stopped_) return lose(batch.readings());
   const std::size_t source = source_of(batch);
   std::uint64_t left = batch.readings();

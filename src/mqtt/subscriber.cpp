@@ -8,7 +8,10 @@
 #include <fmt/format.h>
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 namespace millwright::mqtt {
 namespace {
@@ -41,6 +44,10 @@ int set_connect_properties(mosquitto* client, const Subscription& subscription) 
   return code == MOSQ_ERR_INVAL ? MOSQ_ERR_SUCCESS : code;
 }
 
+void cork(int socket, int on) {
+  if (socket >= 0) ::setsockopt(socket, IPPROTO_TCP, TCP_CORK, &on, sizeof(on));
+}
+
 }  // namespace
 
 core::Result<std::unique_ptr<Subscriber>> Subscriber::open(const Options& options, const Subscription& subscription,
@@ -60,7 +67,8 @@ core::Result<std::unique_ptr<Subscriber>> Subscriber::open(const Options& option
 }
 
 core::Status Subscriber::connect(const Subscription& subscription) {
-  auto client = make_handle(options_, Session::kKept, presence_, this);
+  const Session session = subscription.session_expiry == 0 ? Session::kClean : Session::kKept;
+  auto client = make_handle(options_, session, presence_, this);
   if (!client) return core::unexpected(client.error());
   client_ = std::move(*client);
   mosquitto* const c = client_.get();
@@ -124,12 +132,21 @@ core::Status Subscriber::turn(DurationNs timeout, std::size_t messages_max) {
 
 core::Status Subscriber::acknowledge() {
   held_ = 0;
-  return checked(mosquitto_want_write(client_.get()) ? mosquitto_loop_write(client_.get(), 1) : MOSQ_ERR_SUCCESS);
+  if (!mosquitto_want_write(client_.get())) return checked(MOSQ_ERR_SUCCESS);
+  // libmosquitto writes each acknowledgement by itself; corked, thousands of them leave in a few segments.
+  cork(mosquitto_socket(client_.get()), 1);
+  const int code = mosquitto_loop_write(client_.get(), 1);
+  cork(mosquitto_socket(client_.get()), 0);
+  return checked(code);
 }
 
 core::Status Subscriber::publish(const std::string& topic, std::string_view payload) {
   return checked(mosquitto_publish_v5(client_.get(), nullptr, topic.c_str(), static_cast<int>(payload.size()),
                                       payload.data(), 0, false, nullptr));
+}
+
+core::Status Subscriber::announce() {
+  return checked(publish_presence(client_.get(), presence_.topic, presence_.online));
 }
 
 core::Status Subscriber::checked(int code) {

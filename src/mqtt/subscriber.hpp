@@ -38,8 +38,9 @@ struct Received {
 };
 
 struct Subscription {
-  std::vector<std::string> filters;     // "plant/+/data", "$share/group/plant/#"
-  core::DurationNs session_expiry = 0;  // how long the broker keeps what comes while nobody is there (MQTT 5)
+  std::vector<std::string> filters;  // "plant/+/data", "$share/group/plant/#"
+  // How long the broker keeps what comes while nobody is there (MQTT 5; a 3.1.1 broker for ever). 0: not at all.
+  core::DurationNs session_expiry = 0;
   std::uint32_t payload_bytes_max = 0;  // the broker drops what is longer (MQTT 5)
 };
 
@@ -63,6 +64,8 @@ class Subscriber {
   [[nodiscard]] std::size_t held() const { return held_; }
   // QoS 0, behind what is held.
   core::Status publish(const std::string& topic, std::string_view payload);
+  // Says again that it is there: somebody has said otherwise.
+  core::Status announce();
 
  private:
   Subscriber(const Options& options, std::vector<std::string> filters, Presence presence, Take take)

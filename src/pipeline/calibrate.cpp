@@ -40,7 +40,7 @@ void scale(BlockBatch& batch, Block& block, const SensorScale& by) {
 }  // namespace
 
 void Calibrate::on_batch(BlockBatch& batch) {
-  if (batch.purpose != core::BatchPurpose::kReadings) return;
+  if (batch.purpose == core::BatchPurpose::kStatus) return;
   for (Block& block : batch.blocks) {
     const SensorScale& by = scales_[block.sensor.value];
     if (block.type == core::ValueType::kFloat32) scale<float>(batch, block, by);

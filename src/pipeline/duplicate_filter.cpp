@@ -8,7 +8,7 @@ DuplicateFilter::DuplicateFilter(std::function<LanePosition(core::SourceId)> rec
                                "Readings that a source sent again and that were taken before")) {}
 
 void DuplicateFilter::on_batch(core::BlockBatch& batch) {
-  if (batch.purpose != core::BatchPurpose::kReadings) return;
+  if (batch.purpose == core::BatchPurpose::kStatus) return;
   const auto [source, epoch, sequence] = batch.identity;
   auto lane = lanes_.find(source);
   if (lane == lanes_.end()) lane = lanes_.emplace(source, recovered_(source)).first;

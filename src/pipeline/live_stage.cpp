@@ -74,6 +74,7 @@ bool has_readings(const Rollup& rollup) {
 LiveStage::LiveStage(LiveTable& live) : live_(live), open_(live.size()) {}
 
 void LiveStage::on_batch(core::BlockBatch& batch) {
+  if (batch.purpose == core::BatchPurpose::kBackfill) return;
   for (const Block& block : batch.blocks) {
     if (batch.purpose == core::BatchPurpose::kStatus) {
       take_status(block);

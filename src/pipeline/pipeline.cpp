@@ -108,7 +108,7 @@ void Pipeline::run(Shard& shard) {
   for (;;) {
     auto batch = shard.ring.pop(std::max(next_tick - steady_clock::now(), steady_clock::duration::zero()));
     if (batch) {
-      if ((*batch)->purpose == core::BatchPurpose::kReadings) {
+      if ((*batch)->purpose != core::BatchPurpose::kStatus) {
         const std::uint64_t readings = (*batch)->readings();
         shard.readings.fetch_add(readings, std::memory_order_relaxed);
         shard.counted.Increment(static_cast<double>(readings));
@@ -126,8 +126,8 @@ void Pipeline::run(Shard& shard) {
   for (auto& stage : shard.stages) stage->on_stop();
 }
 
-Inlet::Inlet(Pipeline& pipeline, core::SourceId source)
-    : pipeline_(pipeline), source_(source), batches_(pipeline.shards()) {}
+Inlet::Inlet(Pipeline& pipeline, core::SourceId source, core::BatchPurpose purpose)
+    : pipeline_(pipeline), source_(source), purpose_(purpose), batches_(pipeline.shards()) {}
 
 BlockBatch& Inlet::batch_for(core::SensorId sensor) {
   const std::size_t shard = pipeline_.shard_of(sensor);
@@ -157,6 +157,7 @@ bool Inlet::submit(std::uint64_t epoch, std::uint64_t sequence, std::shared_ptr<
   for (std::size_t shard = 0; shard < batches_.size(); ++shard) {
     auto batch = std::move(batches_[shard]);
     if (!batch) continue;
+    batch->purpose = purpose_;
     batch->identity = {source_, epoch, sequence};
     batch->receipt = receipt;
     taken = pipeline_.shards_[shard]->ring.push(batch) && taken;

@@ -73,7 +73,8 @@ class Pipeline {
 // One connector's way in.
 class Inlet {
  public:
-  Inlet(Pipeline& pipeline, core::SourceId source);
+  // `purpose` of what submit() hands over.
+  Inlet(Pipeline& pipeline, core::SourceId source, core::BatchPurpose purpose = core::BatchPurpose::kReadings);
 
   // The batch that the sensor's readings go to; valid until submit().
   core::BlockBatch& batch_for(core::SensorId sensor);
@@ -89,6 +90,7 @@ class Inlet {
  private:
   Pipeline& pipeline_;
   core::SourceId source_;
+  core::BatchPurpose purpose_;
   std::vector<std::unique_ptr<core::BlockBatch>> batches_;  // one per shard, empty until needed
 };
 

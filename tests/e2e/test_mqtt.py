@@ -2,11 +2,12 @@
 (mosquitto_pub): every message arrives once, also when the plant is killed and the broker ends and comes back."""
 
 import json
+import os
 import subprocess
 import time
 import unittest
 
-from harness import EndToEnd, Plant, free_ports
+from harness import ROOT, EndToEnd, Plant, free_ports
 
 PLANT = """
 node: {{name: lyon}}
@@ -133,6 +134,35 @@ class Messages(Mqtt):
         self.wait_for("the birth", lambda: '{"state":"online"}' in watcher.output(), 10)
         self.plant.process.kill()
         self.wait_for("the will", lambda: '{"state":"offline"}' in watcher.output(), 10)
+
+
+@unittest.skipIf(os.environ.get("E2E_WITHOUT_PYPI"), "PyPI could not be reached")
+class Waveforms(Mqtt):
+    def send(self, topic, count, rate, start, seed=1):
+        done = subprocess.run([ROOT / "build/venv/bin/python", ROOT / "tests/e2e/waveform_sender.py", str(self.mqtt), topic, str(count),
+                               str(rate), str(start), str(seed)], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout)
+
+    def test_a_waveform_arrives_whole(self):
+        start = T0 * 10**9
+        sent = self.send(CURRENT, 51200, 25600, start)
+        self.assertLess(sent["bytes"], 51200 * 4)
+        self.wait_for("the waveform", lambda: len(self.values("motor/current")) == 51200, 30, self.plant.process)
+        self.send(CURRENT, 51200, 25600, start)  # the same upload again
+        self.send(CURRENT, 1000, 3000, start + 10**10, seed=2)
+        self.wait_for("the other", lambda: len(self.values("motor/current")) == 52200, 30, self.plant.process)
+        items = self.plant.history("pump-1", "motor/current")
+        values = [item["value"] for item in items[:51200]]
+        self.assertEqual((values[0], values[-1], sum(values)), (sent["first"], sent["last"], sent["sum"]))
+        self.assertEqual(items[25600]["time"], "2026-09-21T14:13:21Z")
+        self.assertEqual(items[-1]["time"][:22], "2026-09-21T14:13:30.33")
+        self.assertEqual(self.plant.get("/v1/plant")["connectors"][0]["refused"], 0)
+
+    def test_a_waveform_nobody_has_is_told(self):
+        self.send("gateway/8", 5000, 1000, T0 * 10**9)
+        self.wait_for("the problem", lambda: "gateway/8: a waveform, and no sensor has this topic"
+                      in self.plant.get("/v1/plant")["connectors"][0]["detail"], 20)
 
 
 class Security(Mqtt):

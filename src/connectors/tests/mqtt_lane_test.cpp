@@ -5,10 +5,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <openssl/evp.h>
 
 #include "config/document.hpp"
 #include "connectors/mqtt_options.hpp"
 #include "connectors/tests/test_plant.hpp"
+#include "core/bytes.hpp"
 #include "io/sim_network.hpp"
 
 namespace millwright::connectors {
@@ -26,10 +28,8 @@ class MqttMessages : public ::testing::Test {
     lane_.take({.topic = topic, .payload = payload, .retained = retained});
   }
   std::vector<double> values(std::uint32_t sensor) {
-    const std::size_t before = disk_.total();
-    const std::size_t pending = lane_.pending() ? 1 : 0;
-    if (pending != 0) lane_.submit({});
-    EXPECT_TRUE(test::eventually([&] { return disk_.total() >= before + pending; }));
+    lane_.lane().flush();
+    EXPECT_TRUE(test::eventually([&] { return disk_.total() == lane_.lane().intake().readings(); }));
     std::vector<double> all;
     for (const test::Reading& reading : disk_.of(sensor)) all.push_back(reading.value);
     return all;
@@ -46,12 +46,11 @@ class MqttMessages : public ::testing::Test {
   io::SimNetwork network_;
   test::Disk disk_;
   test::Node node_{model_, network_, clock_, disk_};
-  const std::vector<protocol::TopicPattern> patterns_{*protocol::TopicPattern::parse("uns/{machine}/{sensor}"),
-                                                      *protocol::TopicPattern::parse("flat/{machine}"),
-                                                      *protocol::TopicPattern::parse("#")};
-  const MqttTargets targets_{model_, "line", patterns_};
-  Intake intake_{node_.context(), "line"};
-  MqttLane lane_{targets_, node_.context(), intake_, "line", protocol::UnsTime::kAuto};
+  const MqttClientOptions options_{
+      .link = {},
+      .topics = {*protocol::TopicPattern::parse("uns/{machine}/{sensor}"),
+                 *protocol::TopicPattern::parse("flat/{machine}"), *protocol::TopicPattern::parse("#")}};
+  MqttLane lane_{options_, node_.context(), "line"};
 };
 
 TEST_F(MqttMessages, FindsSensorsByAddressAndByPattern) {
@@ -65,21 +64,21 @@ TEST_F(MqttMessages, FindsSensorsByAddressAndByPattern) {
   EXPECT_THAT(values(2), ElementsAre(7, 8));
   take("plant/batch", "\"B-4711\"");
   EXPECT_EQ(values(4).size(), 1U);
-  EXPECT_EQ(intake_.refused(), 0U);
+  EXPECT_EQ(lane_.lane().intake().refused(), 0U);
 }
 
 TEST_F(MqttMessages, TellsWhatItCannotUse) {
   take("uns/m-5/s", "1");  // of another connector
-  EXPECT_THAT(lane_.problem(), HasSubstr("uns/m-5/s: no sensor has this topic"));
+  EXPECT_THAT(lane_.lane().problem(), HasSubstr("uns/m-5/s: no sensor has this topic"));
   take("plant/a", R"({"temperature":"warm","pressure":1})");
-  EXPECT_THAT(lane_.problem(), HasSubstr("'temperature' does not fit into acme/lyon/hall/line/cell/m-1/s"));
+  EXPECT_THAT(lane_.lane().problem(), HasSubstr("'temperature' does not fit into acme/lyon/hall/line/cell/m-1/s"));
   take("uns/m-2/s", "7.5");
-  EXPECT_THAT(lane_.problem(), HasSubstr("which is int64"));
+  EXPECT_THAT(lane_.lane().problem(), HasSubstr("which is int64"));
   take("plant/a", "{");
-  EXPECT_THAT(lane_.problem(), HasSubstr("plant/a: no JSON: parse error"));
-  EXPECT_EQ(intake_.refused(), 5U);
+  EXPECT_THAT(lane_.lane().problem(), HasSubstr("plant/a: no JSON: parse error"));
+  EXPECT_EQ(lane_.lane().intake().refused(), 5U);
   take("plant/a", R"({"temperature":20,"on":{"v":1,"t":"never"}})");
-  EXPECT_EQ(intake_.refused(), 6U);
+  EXPECT_EQ(lane_.lane().intake().refused(), 6U);
   EXPECT_THAT(values(1), ElementsAre(20));
 }
 
@@ -116,6 +115,58 @@ TEST_F(MqttMessages, ARetainedMessageNeedsATime) {
   EXPECT_EQ(counted("millwright_mqtt_retained_total"), 1);
 }
 
+// docs/format/waveform.md, by hand.
+std::string chunk(const std::vector<float>& wave, std::uint32_t first, std::uint32_t count, double rate) {
+  std::vector<std::byte> bytes;
+  core::ByteWriter out(bytes);
+  out.text("MWW1");
+  out.put(std::uint32_t{0});
+  out.text("0123456789abcdef");
+  out.put(kNow - core::kMinute);
+  out.put(rate);
+  out.put(static_cast<std::uint32_t>(wave.size()));
+  out.put(first);
+  out.put(count);
+  unsigned char sha256[32];
+  EVP_Digest(wave.data(), wave.size() * sizeof(float), sha256, nullptr, EVP_sha256(), nullptr);
+  out.raw(sha256, sizeof(sha256));
+  out.raw(wave.data() + first, count * sizeof(float));
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+TEST_F(MqttMessages, AWaveformBecomesReadings) {
+  std::vector<float> wave(10'000);
+  for (std::size_t i = 0; i < wave.size(); ++i) wave[i] = static_cast<float>(i);
+  take("plant/a/temperature", chunk(wave, 5'000, 5'000, 25'600));
+  EXPECT_TRUE(values(1).empty());
+  take("plant/a/temperature", chunk(wave, 0, 5'000, 25'600));
+  const auto all = values(1);
+  ASSERT_EQ(all.size(), wave.size());
+  const auto readings = disk_.of(1);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    ASSERT_EQ(all[i], static_cast<double>(i));
+    ASSERT_NEAR(static_cast<double>(readings[i].time - (kNow - core::kMinute)), static_cast<double>(i) * 39'062.5, 1);
+  }
+  take("plant/a/temperature", chunk(wave, 0, 5'000, 25'600));
+  EXPECT_EQ(counted("millwright_mqtt_repeated_total"), 1);
+  take("plant/a/on", chunk({1, 2}, 0, 2, 1000));
+  EXPECT_THAT(lane_.lane().problem(), HasSubstr("a waveform does not fit into"));
+  take("plant/nowhere", chunk({1, 2}, 0, 2, 1000));
+  EXPECT_THAT(lane_.lane().problem(), HasSubstr("no sensor has this topic"));
+}
+
+template <typename Read>
+std::string problems_of(const char* row, Read read) {
+  auto document = config::Document::parse(row, "plant.yaml");
+  EXPECT_TRUE(document);
+  config::Section root = document->root();
+  read(root, "/plant", "uns");
+  root.finish();
+  std::string problems;
+  for (const config::Problem& one : document->problems()) problems += config::to_string(one) + "\n";
+  return problems;
+}
+
 TEST(MqttOptions, MistakesAreNamed) {
   const std::pair<const char*, const char*> kCases[] = {
       {"{host: b}", "no topics"},
@@ -126,14 +177,15 @@ TEST(MqttOptions, MistakesAreNamed) {
       {"{host: b, topics: [a], time_unit: h}", "time_unit"},
   };
   for (const auto& [row, problem] : kCases) {
-    auto document = config::Document::parse(row, "plant.yaml");
-    ASSERT_TRUE(document);
-    config::Section root = document->root();
-    read_mqtt_client_options(root, "/plant", "uns");
-    root.finish();
-    std::string problems;
-    for (const config::Problem& one : document->problems()) problems += config::to_string(one) + "\n";
-    EXPECT_THAT(problems, HasSubstr(problem)) << row;
+    EXPECT_THAT(problems_of(row, read_mqtt_client_options), HasSubstr(problem)) << row;
+  }
+  const std::pair<const char*, const char*> kSparkplug[] = {
+      {"{host: b, host_id: 'a/b'}", "no name in Sparkplug"},
+      {"{host: b, groups: ['+']}", "no name in Sparkplug"},
+      {"{host: b, reorder_timeout: 0s}", "reorder_timeout"},
+  };
+  for (const auto& [row, problem] : kSparkplug) {
+    EXPECT_THAT(problems_of(row, read_sparkplug_options), HasSubstr(problem)) << row;
   }
 }
 

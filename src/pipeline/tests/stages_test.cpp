@@ -114,6 +114,16 @@ TEST_F(LiveStageTest, ChangesOnlyTheQualityOnAConnectorsWord) {
   EXPECT_EQ(now.quality, core::kBadNoCommunication);
 }
 
+TEST_F(LiveStageTest, PassesOverWhatIsSentAfterTheFact) {
+  reading(1, 10 * kSecond);
+  BlockBatch batch;
+  batch.purpose = core::BatchPurpose::kBackfill;
+  batch.add_reading(SensorId(0), ValueType::kFloat64, 2.0, 11 * kSecond, core::kBad, 60 * kSecond);
+  stage_.on_batch(batch);
+  EXPECT_EQ(live_.read(SensorId(0)).as<double>(), 1);
+  EXPECT_EQ(live_.read(SensorId(0)).quality, core::kGood);
+}
+
 TEST_F(LiveStageTest, RollsUpSecondsOfABlockThatSpansThem) {
   BlockBatch batch;
   Block& block = batch.add(SensorId(0), ValueType::kFloat32, 250, 10 * kSecond, kSecond / 100, 0);

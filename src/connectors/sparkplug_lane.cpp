@@ -1,0 +1,286 @@
+#include "connectors/sparkplug_lane.hpp"
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace millwright::connectors {
+namespace {
+
+namespace spb = protocol::sparkplug;
+
+using core::BatchPurpose;
+using core::TimeNs;
+
+constexpr core::DurationNs kTickEvery = 50 * core::kMillisecond;
+constexpr std::size_t kMissingTold = 5;
+constexpr std::uint64_t kQualityGood = 192;
+constexpr std::uint64_t kQualityStale = 500;
+
+// Of the property "Quality"; Sparkplug knows three.
+core::Quality to_quality(const spb::Metric& metric) {
+  if (!metric.quality || *metric.quality == kQualityGood) return core::kGood;
+  return *metric.quality == kQualityStale ? core::kUncertainLastUsable : core::kBad;
+}
+
+std::string place_of(std::string_view node, std::string_view device) {
+  return device.empty() ? std::string(node) : fmt::format("{}/{}", node, device);
+}
+
+}  // namespace
+
+// ---- one node -------------------------------------------------------------------------------------------------------
+
+class SparkplugLane::Node final : public spb::SessionEvents {
+ public:
+  Node(SparkplugLane& host, std::string name)
+      : host_(host),
+        name_(std::move(name)),
+        session_({.reorder = host.options_.reorder_timeout, .rebirth_every = host.options_.rebirth_interval}, *this) {}
+
+  core::Status take(const spb::Topic& topic, std::string_view payload) {
+    received_ = host_.context_.clock.now();
+    auto taken = session_.take(topic, payload, host_.context_.clock.monotonic(), received_);
+    count();
+    return taken;
+  }
+  void tick(TimeNs now) {
+    session_.tick(now);
+    count();
+  }
+  void forget(TimeNs now) { session_.forget(now); }
+  void ask(TimeNs now) {
+    if (!session_.alive()) session_.want_rebirth(now);
+  }
+
+ private:
+  using Sensors = std::vector<const asset::Sensor*>;
+  using Known = std::unordered_map<std::string, Sensors>;  // by metric
+
+  void update(const spb::Update& update) override;
+  void born(std::string_view device, const spb::Payload& payload) override;
+  void dead(std::string_view device) override;
+  void ask_rebirth() override { host_.asked_.push_back(name_); }
+
+  const Sensors& sensors_of(std::string_view device, std::string_view metric);
+  void put(const spb::Update& update, const asset::Sensor& sensor);
+  void say_dead(const Known& known);
+  void count();
+
+  SparkplugLane& host_;
+  const std::string name_;  // "group/node"
+  spb::Session session_;
+  TimeNs received_ = 0;
+  std::map<std::string, Known, std::less<>> known_;  // by device
+  std::uint64_t told_unknown_ = 0;                   // of the session's counts: what has been counted
+  std::uint64_t told_repeated_ = 0;
+  std::uint64_t told_missing_ = 0;
+};
+
+void SparkplugLane::Node::update(const spb::Update& update) {
+  const Sensors& sensors = sensors_of(update.device, update.name);
+  if (!spb::is_scalar(update.type)) return host_.counters_.passed_over.Increment();
+  if (sensors.empty()) return host_.counters_.unmapped.Increment();
+  for (const asset::Sensor* sensor : sensors) put(update, *sensor);
+}
+
+void SparkplugLane::Node::put(const spb::Update& update, const asset::Sensor& sensor) {
+  const bool historical = update.metric.historical;
+  TimeNs& last = host_.last_[sensor.id.value];
+  if (historical) host_.counters_.historical.Increment();
+  if ((historical || update.birth) && update.time == last) {
+    // History has it; that it is true now may be news.
+    if (!historical) host_.confirmed_[to_quality(update.metric).code].push_back(&sensor);
+    return;
+  }
+  const bool fits =
+      host_.lane_.put(sensor, {.value = spb::interpret(update.metric.value, update.type),
+                               .quality = to_quality(update.metric),
+                               .time = update.time,
+                               .received = received_,
+                               .purpose = historical ? BatchPurpose::kBackfill : BatchPurpose::kReadings});
+  if (!fits) {
+    return host_.lane_.refuse(Refusal::kWrongType, place_of(name_, update.device),
+                              fmt::format("the metric '{}' does not fit into {}, which is {}", update.name, sensor.path,
+                                          core::to_string(sensor.type)));
+  }
+  if (!historical) last = update.time;
+}
+
+// Tells which sensors will stay without readings, for their metrics are not there.
+void SparkplugLane::Node::born(std::string_view device, const spb::Payload& payload) {
+  std::unordered_set<std::string_view> there;
+  for (const spb::Metric& metric : payload.metrics) there.insert(metric.name);
+  std::vector<std::string_view> missing;
+  for (const std::string& metric : host_.targets_.metrics_of(name_, device)) {
+    if (there.count(metric) == 0) missing.push_back(metric);
+  }
+  if (missing.empty()) return;
+  const std::size_t count = missing.size();
+  missing.resize(std::min(count, kMissingTold));
+  host_.lane_.tell(place_of(name_, device), fmt::format("its birth has no metric '{}'{}", fmt::join(missing, "', '"),
+                                                        count > kMissingTold ? " and others" : ""));
+}
+
+void SparkplugLane::Node::dead(std::string_view device) {
+  if (device.empty()) {
+    for (const auto& [name, known] : known_) say_dead(known);
+  } else if (const auto known = known_.find(device); known != known_.end()) {
+    say_dead(known->second);
+  }
+}
+
+void SparkplugLane::Node::say_dead(const Known& known) {
+  Sensors all;
+  for (const auto& [metric, sensors] : known) all.insert(all.end(), sensors.begin(), sensors.end());
+  if (!all.empty()) host_.lane_.say(all, core::kBadNoCommunication);
+}
+
+const SparkplugLane::Node::Sensors& SparkplugLane::Node::sensors_of(std::string_view device, std::string_view metric) {
+  auto of_device = known_.find(device);
+  if (of_device == known_.end()) of_device = known_.try_emplace(std::string(device)).first;
+  Known& known = of_device->second;
+  const std::string name(metric);
+  if (const auto found = known.find(name); found != known.end()) return found->second;
+  if (known.size() >= kMetricsKnownMax) known.clear();
+  return known[name] = host_.targets_.find(name_, device, metric);
+}
+
+void SparkplugLane::Node::count() {
+  const auto counted = [](core::Counter& counter, std::uint64_t now, std::uint64_t& told) {
+    if (now != told) counter.Increment(static_cast<double>(now - std::exchange(told, now)));
+  };
+  const std::uint64_t unknown = session_.dropped() - told_unknown_;
+  if (unknown != 0) {
+    host_.lane_.refuse(Refusal::kUnknownAddress, name_, "data by an alias that no birth has told", unknown);
+  }
+  told_unknown_ += unknown;
+  counted(host_.counters_.repeated, session_.repeated(), told_repeated_);
+  counted(host_.counters_.missing, session_.missing(), told_missing_);
+}
+
+// ---- all of them ----------------------------------------------------------------------------------------------------
+
+SparkplugLane::SparkplugLane(const SparkplugOptions& options, const ConnectorContext& context,
+                             const std::string& source)
+    : options_(options),
+      context_(context),
+      targets_(context.model, source),
+      lane_(context, source, options.link.future_limit, "sparkplug"),
+      counters_([&] {
+        const auto counter = [&](const char* name, const char* help) -> core::Counter& {
+          return context.metrics.counter(name, help, {{"connector", source}});
+        };
+        return Counters{
+            counter("millwright_sparkplug_unmapped_total", "Values of metrics that no sensor has"),
+            counter("millwright_sparkplug_passed_over_total",
+                    "Values of metrics that have no single value: data sets, templates, arrays, bytes, files"),
+            counter("millwright_sparkplug_repeated_total", "Messages that came again and were left out"),
+            counter("millwright_sparkplug_historical_total", "Values sent after the fact"),
+            counter("millwright_sparkplug_missing_total", "Messages that never came, by the nodes' sequence numbers"),
+            counter("millwright_sparkplug_rebirths_total", "Rebirths that nodes were asked for")};
+      }()),
+      last_(context.model.sensors().size()) {
+  for (const asset::Sensor* sensor : targets_.sensors()) {
+    last_[sensor->id.value] = context.live.read(sensor->id).source_time;
+  }
+  for (const asset::Sensor* sensor : targets_.misaddressed()) {
+    lane_.tell(sensor->path, fmt::format("'{}' is no address: group/node/device#metric, or group/node#metric",
+                                         sensor->source.address));
+  }
+}
+
+SparkplugLane::~SparkplugLane() = default;
+
+std::vector<std::string> SparkplugLane::filters() const {
+  if (options_.groups.empty()) return {"spBv1.0/+/#"};  // its own state too; filters that overlap bring messages twice
+  std::vector<std::string> filters{spb::state_topic(options_.host_id)};
+  for (const std::string& group : options_.groups) filters.push_back(fmt::format("spBv1.0/{}/#", group));
+  return filters;
+}
+
+mqtt::Presence SparkplugLane::presence() {
+  // What was restored from history is not known to be true; until a node has said how things stand, nothing is.
+  if (nodes_.empty()) lane_.say(targets_.sensors(), core::kBadNoCommunication);
+  const TimeNs now = context_.clock.now();
+  return {.topic = spb::state_topic(options_.host_id),
+          .online = spb::state_payload(true, now),
+          .offline = spb::state_payload(false, now)};
+}
+
+void SparkplugLane::take(const mqtt::Received& message) {
+  const auto topic = spb::parse_topic(message.topic);
+  if (!topic) return take_state(message);
+  if (message.retained) return;  // nothing of a node may be retained: nobody knows how old it is
+  Node* node = node_of(*topic);
+  if (node == nullptr) return;
+  const auto taken = node->take(*topic, message.payload);
+  for (const auto& [code, sensors] : confirmed_) lane_.say(sensors, core::Quality{code});
+  confirmed_.clear();
+  if (!taken) lane_.refuse(Refusal::kMalformed, message.topic, taken.error().message);
+}
+
+// The will of a connection that ended, told late, must not stand.
+void SparkplugLane::take_state(const mqtt::Received& message) {
+  if (message.retained || message.topic != spb::state_topic(options_.host_id)) return;
+  const auto state = nlohmann::json::parse(message.payload, nullptr, false);
+  if (state.is_object() && state.value("online", nlohmann::json()) == false) denied_ = true;
+}
+
+SparkplugLane::Node* SparkplugLane::node_of(const spb::Topic& topic) {
+  const std::string name = fmt::format("{}/{}", topic.group, topic.node);
+  if (const auto found = nodes_.find(name); found != nodes_.end()) return found->second.get();
+  if (!targets_.wants(name)) return nullptr;
+  if (nodes_.size() >= kNodesMax) {
+    lane_.tell(name, fmt::format("more than {} nodes; name the groups that are meant", kNodesMax));
+    return nullptr;
+  }
+  return nodes_.emplace(name, std::make_unique<Node>(*this, name)).first->second.get();
+}
+
+void SparkplugLane::connected() {
+  connected_at_ = context_.clock.monotonic();
+}
+
+std::vector<std::string> SparkplugLane::due(TimeNs now) {
+  for (const auto& [name, node] : nodes_) node->tick(now);
+  // Nodes that wait for no host are silent until something changes: so they are asked, once.
+  if (connected_at_ && now - *connected_at_ >= options_.reorder_timeout) {
+    connected_at_.reset();
+    for (const std::string& name : targets_.nodes()) {
+      auto& node = nodes_[name];
+      if (!node) node = std::make_unique<Node>(*this, name);
+      node->ask(now);
+    }
+  }
+  return std::exchange(asked_, {});
+}
+
+void SparkplugLane::turn(mqtt::Subscriber& broker) {
+  const TimeNs now = context_.clock.monotonic();
+  if (std::exchange(denied_, false)) static_cast<void>(broker.announce());  // a fault shows with the next receive()
+  if (now - ticked_ < kTickEvery) return;
+  ticked_ = now;
+  for (const std::string& name : due(now)) {
+    const std::size_t slash = name.find('/');
+    const std::string_view text = name;
+    const spb::Topic topic{
+        .group = text.substr(0, slash), .type = spb::MessageType::kNCmd, .node = text.substr(slash + 1)};
+    static_cast<void>(broker.publish(spb::to_string(topic), spb::encode_rebirth(context_.clock.now())));
+    counters_.rebirths.Increment();
+  }
+}
+
+void SparkplugLane::lost() {
+  for (const auto& [name, node] : nodes_) node->forget(context_.clock.monotonic());
+  asked_.clear();
+  connected_at_.reset();
+  denied_ = false;
+  lane_.say(targets_.sensors(), core::kBadNoCommunication);
+}
+
+}  // namespace millwright::connectors

@@ -1,0 +1,72 @@
+// SparkplugLane: a primary host application of Sparkplug B 3.0: what edge nodes say becomes readings, what they do not
+// say any more becomes the quality BadNoCommunication, and a node that is not understood is asked for a rebirth.
+//
+// What is marked historical goes into history alone. What a birth, or what was kept, repeats of the last reading (the
+// same time) is not recorded again.
+//
+// Threads: MqttClient's. Limits: kNodesMax nodes; kMetricsKnownMax metrics a node are remembered, then learnt anew.
+// Format: docs/format/sparkplug.md.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "connectors/mqtt_feed.hpp"
+#include "connectors/mqtt_options.hpp"
+#include "connectors/sparkplug_targets.hpp"
+#include "protocol/sparkplug_session.hpp"
+
+namespace millwright::connectors {
+
+class SparkplugLane final : public MqttFeed {
+ public:
+  static constexpr std::size_t kNodesMax = 10'000;
+  static constexpr std::size_t kMetricsKnownMax = 100'000;
+
+  // `source` is the connector's name.
+  SparkplugLane(const SparkplugOptions& options, const ConnectorContext& context, const std::string& source);
+  ~SparkplugLane() override;
+
+  ValueLane& lane() override { return lane_; }
+  [[nodiscard]] std::vector<std::string> filters() const override;
+  mqtt::Presence presence() override;
+  void take(const mqtt::Received& message) override;
+  void connected() override;
+  void turn(mqtt::Subscriber& broker) override;
+  void lost() override;
+
+  // What turn() would send: the nodes to ask for a rebirth, as "group/node".
+  std::vector<std::string> due(core::TimeNs now);
+
+ private:
+  class Node;
+  struct Counters {
+    core::Counter& unmapped;
+    core::Counter& passed_over;
+    core::Counter& repeated;
+    core::Counter& historical;
+    core::Counter& missing;
+    core::Counter& rebirths;
+  };
+
+  Node* node_of(const protocol::sparkplug::Topic& topic);
+  void take_state(const mqtt::Received& message);
+
+  const SparkplugOptions options_;
+  const ConnectorContext context_;
+  const SparkplugTargets targets_;
+  ValueLane lane_;
+  Counters counters_;
+  std::vector<core::TimeNs> last_;                                   // by sensor: the time of the last reading
+  std::map<std::string, std::unique_ptr<Node>, std::less<>> nodes_;  // by "group/node"
+  std::vector<std::string> asked_;
+  std::map<std::uint32_t, std::vector<const asset::Sensor*>> confirmed_;  // by quality: what a birth says again
+  std::optional<core::TimeNs> connected_at_;  // monotonic; none: those who are not there have been asked
+  core::TimeNs ticked_ = 0;
+  bool denied_ = false;  // somebody says that this host is not there
+};
+
+}  // namespace millwright::connectors

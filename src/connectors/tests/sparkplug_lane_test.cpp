@@ -1,0 +1,159 @@
+// What edge nodes say becomes readings; what they leave unsaid becomes a quality, or a question.
+#include "connectors/sparkplug_lane.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "connectors/tests/test_plant.hpp"
+#include "io/sim_network.hpp"
+
+namespace millwright::connectors {
+namespace {
+
+namespace spb = protocol::sparkplug;
+
+using core::ValueType;
+using spb::DataType;
+using spb::Metric;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr core::TimeNs kNow = 1'800'000'000 * core::kSecond;
+
+class SparkplugHost : public ::testing::Test {
+ protected:
+  void take(const std::string& topic, std::uint64_t sequence, std::vector<Metric> metrics, bool retained = false) {
+    const std::string bytes = spb::encode({.time = kNow, .sequence = sequence, .metrics = std::move(metrics)});
+    lane_.take({.topic = topic, .payload = bytes, .retained = retained});
+  }
+  void birth() {
+    take("spBv1.0/g/NBIRTH/n", 0,
+         {{.name = "bdSeq", .type = DataType::kInt64, .value = std::int64_t{0}},
+          {.name = "Node Control/Rebirth", .type = DataType::kBoolean, .value = false}});
+    take("spBv1.0/g/DBIRTH/n/d", 1,
+         {{.name = "Drive/speed", .alias = 7, .time = kNow - 1, .type = DataType::kFloat, .value = 1.5F},
+          {.name = "count", .alias = 8, .time = kNow - 1, .type = DataType::kUInt64, .value = std::uint64_t{5}},
+          {.name = "recipe",
+           .alias = 9,
+           .time = kNow - 1,
+           .type = DataType::kString,
+           .value = std::string_view("B-4711")},
+          {.name = "table", .alias = 10, .type = DataType::kDataSet}});
+  }
+  void data(std::uint64_t sequence, Metric metric) { take("spBv1.0/g/DDATA/n/d", sequence, {metric}); }
+  static Metric speed(float value, core::TimeNs time, bool historical = false) {
+    return {.alias = 7, .time = time, .historical = historical, .value = value};
+  }
+  std::vector<double> values(std::uint32_t sensor) {
+    lane_.lane().flush();
+    EXPECT_TRUE(test::eventually([&] { return disk_.total() == lane_.lane().intake().readings(); }));
+    std::vector<double> all;
+    for (const test::Reading& reading : disk_.of(sensor)) all.push_back(reading.value);
+    return all;
+  }
+  // The last word on sensors that went through the pipeline.
+  core::Quality last_status(std::uint64_t statuses) {
+    EXPECT_TRUE(test::eventually([&] { return node_.behaviour.statuses() >= statuses; }));
+    core::MutexLock lock(node_.behaviour.mutex);
+    return node_.behaviour.last_status;
+  }
+  double counted(const char* name) { return node_.metrics().counter(name, "", {{"connector", "line"}}).Value(); }
+  std::vector<std::string> due() { return lane_.due(clock_.monotonic()); }
+
+  const asset::Model model_ = test::make_model({{"g/n/d#Drive/speed", ValueType::kFloat32},
+                                                {"g/n/d#count", ValueType::kInt64},
+                                                {"g/n/d#recipe", ValueType::kText},
+                                                {"g/n#Node Control/Rebirth", ValueType::kBool},
+                                                {"by name", ValueType::kFloat64},
+                                                {"g#x", ValueType::kFloat64},
+                                                {"g/other#x", ValueType::kFloat64, "another"}});
+  io::SimClock clock_{kNow};
+  io::SimNetwork network_;
+  test::Disk disk_;
+  test::Node node_{model_, network_, clock_, disk_};
+  SparkplugLane lane_{{}, node_.context(), "line"};
+};
+
+TEST_F(SparkplugHost, TakesBirthsAndDataByAlias) {
+  EXPECT_THAT(lane_.lane().problem(), HasSubstr("'g#x' is no address"));
+  birth();
+  data(2, speed(2.5F, kNow));
+  EXPECT_THAT(values(0), ElementsAre(1.5, 2.5));
+  EXPECT_THAT(values(1), ElementsAre(5));
+  EXPECT_EQ(values(2).size(), 1U);
+  EXPECT_THAT(values(3), ElementsAre(0));
+  EXPECT_EQ(counted("millwright_sparkplug_unmapped_total"), 1);  // bdSeq
+  EXPECT_EQ(counted("millwright_sparkplug_passed_over_total"), 1);
+  EXPECT_EQ(lane_.lane().intake().refused(), 0U);
+  EXPECT_THAT(due(), IsEmpty());
+}
+
+TEST_F(SparkplugHost, FindsSensorsByName) {
+  take("spBv1.0/x/NBIRTH/y", 0, {});
+  take("spBv1.0/x/DBIRTH/y/m-4", 1, {{.name = "s", .time = kNow, .type = DataType::kInt32, .value = std::int64_t{-3}}});
+  take("spBv1.0/x/NDATA/m-4", 1, {{.name = "s", .time = kNow + 1'000'000, .type = DataType::kDouble, .value = 4.0}});
+  EXPECT_THAT(values(4), ElementsAre(-3, 4));
+}
+
+TEST_F(SparkplugHost, ADeathIsAQualityAndABirthTakesItBack) {
+  birth();
+  EXPECT_THAT(values(0), ElementsAre(1.5));
+  const std::uint64_t before = node_.behaviour.statuses();
+  take("spBv1.0/g/DDEATH/n/d", 2, {});
+  EXPECT_EQ(last_status(before + 3), core::kBadNoCommunication);
+  birth();  // says the same again
+  EXPECT_EQ(last_status(before + 6), core::kGood);
+  EXPECT_THAT(values(0), ElementsAre(1.5));
+  take("spBv1.0/g/NDEATH/n", 0, {});
+  EXPECT_EQ(last_status(before + 10), core::kBadNoCommunication);
+}
+
+TEST_F(SparkplugHost, WhatIsSentAfterTheFactIsHistory) {
+  birth();
+  data(2, speed(9, kNow - 60 * core::kSecond, true));
+  data(3, speed(1.5F, kNow - 1'000'000, true));  // the birth had it
+  EXPECT_THAT(values(0), ElementsAre(1.5, 9));
+  EXPECT_EQ(counted("millwright_sparkplug_historical_total"), 2);
+}
+
+TEST_F(SparkplugHost, AsksWhereItDoesNotUnderstand) {
+  data(5, speed(1, kNow));
+  EXPECT_THAT(due(), ElementsAre("g/n"));
+  EXPECT_THAT(due(), IsEmpty());
+  EXPECT_THAT(lane_.lane().problem(), HasSubstr("g/n: data by an alias that no birth has told"));
+  birth();
+  data(4, speed(4, kNow));
+  EXPECT_THAT(due(), IsEmpty());
+  clock_.advance(3 * core::kSecond);
+  EXPECT_THAT(due(), ElementsAre("g/n"));
+  EXPECT_THAT(values(0), ElementsAre(1.5, 4));
+  data(5, speed(5, kNow + 1));
+  EXPECT_EQ(counted("millwright_sparkplug_missing_total"), 2);
+}
+
+TEST_F(SparkplugHost, AsksSilentNodesOnceItIsThere) {
+  lane_.connected();
+  EXPECT_THAT(due(), IsEmpty());
+  clock_.advance(3 * core::kSecond);
+  EXPECT_THAT(due(), ElementsAre("g/n"));
+  clock_.advance(60 * core::kSecond);
+  EXPECT_THAT(due(), IsEmpty());
+}
+
+TEST_F(SparkplugHost, TellsWhatABirthLacks) {
+  take("spBv1.0/g/NBIRTH/n", 0, {});
+  EXPECT_THAT(lane_.lane().problem(), HasSubstr("g/n: its birth has no metric 'Node Control/Rebirth'"));
+  take("spBv1.0/g/DBIRTH/n/d", 1, {{.name = "count", .type = DataType::kString, .value = std::string_view("x")}});
+  EXPECT_THAT(lane_.lane().problem(), HasSubstr("the metric 'count' does not fit into"));
+}
+
+TEST_F(SparkplugHost, KeepsAMetricsOwnQualityAndItsNull) {
+  birth();
+  data(2, {.alias = 7, .time = kNow, .null = true});
+  EXPECT_EQ(values(0).size(), 2U);
+  EXPECT_EQ(disk_.of(0).back().quality, core::kBadNoData);
+}
+
+}  // namespace
+}  // namespace millwright::connectors

@@ -1,0 +1,214 @@
+"""Sparkplug B with a real broker (mosquitto) and an edge node that we did not write (sparkplug-client from npm): births,
+data by alias, deaths, rebirths; nothing is lost or doubled when a message is lost, or the plant or the broker ends."""
+
+import json
+import subprocess
+import unittest
+import urllib.request
+
+from harness import ROOT, EndToEnd, Plant, free_ports
+
+PLANT = """
+node: {{name: lyon}}
+connectors:
+  - name: gateways
+    type: sparkplug
+    host: 127.0.0.1
+    port: {mqtt}
+    host_id: plant
+    reorder_timeout: 500ms
+    rebirth_interval: 1s
+    retry_min: 100ms
+    retry_max: 500ms
+    timeout: 2s
+assets:
+  enterprise: acme
+  streams: {{default: gateways}}
+  sites:
+    - name: lyon
+      areas:
+        - name: hall
+          lines:
+            - name: one
+              cells:
+                - name: cell
+                  machines:
+                    - name: press
+                      components: [{{name: drive}}]
+                      sensors:
+                        - {{name: speed, component: drive, type: float32, address: "lyon/gateway/press#Drive/speed"}}
+                        - {{name: count, type: int64}}
+                        - {{name: running, type: bool}}
+                        - {{name: batch, type: text}}
+                        - {{name: temperature, type: float64}}
+                        - {{name: level, type: int64}}
+                        - {{name: since, type: int64}}
+                        - {{name: uptime, type: int64, address: "lyon/gateway#uptime"}}
+"""
+STATE = "spBv1.0/STATE/plant"
+T0 = 1_790_000_000_000
+
+
+class Sparkplug(EndToEnd):
+    def setUp(self):
+        super().setUp()
+        self.mqtt, self.control, api, opcua = free_ports(4)
+        self.start_broker()
+        file = self.folder / "plant.yaml"
+        file.write_text(PLANT.format(mqtt=self.mqtt))
+        self.plant = Plant(self, file, api, opcua, self.folder / "data")
+
+    def start_broker(self):
+        conf = self.folder / "mosquitto.conf"
+        conf.write_text(f"listener {self.mqtt} 127.0.0.1\nallow_anonymous true\nuser root\n")
+        self.broker = self.start_server(["mosquitto", "-c", conf], "mosquitto", self.mqtt)
+
+    def start_plant(self):
+        self.plant.start()
+        self.wait_for("the subscription", self.plant.connected, 30, self.plant.process)
+
+    def start_node(self, *mode):
+        script = ROOT / "tests/e2e/mqtt/edge_node.mjs"
+        self.node = self.start_server(["node", script, self.mqtt, self.control, *mode], "edge-node", self.control)
+
+    def tell(self, command, **more):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.control}/", data=json.dumps({"command": command, **more}).encode())
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def values(self, sensor):
+        return [item["value"] for item in self.plant.history("press", sensor)]
+
+    def sensor(self, name):
+        twin = self.plant.get("/machines/press/twin")
+        sensors = [*twin["sensors"], *(s for component in twin["components"] for s in component["sensors"])]
+        return next(s for s in sensors if s["name"] == name)
+
+    def wait_counted(self, end):
+        """Every count from 0 on is there, once; what a birth said before the first one aside."""
+        self.wait_for(f"{end} readings", lambda: set(self.values("count")) >= set(range(end)), 60, self.plant.process)
+        items = [i for i in self.plant.history("press", "count", start="2026-09-21T14:13:20Z")]
+        self.assertEqual([i["value"] for i in items], list(range(end)))
+
+    def wait_quality(self, name, quality):
+        self.wait_for(f"{name} to be {quality}", lambda: self.sensor(name)["quality"] == quality, 20, self.plant.process)
+
+
+class Host(Sparkplug):
+    def test_births_and_data_by_alias(self):
+        self.start_plant()
+        self.start_node()
+        self.wait_for("the birth", lambda: self.values("speed") == [1.5], 20, self.plant.process)
+        self.assertEqual((self.values("running"), self.values("batch"), self.values("temperature")), ([True], ["B-4711"], [-2.25]))
+        self.assertEqual((self.values("level"), self.values("since"), self.values("uptime")), ([-5], [T0], [7]))
+        self.tell("measure", name="Drive/speed", value=2.5, time=T0)
+        self.tell("measure", name="level", value=-32768, time=T0)
+        self.tell("measure", name="batch", value="B-4712", time=T0)
+        self.tell("count", **{"from": 0, "to": 2000})
+        self.wait_counted(2000)
+        self.assertEqual((self.values("speed"), self.values("level"), self.values("batch")), ([1.5, 2.5], [-5, -32768], ["B-4711", "B-4712"]))
+        self.assertEqual(self.plant.get("/v1/plant")["connectors"][0]["refused"], 0)
+
+    def test_deaths_are_a_quality(self):
+        self.start_plant()
+        self.assertEqual(self.sensor("uptime")["quality"], "BadNoCommunication")
+        self.start_node()
+        self.wait_quality("speed", "Good")
+        self.tell("deviceDeath")
+        self.wait_quality("speed", "BadNoCommunication")
+        self.assertEqual(self.sensor("uptime")["quality"], "Good")
+        self.tell("deviceBirth")
+        self.wait_quality("speed", "Good")
+        self.node.kill()
+        self.wait_quality("uptime", "BadNoCommunication")
+        self.wait_quality("speed", "BadNoCommunication")
+        self.start_node()
+        self.wait_quality("speed", "Good")
+        self.assertEqual(self.values("speed"), [1.5])  # the same time, so the same reading
+
+    def test_a_lost_message_is_asked_for(self):
+        self.start_plant()
+        self.start_node()
+        self.wait_quality("speed", "Good")
+        self.tell("count", **{"from": 0, "to": 100})
+        before = self.tell("lose")["rebirths"]
+        self.tell("count", **{"from": 100, "to": 200})
+        self.wait_for("the rebirth", lambda: self.tell("state")["rebirths"] == before + 1, 20)
+        self.tell("count", **{"from": 200, "to": 300})
+        self.wait_counted(300)
+        self.assertEqual(self.sensor("count")["quality"], "Good")
+        self.assertEqual(self.tell("state")["rebirths"], before + 1)
+
+    def test_a_host_that_comes_late_asks(self):
+        self.start_node()
+        self.start_plant()
+        self.wait_for("the birth", lambda: self.values("speed") == [1.5], 20, self.plant.process)
+        self.assertEqual(self.tell("state")["rebirths"], 1)
+
+    def test_the_plant_may_be_killed(self):
+        self.start_plant()
+        self.start_node("primary")
+        self.wait_quality("speed", "Good")
+        self.tell("count", **{"from": 0, "to": 1000})
+        self.wait_counted(1000)
+        self.plant.process.kill()
+        self.wait_for("the will", lambda: not self.tell("state")["host"], 20)
+        self.tell("count", **{"from": 1000, "to": 2000})
+        self.assertEqual(self.tell("state")["kept"], 1000)
+        self.start_plant()
+        self.wait_for("the node to know", lambda: self.tell("state")["kept"] == 0, 20)
+        self.tell("count", **{"from": 2000, "to": 2100})
+        self.wait_counted(2100)
+        self.assertEqual(self.sensor("count")["value"], 2099)
+
+    def test_the_broker_may_go_away(self):
+        self.start_plant()
+        self.start_node("primary")
+        self.wait_quality("speed", "Good")
+        self.tell("count", **{"from": 0, "to": 1000})
+        self.wait_counted(1000)
+        self.broker.kill()
+        self.wait_quality("speed", "BadNoCommunication")
+        self.wait_for("the node to see", lambda: not self.tell("state")["connected"], 20)
+        self.tell("count", **{"from": 1000, "to": 2000})
+        self.start_broker()
+        self.wait_for("all", lambda: self.tell("state")["kept"] == 0, 30)
+        self.wait_counted(2000)
+        self.wait_quality("count", "Good")
+        self.assertEqual(self.sensor("count")["value"], 1999)
+
+    def test_others_see_whether_it_is_there(self):
+        watcher = self.start(["mosquitto_sub", "-p", self.mqtt, "-t", STATE, "-F", "%r %p"], "mosquitto_sub")
+        states = lambda: [json.loads(line[2:]) for line in watcher.output().splitlines()]
+        self.start_plant()
+        self.wait_for("the birth", lambda: len(states()) == 1 and states()[0]["online"], 10)
+        denial = json.dumps({"online": False, "timestamp": 1})
+        subprocess.run(["mosquitto_pub", "-p", str(self.mqtt), "-r", "-q", "1", "-t", STATE, "-m", denial], check=True, timeout=10)
+        self.wait_for("the denial to be taken back", lambda: len(states()) == 3 and states()[2] == states()[0], 10)
+        self.plant.process.kill()
+        self.wait_for("the will", lambda: states()[-1] == {**states()[0], "online": False}, 10)
+
+
+class Edge(unittest.TestCase):
+    def test_a_foreign_decoder_reads_our_edge_node(self):
+        folder = ROOT / "tests/e2e/mqtt"
+        done = subprocess.run(["node", folder / "decode.mjs", folder / "edge_messages.txt"], capture_output=True, text=True, timeout=30)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        death, node, device, late, data = json.loads(done.stdout)
+        self.assertEqual([m["topic"] for m in (death, node, device, late, data)],
+                         ["spBv1.0/lyon/NDEATH/mill", "spBv1.0/lyon/NBIRTH/mill"] + ["spBv1.0/lyon/%s/mill/press" % t for t in ("DBIRTH", "DDATA", "DDATA")])
+        self.assertEqual([m["seq"] for m in (node, device, late, data)], [0, 1, 2, 3])
+        self.assertEqual([(m["name"], m["value"]) for m in node["metrics"]], [("bdSeq", "7"), ("Node Control/Rebirth", False)])
+        self.assertEqual((death["metrics"][0]["name"], death["metrics"][0]["value"]), ("bdSeq", "7"))
+        self.assertEqual([(m["name"], m["alias"], m["type"]) for m in device["metrics"]],
+                         [("i8", 1, "Int8"), ("i64", 2, "Int64"), ("u64", 3, "UInt64"), ("f", 4, "Float"), ("d", 5, "Double"),
+                          ("b", 6, "Boolean"), ("s", 7, "String")])
+        self.assertEqual((device["metrics"][3]["value"], device["metrics"][3]["time"]), (1.5, T0 - 1000))
+        self.assertEqual([(m["alias"], m["value"], m["historical"]) for m in late["metrics"]], [(4, 1.5, True)])
+        self.assertEqual([m["alias"] for m in data["metrics"]], [1, 2, 3, 5, 6, 7, 7])
+        self.assertEqual([m["value"] for m in data["metrics"][2:6]], ["18446744073709551615", 2.5, True, "B-4711"])
+        self.assertFalse(any(m["historical"] for m in data["metrics"]))
+
+
+if __name__ == "__main__":
+    unittest.main()
