@@ -59,7 +59,9 @@ void Plant::wire() {
 
 core::Status Plant::open_outputs() {
   auto outputs = forwarding::Outputs::open(config_.outputs, config_.engine.data_directory + "/outputs",
-                                           forwarding::OutputContext{.model = *config_.model,
+                                           forwarding::OutputContext{.node = config_.name,
+                                                                     .model = *config_.model,
+                                                                     .history = engine_->history(),
                                                                      .alarm_journal = engine_->alarm_journal(),
                                                                      .alarms = engine_->alarms(),
                                                                      .files = files_,
@@ -187,7 +189,10 @@ api::PlantStatus Plant::status() {
                               .state = std::string(forwarding::to_string(output.state)),
                               .detail = output.detail,
                               .since = output.since,
-                              .backlog = output.backlog,
+                              .backlog = output.backlog.count,
+                              .backlog_bytes = output.backlog.bytes,
+                              .backlog_age_s = static_cast<double>(output.backlog.age) * 1e-9,
+                              .backlog_bytes_per_s = output.backlog.bytes_per_s,
                               .delivered = output.delivered,
                               .dead = output.dead,
                               .lost = output.lost,

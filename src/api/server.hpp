@@ -69,7 +69,10 @@ struct OutputInfo {
   std::string state;
   std::string detail;
   core::TimeNs since = 0;
-  std::uint64_t backlog = 0;
+  std::uint64_t backlog = 0;        // changes of alarms, or records of readings
+  std::uint64_t backlog_bytes = 0;  // of readings
+  double backlog_age_s = 0;
+  double backlog_bytes_per_s = 0;
   std::uint64_t delivered = 0;
   std::uint64_t dead = 0;
   std::uint64_t lost = 0;

@@ -154,6 +154,12 @@ Json output_json(const OutputInfo& output) {
           {"detail", output.detail},
           {"since", time_or_null(output.since)},
           {"backlog", output.backlog},
+          {"backlog_bytes", output.backlog_bytes},
+          {"backlog_age_s", output.backlog_age_s},
+          {"backlog_bytes_per_s", output.backlog_bytes_per_s},
+          {"backlog_left_s", output.backlog_bytes_per_s > 0
+                                 ? Json(static_cast<double>(output.backlog_bytes) / output.backlog_bytes_per_s)
+                                 : Json()},
           {"delivered", output.delivered},
           {"dead", output.dead},
           {"lost", output.lost},

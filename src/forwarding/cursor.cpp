@@ -3,13 +3,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "forwarding/transport.hpp"
-
 namespace millwright::forwarding {
-
-std::string key_of(std::uint64_t epoch, const Event& event) {
-  return fmt::format("{}-{}", epoch, event.id);
-}
 
 core::Result<Cursor> parse_cursor(std::string_view text) {
   const auto json = nlohmann::json::parse(text, nullptr, false);

@@ -10,8 +10,9 @@ std::string line_of(const DeadLetter& letter) {
   const auto quoted = [](const std::string& text) {
     return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   };
+  const bool json = nlohmann::json::accept(letter.body);  // else many lines, as text
   return fmt::format("{{\"time\":\"{}\",\"key\":{},\"reason\":{},\"event\":{}}}\n", core::format_time(letter.time),
-                     quoted(letter.key), quoted(letter.reason), letter.body);
+                     quoted(letter.key), quoted(letter.reason), json ? letter.body : quoted(letter.body));
 }
 
 // Whether the file ends in the middle of a line, as a crash leaves it.

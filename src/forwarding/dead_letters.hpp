@@ -18,7 +18,7 @@ struct DeadLetter {
   core::TimeNs time = 0;  // when it was given up
   std::string key;
   std::string reason;
-  std::string body;  // JSON
+  std::string body;  // JSON, or any text, which is kept as a string
 };
 
 class DeadLetters {

@@ -1,4 +1,5 @@
-// What forwarding carries: an event of a journal, with an identity that lasts; and where it comes from.
+// What forwarding carries: a change of an alarm, or many readings, with an identity that lasts; and, of changes, the
+// journal that they come from.
 //
 // Threads: values; a source is read by the lanes' threads at once.
 #pragma once
@@ -18,10 +19,13 @@ struct Event {
   std::uint64_t id = 0;           // rises from event to event of the journal; of an alarm its version
   std::uint64_t lost_before = 0;  // events right before it that the journal no longer has
   std::string_view kind;          // "alarm"
-  std::string machine;            // name, "" for the platform itself
+  std::string machine;            // name, of readings the path; "" for the platform itself
   std::string component;
-  std::string sensor;  // name, "" where it is of none
-  std::string body;    // JSON
+  std::string sensor;       // name, "" where it is of none
+  std::string body;         // JSON
+  std::string key{};        // the same at each repeat, and of this event alone, whatever becomes of the data folder
+  std::uint64_t count = 1;  // changes or readings in it
+  bool historical = false;  // from the backlog, while what is live goes before it
 };
 
 // A place in the journal: the last event that was dealt with.

@@ -1,7 +1,7 @@
-// Lane: brings the events of a source to one receiver, in order, each at least once: cursor, pauses, dead letters.
+// Lane: brings the events of a feed to one receiver, in order, each at least once: pauses, dead letters, status.
 //
-//   A cursor on disk says how far it has come. A turn reads what follows it, hands it to the transport, and moves the
-//   cursor over what the receiver has confirmed. What is in doubt is sent again: after a failure, and after a crash.
+//   The feed knows how far the receiver has come. A turn takes what follows, hands it to the transport, and tells the
+//   feed what the receiver has confirmed. What is in doubt is sent again: after a failure, and after a crash.
 //
 // Threads: start(), begin_stop(), stop(), wake() and status() from any; turn() from the lane's own thread, or,
 // unstarted, a test's. Errors: a receiver that is away is tried again for good, with growing pauses; an event that it
@@ -18,9 +18,9 @@
 #include "core/metrics.hpp"
 #include "core/mutex.hpp"
 #include "core/result.hpp"
-#include "forwarding/cursor.hpp"
 #include "forwarding/dead_letters.hpp"
 #include "forwarding/event.hpp"
+#include "forwarding/feed.hpp"
 #include "forwarding/transport.hpp"
 #include "io/clock.hpp"
 #include "io/file_system.hpp"
@@ -46,20 +46,19 @@ struct LaneStatus {
   LaneState state = LaneState::kStopped;
   std::string detail;           // for a person: whom it talks to, or why not
   core::TimeNs since = 0;       // of this state
-  std::uint64_t backlog = 0;    // events that wait
-  std::uint64_t delivered = 0;  // since the start; repeats too
+  Backlog backlog;              // what waits
+  std::uint64_t delivered = 0;  // changes or readings since the start; repeats too
   std::uint64_t dead = 0;       // refused, among the dead letters
-  std::uint64_t lost = 0;       // gone from the journal before they were delivered
+  std::uint64_t lost = 0;       // gone from the journal before they were delivered; of readings, its records
   std::string last_error;       // "": none since the start
   core::TimeNs last_error_time = 0;
 };
 
 class Lane {
  public:
-  // `directory` is its own and is made; the rest outlives it. A new output begins with what comes from now on.
-  static core::Result<std::unique_ptr<Lane>> open(LaneOptions options, std::string directory, const EventSource& source,
-                                                  std::unique_ptr<Transport> transport, io::FileSystem& files,
-                                                  const io::Clock& clock, core::Metrics& metrics);
+  // `directory` is there and its own, for dead letters; what it does not own outlives it.
+  Lane(LaneOptions options, const std::string& directory, std::unique_ptr<Feed> feed,
+       std::unique_ptr<Transport> transport, io::FileSystem& files, const io::Clock& clock, core::Metrics& metrics);
   ~Lane();  // stop()
 
   void start();
@@ -73,23 +72,19 @@ class Lane {
   [[nodiscard]] LaneStatus status() const;
 
  private:
-  Lane(LaneOptions options, std::string directory, const EventSource& source, std::unique_ptr<Transport> transport,
-       io::FileSystem& files, const io::Clock& clock, core::Metrics& metrics);
-  core::Status find_place();
   void run();
-  core::DurationNs deliver(const EventSource::Batch& batch);
+  core::DurationNs deliver(const Feed::Batch& batch);
   void pass(const Event& event);
+  void lose(std::uint64_t count);
   void bury(const Event& event, const std::string& reason);
   core::DurationNs back_off(const std::string& reason);
   void set_state(LaneState state, std::string detail);
-  void keep_place();
+  void keep_place(Feed::When when);
   [[nodiscard]] bool stopping() const;
 
   const LaneOptions options_;
-  const std::string directory_;
-  const EventSource& source_;
+  std::unique_ptr<Feed> feed_;
   std::unique_ptr<Transport> transport_;
-  io::FileSystem& files_;
   const io::Clock& clock_;
   const std::shared_ptr<spdlog::logger> log_;
   core::Counter& delivered_total_;
@@ -97,13 +92,14 @@ class Lane {
   core::Counter& lost_total_;
   core::Counter& failures_total_;
   core::Gauge& backlog_gauge_;
+  core::Gauge& backlog_bytes_;
+  core::Gauge& backlog_age_;
   core::Gauge& connected_gauge_;
 
   // Of the lane's thread.
   DeadLetters dead_letters_;
   io::Random random_;
-  Cursor cursor_;
-  bool place_kept_ = true;      // false: the cursor's file lags behind and could not be written
+  bool place_kept_ = true;      // false: the place lags behind on disk and could not be written
   core::DurationNs pause_ = 0;  // the last one; 0: all is well
   core::TimeNs retry_at_ = 0;   // monotonic
 
@@ -112,7 +108,6 @@ class Lane {
   core::Condition changed_;
   bool stopping_ GUARDED_BY(mutex_) = false;
   bool woken_ GUARDED_BY(mutex_) = false;
-  std::uint64_t told_id_ GUARDED_BY(mutex_) = 0;  // of the cursor, for status()
   LaneStatus status_ GUARDED_BY(mutex_);
 };
 

@@ -36,13 +36,13 @@ class MqttTransport final : public Transport {
     return {};
   }
 
-  Delivery deliver(std::uint64_t epoch, std::span<const Event> events, const Stopping& stopping) override {
+  Delivery deliver(std::span<const Event> events, const Stopping& stopping) override {
     client_->forget();
     std::vector<int> messages;
     std::optional<core::Error> unsent;
     for (const Event& event : events) {
-      const auto message = client_->publish(
-          {.topic = topic_of(event), .body = event.body, .id = key_of(epoch, event), .retain = options_.retain});
+      const auto message =
+          client_->publish({.topic = topic_of(event), .body = event.body, .id = event.key, .retain = options_.retain});
       if (!message) unsent = message.error();
       if (unsent) break;
       messages.push_back(*message);

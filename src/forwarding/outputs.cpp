@@ -7,11 +7,13 @@
 #include <fmt/format.h>
 
 #include "core/text.hpp"
+#include "forwarding/event_feed.hpp"
+#include "historian/follower.hpp"
 
 namespace millwright::forwarding {
 namespace {
 
-constexpr std::array<std::string_view, 3> kKinds{"mqtt", "redis", "webhook"};
+constexpr std::array<std::string_view, 4> kKinds{"mqtt", "redis", "webhook", "kafka"};
 constexpr std::size_t kNameLongest = 63;
 
 void check_name(config::Section& section, const std::string& name, std::map<std::string, std::string>& seen) {
@@ -48,6 +50,8 @@ std::unique_ptr<Transport> make_transport(const OutputOptions& options, const Ou
           return make_mqtt_transport(to, context.model);
         } else if constexpr (std::is_same_v<Options, RedisOptions>) {
           return make_redis_transport(to, context.clock);
+        } else if constexpr (std::is_same_v<Options, KafkaOptions>) {
+          return make_kafka_transport(to);
         } else {
           return make_webhook_transport(to);
         }
@@ -71,6 +75,10 @@ std::vector<OutputOptions> read_options(config::Document& document, config::Sect
       options.to = read_redis_options(section, document.directory());
     } else if (options.lane.kind == kKinds[2]) {
       options.to = read_webhook_options(section, document.directory());
+    } else if (options.lane.kind == kKinds[3]) {
+      options.to =
+          read_kafka_options(section, document.directory(), fmt::format("millwright-{}-{}", node, options.lane.name));
+      options.readings = read_readings_options(section);
     } else {
       if (!options.lane.kind.empty()) {
         section.problem("kind", fmt::format("there is no output '{}'{}; there are {}", options.lane.kind,
@@ -85,14 +93,24 @@ std::vector<OutputOptions> read_options(config::Document& document, config::Sect
   return all;
 }
 
+core::Result<std::unique_ptr<Feed>> Outputs::open_feed(const OutputOptions& options, const std::string& directory,
+                                                       const OutputContext& context) {
+  const std::string& name = options.lane.name;
+  if (!options.readings) return EventFeed::open(source_, context.files, context.clock, directory, name);
+  return ReadingsFeed::open(
+      *options.readings, context.history.follow(), std::make_unique<JsonRows>(),
+      {.files = context.files, .clock = context.clock, .directory = directory, .name = name, .stream = context.node});
+}
+
 core::Result<std::unique_ptr<Outputs>> Outputs::open(const std::vector<OutputOptions>& options,
                                                      const std::string& directory, const OutputContext& context) {
   std::unique_ptr<Outputs> outputs(new Outputs(context));
   for (const OutputOptions& one : options) {
-    auto lane = Lane::open(one.lane, directory + "/" + one.lane.name, outputs->source_, make_transport(one, context),
-                           context.files, context.clock, context.metrics);
-    if (!lane) return core::unexpected(lane.error().within("output " + one.lane.name));
-    outputs->lanes_.push_back(std::move(*lane));
+    const std::string folder = directory + "/" + one.lane.name;
+    auto feed = outputs->open_feed(one, folder, context);
+    if (!feed) return core::unexpected(feed.error().within("output " + one.lane.name));
+    outputs->lanes_.push_back(std::make_unique<Lane>(one.lane, folder, std::move(*feed), make_transport(one, context),
+                                                     context.files, context.clock, context.metrics));
   }
   return outputs;
 }

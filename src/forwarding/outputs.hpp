@@ -1,15 +1,18 @@
-// Outputs: the `outputs` section, and the lanes made from it: alarms told to a broker, a stream, a web address.
+// Outputs: the `outputs` section, and the lanes made from it: alarms told to a broker, a stream, a web address;
+// readings brought to Kafka.
 //
 //   outputs:
 //     - {name: broker, kind: mqtt, host: broker.plant.local}
 //     - {name: hook, kind: webhook, url: "https://hooks.example.com/alarms", secret_file: hook.key}
 //     - {name: alarms, kind: redis, host: 127.0.0.1}
+//     - {name: hq, kind: kafka, brokers: ["kafka.example.com:9092"]}
 //
 // Threads: open(), start() and stop() from one; wake() and status() from any. Each output has a thread of its own: one
 // that is away costs the others nothing, and alarms never wait for one.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -20,10 +23,13 @@
 #include "core/metrics.hpp"
 #include "core/result.hpp"
 #include "forwarding/alarm_source.hpp"
+#include "forwarding/kafka_transport.hpp"
 #include "forwarding/lane.hpp"
 #include "forwarding/mqtt_transport.hpp"
+#include "forwarding/readings_feed.hpp"
 #include "forwarding/redis_transport.hpp"
 #include "forwarding/webhook_transport.hpp"
+#include "historian/historian.hpp"
 #include "io/clock.hpp"
 #include "io/file_system.hpp"
 #include "journal/journal.hpp"
@@ -32,14 +38,17 @@ namespace millwright::forwarding {
 
 struct OutputOptions {
   LaneOptions lane;
-  std::variant<MqttOptions, RedisOptions, WebhookOptions> to;
+  std::variant<MqttOptions, RedisOptions, WebhookOptions, KafkaOptions> to;
+  std::optional<ReadingsOptions> readings;  // nothing: changes of alarms
 };
 // Problems go to the document. `node` is the plant's name.
 std::vector<OutputOptions> read_options(config::Document& document, config::Section root, const std::string& node);
 
 // All of it outlives the outputs.
 struct OutputContext {
+  std::string node;  // the plant's name
   const asset::Model& model;
+  const historian::Historian& history;
   const journal::Journal& alarm_journal;
   const alarms::AlarmManager& alarms;
   io::FileSystem& files;
@@ -60,6 +69,8 @@ class Outputs {
 
  private:
   explicit Outputs(const OutputContext& context) : source_(context.alarm_journal, context.alarms) {}
+  core::Result<std::unique_ptr<Feed>> open_feed(const OutputOptions& options, const std::string& directory,
+                                                const OutputContext& context);
 
   AlarmSource source_;
   std::vector<std::unique_ptr<Lane>> lanes_;

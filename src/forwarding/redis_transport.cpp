@@ -63,10 +63,10 @@ class RedisTransport final : public Transport {
 
   // One by one: were they sent together, a later one could be taken where an earlier one is not, and then nothing could
   // put the earlier one before it.
-  Delivery deliver(std::uint64_t epoch, std::span<const Event> events, const Stopping& stopping) override {
+  Delivery deliver(std::span<const Event> events, const Stopping& stopping) override {
     for (std::size_t i = 0; i < events.size(); ++i) {
       if (stopping()) return Delivery::retry(i, "stopping");
-      if (auto added = add(epoch, events[i]); !added) return Delivery::retry(i, added.error().message);
+      if (auto added = add(events[i]); !added) return Delivery::retry(i, added.error().message);
     }
     return {events.size(), std::nullopt};
   }
@@ -103,37 +103,35 @@ class RedisTransport final : public Transport {
     return {};
   }
 
-  core::Status add(std::uint64_t epoch, const Event& event) {
-    const std::string key = key_of(epoch, event);
-    const auto reply = ask({"XADD", options_.stream, "MAXLEN", "~", std::to_string(options_.length_max), key, "kind",
-                            event.kind, "id", std::to_string(event.id), "machine", event.machine, "event", event.body});
+  core::Status add(const Event& event) {
+    const auto reply =
+        ask({"XADD", options_.stream, "MAXLEN", "~", std::to_string(options_.length_max), event.key, "kind", event.kind,
+             "id", std::to_string(event.id), "machine", event.machine, "event", event.body});
     if (!reply) return core::unexpected(reply.error());
     if (!is_error(**reply)) return {};
     const std::string why(text_of(**reply));
     if (why.find("equal or smaller") == std::string::npos) return refused(why);
-    return check_repeat(epoch, event, key);
+    return check_repeat(event);
   }
 
   // Redis has this id behind it. Either the event is in the stream, or was before the stream was trimmed; or somebody
   // else writes to it, with ids that leave no room for ours.
-  core::Status check_repeat(std::uint64_t epoch, const Event& event, const std::string& key) {
-    const auto found = command({"XRANGE", options_.stream, key, key});
+  core::Status check_repeat(const Event& event) {
+    const auto found = command({"XRANGE", options_.stream, event.key, event.key});
     if (!found) return core::unexpected(found.error());
     if ((*found)->type == REDIS_REPLY_ARRAY && (*found)->elements != 0) return {};
     const auto info = command({"XINFO", "STREAM", options_.stream});
     if (!info) return core::unexpected(info.error());
     const std::string last(field_of(**info, "last-generated-id"));
     const auto parts = core::split(last, '-');
-    const auto number = [&](std::size_t i) { return core::parse_int(parts[i]).value_or(-1); };
-    if (parts.size() == 2 && number(0) == static_cast<std::int64_t>(epoch) &&
-        number(1) >= static_cast<std::int64_t>(event.id)) {
-      return {};
-    }
+    const auto own = core::split(event.key, '-');
+    const auto number = [](std::string_view text) { return core::parse_int(text).value_or(-1); };
+    if (parts.size() == 2 && parts[0] == own.front() && number(parts[1]) >= number(own.back())) return {};
     return core::unexpected(
         ErrorCode::kConflict,
         fmt::format("the stream {} has entries of somebody else (the last is {}), so that {} finds no place: give this "
                     "output a stream of its own",
-                    options_.stream, last, key));
+                    options_.stream, last, event.key));
   }
 
   [[nodiscard]] core::Unexpected refused(std::string_view why) const {

@@ -46,11 +46,8 @@ class Transport {
   [[nodiscard]] virtual std::string peer() const = 0;
   // Makes sure of the connection: before each delivery, and every few seconds while there is nothing to deliver.
   virtual core::Status connect(const Stopping& stopping) = 0;
-  // Sends the events in order. `epoch` and an event's id make the key by which the receiver knows a repeat.
-  virtual Delivery deliver(std::uint64_t epoch, std::span<const Event> events, const Stopping& stopping) = 0;
+  // Sends the events in order. By an event's key the receiver knows a repeat.
+  virtual Delivery deliver(std::span<const Event> events, const Stopping& stopping) = 0;
 };
-
-// "<epoch>-<id>": of this event alone, whatever becomes of the data folder.
-std::string key_of(std::uint64_t epoch, const Event& event);
 
 }  // namespace millwright::forwarding

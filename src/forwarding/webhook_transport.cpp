@@ -84,11 +84,11 @@ class WebhookTransport final : public Transport {
     return {};
   }
 
-  Delivery deliver(std::uint64_t epoch, std::span<const Event> events, const Stopping& stopping) override {
+  Delivery deliver(std::span<const Event> events, const Stopping& stopping) override {
     for (std::size_t i = 0; i < events.size(); ++i) {
       if (stopping()) return Delivery::retry(i, "stopping");
       std::string answer;
-      const auto code = post(key_of(epoch, events[i]), events[i], stopping, answer);
+      const auto code = post(events[i].key, events[i], stopping, answer);
       if (!code) {
         curl_.reset();
         return Delivery::retry(i, code.error().message);

@@ -134,6 +134,13 @@ core::Result<std::vector<SeriesKey>> Catalogue::series(const std::vector<Series>
   return keys;
 }
 
+std::unordered_map<SeriesKey, Catalogue::Series> Catalogue::named() const {
+  MutexLock lock(mutex_);
+  std::unordered_map<SeriesKey, Series> names;
+  for (const auto& [series, key] : series_) names.emplace(key, series);
+  return names;
+}
+
 core::Result<SourceKey> Catalogue::source(const std::string& name) {
   MutexLock lock(mutex_);
   if (const auto found = sources_.find(name); found != sources_.end()) return found->second;

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -35,6 +36,8 @@ class Catalogue final : public core::Texts {
   // The keys that a folder knows, for who only looks.
   static core::Result<std::map<SeriesKey, Series>> listed(io::FileSystem& files, const std::string& directory);
 
+  // What the keys stand for.
+  [[nodiscard]] std::unordered_map<SeriesKey, Series> named() const;
   // The keys of all, in order, new ones where need be; one wait for the disk at most.
   core::Result<std::vector<SeriesKey>> series(const std::vector<Series>& names);
   core::Result<SourceKey> source(const std::string& name);

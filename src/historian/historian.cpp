@@ -8,6 +8,7 @@
 
 #include "core/text.hpp"
 #include "historian/catalogue.hpp"
+#include "historian/follower.hpp"
 #include "historian/query.hpp"
 #include "historian/recorder.hpp"
 #include "historian/shelf.hpp"
@@ -63,6 +64,9 @@ class HistorianImpl final : public Historian {
   core::Result<std::vector<Aggregate>> aggregates(core::SensorId sensor, Range range, const Intervals& intervals,
                                                   std::size_t limit, std::optional<core::TimeNs>* next) const override;
   core::Result<std::optional<Reading>> before(core::SensorId sensor, core::TimeNs time) const override;
+  [[nodiscard]] std::unique_ptr<Follower> follow() const override {
+    return std::make_unique<Follower>(shelves_, *catalogue_, *age_);
+  }
   void start() override { upkeep_->start(); }
   Status tidy() override;
   [[nodiscard]] Stats stats() const override;
@@ -312,7 +316,7 @@ std::int64_t HistorianImpl::room(io::FileSystem& files) const {
   const auto free = files.free_bytes(options_.directory);
   if (!free || *free > static_cast<std::uint64_t>(kUnknown)) return kUnknown;
   std::uint64_t needed = options_.journal.reserve_bytes + shards_ * segment_bytes();
-  for (const Shelf& shelf : shelves_) needed += shelf.log->journal().bytes();
+  for (const Shelf& shelf : shelves_) needed += shelf.log->journal().bytes() - sealed_bytes(shelf);
   return static_cast<std::int64_t>(*free) - static_cast<std::int64_t>(needed);
 }
 
@@ -322,7 +326,7 @@ Historian::Stats HistorianImpl::stats() const {
   stats.bytes = context_->bytes.load(std::memory_order_relaxed);
   stats.disk_bytes = disk_bytes();
   for (const Shelf& shelf : shelves_) {
-    stats.unsealed_bytes += shelf.log->journal().bytes();
+    stats.unsealed_bytes += shelf.log->journal().bytes() - sealed_bytes(shelf);
     stats.disk_full = stats.disk_full || shelf.log->journal().disk_full();
   }
   return stats;
@@ -364,6 +368,7 @@ HistorianOptions read_options(config::Section section) {
     row.finish();
   }
   options.disk_quota_bytes = section.bytes("disk_quota", {.fallback = options.disk_quota_bytes});
+  options.unsent_quota_bytes = section.bytes("unsent_quota", {.fallback = options.unsent_quota_bytes});
   options.query_time_limit =
       section.duration("query_time_limit", {.fallback = options.query_time_limit, .low = core::kSecond});
   journal::Options& log = options.journal;

@@ -47,6 +47,7 @@ struct HistorianOptions {
   Retention retention;
   std::vector<KeepingRule> rules;                          // the last that matches a sensor counts
   std::uint64_t disk_quota_bytes = 20ULL << 30;            // 0 = none
+  std::uint64_t unsent_quota_bytes = 8ULL << 30;           // of sealed journal that followers have yet to read
   core::DurationNs query_time_limit = 30 * core::kSecond;  // of one call; beyond it ends with kTimeout
   journal::Options journal{.segment_bytes = 0};            // 0: as the number of sensors asks for
 };
@@ -63,6 +64,8 @@ struct Range {
   core::TimeNs from = 0;  // inclusive
   core::TimeNs to = 0;    // exclusive
 };
+
+class Follower;
 
 class Historian {
  public:
@@ -100,6 +103,9 @@ class Historian {
 
   // The last reading before `time` that is not bad; nothing: there is none.
   virtual core::Result<std::optional<Reading>> before(core::SensorId sensor, core::TimeNs time) const = 0;
+
+  // For one who brings elsewhere what is recorded. Before start(), so that nothing goes that it has yet to read.
+  [[nodiscard]] virtual std::unique_ptr<Follower> follow() const = 0;
 
   // Starts the thread that seals closed journal segments into column files, merges those, and deletes what retention
   // and quota no longer allow. It ends with the historian.

@@ -80,10 +80,10 @@ core::Result<std::vector<Query::Place>> Query::places(From from_where, TimeNs fr
     if (from_where != From::kColumns) {
       std::vector<TimeIndex::Run> runs;
       ShardLog* log = shelves_[i].log.get();
-      if (auto found = log->index().find(key_, from, to, runs); !found) return core::unexpected(found.error());
-      for (const auto& run : runs) {
-        if (run.last > sets_[i]->sealed) all.push_back({.times = run.times, .log = log, .run = run, .block = {}});
+      if (auto found = log->index().find(key_, from, to, sets_[i]->sealed, runs); !found) {
+        return core::unexpected(found.error());
       }
+      for (const auto& run : runs) all.push_back({.times = run.times, .log = log, .run = run, .block = {}});
     }
     if (from_where == From::kJournal) continue;
     std::vector<ColumnReader::Place> blocks;
@@ -188,7 +188,7 @@ core::Result<Extent> Query::extent() {
   Extent whole;
   for (std::size_t i = 0; i < shelves_.size(); ++i) {
     std::vector<TimeIndex::Run> runs;
-    if (auto found = shelves_[i].log->index().find(key_, INT64_MIN, INT64_MAX, runs); !found) {
+    if (auto found = shelves_[i].log->index().find(key_, INT64_MIN, INT64_MAX, sets_[i]->sealed, runs); !found) {
       return core::unexpected(found.error());
     }
     for (const auto& run : runs) whole.add(run.times);
@@ -209,8 +209,9 @@ core::Result<TimeNs> Query::next_time(Tier tier, TimeNs from, TimeNs to) {
   const auto note = [&](const Extent& times) { next = std::min(next, std::max(from, times.low)); };
   for (std::size_t i = 0; i < shelves_.size(); ++i) {
     std::vector<TimeIndex::Run> runs;
-    if (auto found = shelves_[i].log->index().find(key_, from, to, runs); !found)
+    if (auto found = shelves_[i].log->index().find(key_, from, to, sets_[i]->sealed, runs); !found) {
       return core::unexpected(found.error());
+    }
     for (const auto& run : runs) note(run.times);
     std::vector<ColumnReader::Place> blocks;
     for (const ColumnSet::File& file : sets_[i]->of(tier)) {

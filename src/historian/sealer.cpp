@@ -70,7 +70,7 @@ std::optional<Sealer::Span> Sealer::next_span(Need need) const {
 Status Sealer::drop_sealed() {
   const journal::Sequence sealed = store_.set()->sealed;
   for (const journal::SegmentInfo& segment : log_.journal().segments()) {
-    if (!segment.closed || segment.last > sealed || !log_.may_drop_oldest()) break;
+    if (!segment.closed || segment.last > sealed || segment.last >= log_.held_from() || !log_.may_drop_oldest()) break;
     const Status dropped = log_.journal().drop_oldest();
     if (!dropped && dropped.error().code == core::ErrorCode::kNotFound) break;  // the newest of all stays
     if (!dropped) return dropped;

@@ -156,6 +156,23 @@ bool ShardLog::may_drop_oldest() {
   return !segments.empty() && segments.front().last < durable_checkpoint_.first;
 }
 
+void ShardLog::hold(const void* who, journal::Sequence from) {
+  core::MutexLock lock(mutex_);
+  holds_.insert_or_assign(who, from);
+}
+
+void ShardLog::let_go(const void* who) {
+  core::MutexLock lock(mutex_);
+  holds_.erase(who);
+}
+
+journal::Sequence ShardLog::held_from() const {
+  core::MutexLock lock(mutex_);
+  journal::Sequence least = UINT64_MAX;
+  for (const auto& [who, from] : holds_) least = std::min(least, from);
+  return least;
+}
+
 void note_last(const core::Block& block, LastReading& last) {
   std::uint32_t newest = block.count - 1;
   if (block.times != nullptr) {

@@ -75,6 +75,12 @@ class ShardLog {
   // Whether what the journal's oldest segment says of sources and last readings is known to be on disk in a later one.
   // Before that it must stay, though its readings be sealed. From any thread.
   [[nodiscard]] bool may_drop_oldest();
+  // Records from `from` on stay in the journal, though they be sealed, until `who` says another or lets go: it has yet
+  // to read them (follower.hpp). From any thread.
+  void hold(const void* who, journal::Sequence from);
+  void let_go(const void* who);
+  // The first record that somebody holds; beyond any there is where nobody does. From any thread.
+  [[nodiscard]] journal::Sequence held_from() const;
   // How many series were ever recorded here; from any thread.
   [[nodiscard]] std::size_t series() const { return series_.load(std::memory_order_relaxed); }
 
@@ -107,7 +113,8 @@ class ShardLog {
     journal::Sequence first = 0;
     journal::Sequence last = 0;
   };
-  core::Mutex mutex_;
+  mutable core::Mutex mutex_;
+  std::map<const void*, journal::Sequence> holds_ GUARDED_BY(mutex_);
   Checkpoint durable_checkpoint_ GUARDED_BY(mutex_);
   std::deque<Checkpoint> checkpoints_ GUARDED_BY(mutex_);  // appended, and maybe not yet on disk
 

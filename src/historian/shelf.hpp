@@ -13,4 +13,16 @@ struct Shelf {
   std::unique_ptr<ColumnStore> store;
 };
 
+// Of the journal's closed segments, what is sealed already and only stays because somebody has yet to read it, or
+// because no later checkpoint is on disk.
+inline std::uint64_t sealed_bytes(const Shelf& shelf) {
+  const journal::Sequence sealed = shelf.store->set()->sealed;
+  std::uint64_t sum = 0;
+  for (const journal::SegmentInfo& segment : shelf.log->journal().segments()) {
+    if (!segment.closed || segment.last > sealed) break;
+    sum += segment.bytes;
+  }
+  return sum;
+}
+
 }  // namespace millwright::historian

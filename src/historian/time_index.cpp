@@ -60,11 +60,13 @@ core::Status TimeIndex::read_on(const journal::SegmentInfo& info, Segment& segme
   });
 }
 
-core::Status TimeIndex::find(SeriesKey key, core::TimeNs from, core::TimeNs to, std::vector<Run>& found) {
+core::Status TimeIndex::find(SeriesKey key, core::TimeNs from, core::TimeNs to, journal::Sequence after,
+                             std::vector<Run>& found) {
   core::MutexLock lock(mutex_);
   const auto infos = journal_.segments();
   forget_dropped(infos);
   for (std::size_t i = 0; i < infos.size(); ++i) {
+    if (infos[i].closed && infos[i].last <= after) continue;
     if (i + 1 < infos.size()) {
       const auto& next = start_of(infos[i + 1]);
       const bool told = next && (next->first == 0 || (next->first >= infos[i].first && next->last <= infos[i].last));
@@ -83,13 +85,15 @@ core::Status TimeIndex::find(SeriesKey key, core::TimeNs from, core::TimeNs to, 
   return {};
 }
 
-std::optional<core::DurationNs> TimeIndex::oldest_closed_age() {
+std::optional<core::DurationNs> TimeIndex::oldest_closed_age(journal::Sequence after) {
   core::MutexLock lock(mutex_);
   const auto infos = journal_.segments();
   forget_dropped(infos);
-  if (infos.size() < 2 || !infos.front().closed) return std::nullopt;
+  std::size_t oldest = 0;
+  while (oldest < infos.size() && infos[oldest].closed && infos[oldest].last <= after) ++oldest;
+  if (oldest + 1 >= infos.size() || !infos[oldest].closed) return std::nullopt;
   // A segment whose start is damaged counts with the next one that tells.
-  for (std::size_t i = 1; i < infos.size(); ++i) {
+  for (std::size_t i = oldest + 1; i < infos.size(); ++i) {
     if (const auto& start = start_of(infos[i])) return start->written.age;
   }
   return std::nullopt;

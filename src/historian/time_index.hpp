@@ -30,11 +30,14 @@ class TimeIndex {
     Extent times;
     KeyExtent keys;
   };
-  // Appends the runs that may hold readings of `key` with times in [from, to); committed data only.
-  core::Status find(SeriesKey key, core::TimeNs from, core::TimeNs to, std::vector<Run>& found) EXCLUDES(mutex_);
+  // Appends the runs after record `after` that may hold readings of `key` with times in [from, to); committed data
+  // only.
+  core::Status find(SeriesKey key, core::TimeNs from, core::TimeNs to, journal::Sequence after, std::vector<Run>& found)
+      EXCLUDES(mutex_);
 
-  // The history's age when the oldest segment was closed; nothing where it is not closed or cannot be told.
-  std::optional<core::DurationNs> oldest_closed_age() EXCLUDES(mutex_);
+  // The history's age when the oldest segment that holds more than records up to `after` was closed; nothing where it
+  // is not closed or cannot be told.
+  std::optional<core::DurationNs> oldest_closed_age(journal::Sequence after = 0) EXCLUDES(mutex_);
 
  private:
   struct Segment {

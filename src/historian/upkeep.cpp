@@ -107,7 +107,8 @@ Status Upkeep::run(Sealer::Need need) {
 
 Status Upkeep::seal(Sealer::Need need) {
   for (std::size_t shard = 0; shard < shelves_.size(); ++shard) {
-    const auto closed = shelves_[shard].log->index().oldest_closed_age();
+    const Shelf& shelf = shelves_[shard];
+    const auto closed = shelf.log->index().oldest_closed_age(shelf.store->set()->sealed);
     const bool waits = closed && age_.now() - *closed > kWaitMax;
     for (;;) {
       const auto sealed = sealers_[shard]->seal(waits ? Sealer::Need::kAll : need);
@@ -151,8 +152,34 @@ Status Upkeep::delete_expired() {
 
 Status Upkeep::make_room() {
   if (auto done = delete_expired(); !done) return done;
+  if (auto done = bound_unsent(); !done) return done;
   if (auto done = keep_quota(); !done) return done;
   return free_disk();
+}
+
+// Sealed journal stays only for outputs that are behind: beyond their quota the oldest of it goes, and they are told by
+// the gap that they find.
+Status Upkeep::bound_unsent() {
+  for (;;) {
+    std::uint64_t held = 0;
+    const Shelf* oldest = nullptr;
+    DurationNs oldest_age = 0;
+    for (const Shelf& shelf : shelves_) {
+      const std::uint64_t bytes = sealed_bytes(shelf);
+      held += bytes;
+      if (bytes == 0 || !shelf.log->may_drop_oldest()) continue;
+      const auto age = shelf.log->index().oldest_closed_age();
+      if (!age || (oldest != nullptr && *age >= oldest_age)) continue;
+      oldest = &shelf;
+      oldest_age = *age;
+    }
+    if (held <= options_.unsent_quota_bytes || oldest == nullptr) return {};
+    const journal::SegmentInfo segment = oldest->log->journal().segments().front();
+    core::logger("historian")
+        ->warn("outputs are behind by more than historian.unsent_quota ({} bytes): records {} to {} of {} go unsent",
+               options_.unsent_quota_bytes, segment.first, segment.last, oldest->store->directory());
+    if (auto dropped = oldest->log->journal().drop_oldest(); !dropped) return dropped;
+  }
 }
 
 // Readings first, the oldest first, then the finest roll-ups.
@@ -210,13 +237,16 @@ Upkeep::Oldest Upkeep::oldest_file(Tier tier) const {
   return oldest;
 }
 
-// The oldest file of the tier in all shards; for readings that may be a segment of a journal.
+// The oldest file of the tier in all shards; for readings that may be a segment of a journal, but one that outputs have
+// yet to read only where nothing else is left.
 core::Result<bool> Upkeep::delete_oldest(Tier tier) {
   Oldest oldest = oldest_file(tier);
   for (const Shelf& shelf : shelves_) {
     const bool may_drop = tier == Tier::kRaw && shelf.log->may_drop_oldest();
     const auto closed = may_drop ? shelf.log->index().oldest_closed_age() : std::nullopt;
-    if (!closed || (oldest.shelf != nullptr && *closed >= oldest.age)) continue;
+    if (!closed) continue;
+    const bool held = shelf.log->journal().segments().front().last >= shelf.log->held_from();
+    if (oldest.shelf != nullptr && (held || *closed >= oldest.age)) continue;
     oldest = {.shelf = &shelf, .file = nullptr, .age = *closed};
   }
   if (oldest.shelf == nullptr) return false;

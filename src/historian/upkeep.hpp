@@ -38,6 +38,7 @@ class Upkeep {
   core::Status merge() REQUIRES(work_);
   core::Status delete_expired() REQUIRES(work_);
   core::Status make_room() REQUIRES(work_);
+  core::Status bound_unsent() REQUIRES(work_);
   core::Status keep_quota() REQUIRES(work_);
   core::Status free_disk() REQUIRES(work_);
   core::Result<bool> delete_oldest(Tier tier) REQUIRES(work_);

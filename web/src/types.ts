@@ -34,6 +34,10 @@ export interface Output {
   detail: string;
   since: string | null;
   backlog: number;
+  backlog_bytes: number;
+  backlog_age_s: number;
+  backlog_bytes_per_s: number;
+  backlog_left_s: number | null;
   delivered: number;
   dead: number;
   lost: number;

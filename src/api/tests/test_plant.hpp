@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "api/server.hpp"
+#include "historian/follower.hpp"
 #include "http/tests/test_client.hpp"
 
 namespace millwright::api::testing {
@@ -57,6 +58,7 @@ class MemoryHistorian final : public historian::Historian {
   void start() override {}
   core::Status tidy() override { return {}; }
   void stop_waiting() override {}
+  [[nodiscard]] std::unique_ptr<historian::Follower> follow() const override { return nullptr; }
   [[nodiscard]] Stats stats() const override;
 
  private:

@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "forwarding/event_feed.hpp"
 #include "io/sim_disk.hpp"
 
 namespace millwright::forwarding {
@@ -67,12 +68,12 @@ class FakeTransport final : public Transport {
     if (receiver_.away) return core::unexpected(core::ErrorCode::kUnavailable, "nobody is there");
     return {};
   }
-  Delivery deliver(std::uint64_t epoch, std::span<const Event> events, const Stopping&) override {
+  Delivery deliver(std::span<const Event> events, const Stopping&) override {
     for (std::size_t i = 0; i < events.size(); ++i) {
       if (const auto failing = receiver_.failing.find(events[i].id); failing != receiver_.failing.end()) {
         return {i, failing->second};
       }
-      receiver_.got.push_back(key_of(epoch, events[i]));
+      receiver_.got.push_back(events[i].key);
       if (events[i].id >= receiver_.unconfirmed_from) return Delivery::retry(i, "the line is dead");
     }
     return {events.size(), std::nullopt};
@@ -86,11 +87,12 @@ class LaneTest : public ::testing::Test {
  protected:
   LaneTest() { open(); }
 
-  void open() {
-    auto lane = Lane::open(options_, "/data/outputs/hook", source_, std::make_unique<FakeTransport>(receiver_), disk_,
-                           clock_, metrics_);
-    ASSERT_TRUE(lane) << lane.error().message;
-    lane_ = std::move(*lane);
+  void open() { lane_ = make("/data/outputs/hook", clock_); }
+  std::unique_ptr<Lane> make(const std::string& directory, const io::Clock& clock) {
+    auto feed = EventFeed::open(source_, disk_, clock, directory, options_.name);
+    EXPECT_TRUE(feed) << feed.error().message;
+    return std::make_unique<Lane>(options_, directory, std::move(*feed), std::make_unique<FakeTransport>(receiver_),
+                                  disk_, clock, metrics_);
   }
   void crash() {
     disk_.cut_power();
@@ -120,12 +122,12 @@ class LaneTest : public ::testing::Test {
 
 TEST_F(LaneTest, DeliversInOrderAndGoesOnAfterACrash) {
   for (int i = 0; i < 3; ++i) source_.add();
-  EXPECT_EQ(lane_->status().backlog, 3U);
+  EXPECT_EQ(lane_->status().backlog.count, 3U);
   EXPECT_EQ(lane_->turn(), 0);
   EXPECT_GT(lane_->turn(), 0);
   EXPECT_THAT(receiver_.got, ElementsAre("1700000000000-1", "1700000000000-2", "1700000000000-3"));
   EXPECT_EQ(lane_->status().state, LaneState::kConnected);
-  EXPECT_EQ(lane_->status().backlog, 0U);
+  EXPECT_EQ(lane_->status().backlog.count, 0U);
   clock_.advance(kSecond);
   crash();
   source_.add();
@@ -138,11 +140,9 @@ TEST_F(LaneTest, WhatWasThereBeforeTheOutputIsNotTold) {
   lane_.reset();
   for (int i = 0; i < 3; ++i) source_.add();
   options_.name = "late";
-  auto late = Lane::open(options_, "/data/outputs/late", source_, std::make_unique<FakeTransport>(receiver_), disk_,
-                         clock_, metrics_);
-  ASSERT_TRUE(late);
+  const auto late = make("/data/outputs/late", clock_);
   source_.add();
-  (*late)->turn();
+  late->turn();
   EXPECT_THAT(got(), ElementsAre("4"));
 }
 
@@ -151,7 +151,7 @@ TEST_F(LaneTest, WhatIsInDoubtIsSentAgain) {
   receiver_.unconfirmed_from = 3;
   lane_->turn();
   EXPECT_THAT(got(), ElementsAre("1", "2", "3"));
-  EXPECT_EQ(lane_->status().backlog, 2U);
+  EXPECT_EQ(lane_->status().backlog.count, 2U);
   receiver_.unconfirmed_from = UINT64_MAX;
   crash();
   lane_->turn();
@@ -191,7 +191,7 @@ TEST_F(LaneTest, ARefusedEventBecomesADeadLetterAndTheRestGoesOn) {
             "{\"time\":\"2023-11-14T22:13:20Z\",\"key\":\"1700000000000-2\",\"reason\":\"HTTP 400: \\\"no\\\"\","
             "\"event\":{\"version\":2}}\n");
   EXPECT_EQ(lane_->status().dead, 1U);
-  EXPECT_EQ(lane_->status().backlog, 0U);
+  EXPECT_EQ(lane_->status().backlog.count, 0U);
   crash();
   lane_->turn();
   EXPECT_THAT(got(), ElementsAre("1", "3"));
@@ -271,16 +271,14 @@ TEST_F(LaneTest, AFullDiskKeepsNothingUp) {
 
 TEST_F(LaneTest, ItsThreadDeliversWhenWoken) {
   const io::RealClock clock;
-  auto lane = Lane::open(options_, "/data/outputs/other", source_, std::make_unique<FakeTransport>(receiver_), disk_,
-                         clock, metrics_);
-  ASSERT_TRUE(lane);
+  const auto lane = make("/data/outputs/other", clock);
   source_.add();
-  (*lane)->start();
+  lane->start();
   io::RealClock waiting;
-  for (int i = 0; i < 500 && (*lane)->status().delivered != 1; ++i) waiting.sleep(10 * core::kMillisecond);
-  (*lane)->stop();
+  for (int i = 0; i < 500 && lane->status().delivered != 1; ++i) waiting.sleep(10 * core::kMillisecond);
+  lane->stop();
   EXPECT_THAT(got(), ElementsAre("1"));
-  EXPECT_EQ((*lane)->status().state, LaneState::kStopped);
+  EXPECT_EQ(lane->status().state, LaneState::kStopped);
 }
 
 TEST(Cursor, RefusesWhatMakesNoSense) {

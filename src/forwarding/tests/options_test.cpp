@@ -45,6 +45,32 @@ outputs:
   EXPECT_EQ(hook.secret.variable, "HOOK");
 }
 
+TEST(OutputOptions, OfKafka) {
+  std::string problems;
+  const auto all = read(R"(
+outputs:
+  - name: hq
+    kind: kafka
+    brokers: ["a:9092", "b:9092"]
+    backlog_rate: 5000
+    sensors: [{match: "**/x", deadband: 0.5, silence_max: 5min}, {match: "**/y", send: false}]
+)",
+                        &problems);
+  EXPECT_EQ(problems, "");
+  ASSERT_EQ(all.size(), 1U);
+  const auto& kafka = std::get<KafkaOptions>(all[0].to);
+  EXPECT_EQ(kafka.topic, "factory-telemetry-{site}");
+  EXPECT_EQ(kafka.client_id, "millwright-lyon-hq");
+  EXPECT_EQ(kafka.compression, "lz4");
+  EXPECT_FALSE(kafka.tls.on);
+  ASSERT_TRUE(all[0].readings);
+  EXPECT_EQ(all[0].readings->backlog_rate, 5000U);
+  EXPECT_EQ(rule_of(all[0].readings->rules, "a/b/x").silence_max, 5 * core::kMinute);
+  EXPECT_EQ(rule_of(all[0].readings->rules, "a/b/x").deadband, 0.5);
+  EXPECT_FALSE(rule_of(all[0].readings->rules, "a/b/y").send);
+  EXPECT_TRUE(rule_of(all[0].readings->rules, "a/b/z").send);
+}
+
 TEST(OutputOptions, MistakesAreNamed) {
   const std::pair<const char*, const char*> kCases[] = {
       {"{name: a, kind: mqt, host: b}", "no output 'mqt' (did you mean 'mqtt'?)"},
@@ -57,6 +83,13 @@ TEST(OutputOptions, MistakesAreNamed) {
       {"{name: a, kind: mqtt, host: b, user: u, password_env: C, password_file: d}", "one of the two"},
       {"{name: a, kind: mqtt, host: b, tls: {key_file: k}}", "belong together"},
       {"{name: a, kind: redis, host: b, user: u}", "a user has a password"},
+      {"{name: a, kind: kafka}", "a list of brokers"},
+      {"{name: a, kind: kafka, brokers: ['a b']}", "'a b' is no broker"},
+      {"{name: a, kind: kafka, brokers: [b], topic: 'a/{site}'}", "no topic of Kafka"},
+      {"{name: a, kind: kafka, brokers: [b], topic: '{plant}'}", "'{plant}' stands for nothing"},
+      {"{name: a, kind: kafka, brokers: [b], user: u}", "a user and a password belong together"},
+      {"{name: a, kind: kafka, brokers: [b], compression: lz5}", "did you mean 'lz4'?"},
+      {"{name: a, kind: kafka, brokers: [b], sensors: [{match: '**', deadband: -1}]}", "deadband"},
       {"{name: a, kind: webhook, url: 'ftp://b/c'}", "is no web address"},
       {"{name: a, kind: webhook, url: nowhere}", "is no web address"},
       {"{name: a, kind: webhook, url: 'https://me:secret@b/c'}", "no password may be in it"},
