@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "connectors/opcua_probe.hpp"
+#include "core/text.hpp"
 #include "io/network.hpp"
 #include "mqtt/publisher.hpp"
 
@@ -21,6 +22,7 @@ constexpr std::uint64_t kLittleSpace = 1ULL << 30;
 constexpr core::DurationNs kConnectTimeout = 5 * core::kSecond;
 constexpr core::TimeNs kNotBefore = 1'735'689'600 * core::kSecond;  // 2025; a clock that was never set is far before
 constexpr std::size_t kShown = 3;
+constexpr std::int64_t kKafkaPort = 9092;  // where none is named
 
 class Doctor {
  public:
@@ -160,7 +162,8 @@ class Doctor {
   void check(const connectors::ModbusOptions& options) {
     std::visit([this](const auto& bus) { check_bus(bus); }, options.bus);
   }
-  void check(const connectors::MqttClientOptions& options) { check_broker(options.broker); }
+  void check(const connectors::MqttClientOptions& options) { check_broker(options.link.broker); }
+  void check(const connectors::SparkplugOptions& options) { check_broker(options.link.broker); }
 
   void check_bus(const connectors::ModbusTcp& bus) {
     check_reachable(bus.host, bus.port, "; its registers were not asked for");
@@ -183,16 +186,19 @@ class Doctor {
     say(State::kBad, publisher.error().message, "see host, port, user, password and tls");
   }
 
-  // Of what has no check of its own: whether its address takes connections.
-  template <typename Output>
-  void check_output(const Output& to) {
-    if constexpr (requires { to.broker.client_id; }) {
-      check_broker(to.broker);
-    } else if constexpr (requires { to.host, to.port; }) {
-      check_reachable(to.host, to.port, "; nothing was sent");
-    } else {
-      say(State::kWarning, "is not looked at", "see its state in /v1/plant while the plant runs");
+  void check_output(const forwarding::MqttOptions& to) { check_broker(to.broker); }
+  void check_output(const forwarding::KafkaOptions& to) {
+    for (const std::string& broker : to.brokers) {
+      const std::size_t colon = std::min(broker.rfind(':'), broker.size());
+      const auto port = core::parse_int(std::string_view(broker).substr(std::min(colon + 1, broker.size())));
+      check_reachable(broker.substr(0, colon), static_cast<std::uint16_t>(port.value_or(kKafkaPort)),
+                      "; nothing was sent");
     }
+  }
+  // Redis and web hooks.
+  template <typename Server>
+  void check_output(const Server& to) {
+    check_reachable(to.host, to.port, "; nothing was sent");
   }
 
   const PlantConfig& config_;
