@@ -1,12 +1,13 @@
 // doctor: what works of a plant's file, what does not, and what to do.
 
+#include "cmd_doctor.hpp"
+
 #include <algorithm>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "cmd_doctor.hpp"
 #include "core/log.hpp"
 #include "doctor.hpp"
 

@@ -76,7 +76,10 @@ Status Backfill::run() {
     const std::size_t most = std::min(kNodesPerCall, services_.sizes().history);
     while (at + n < held.size() && n < most && all[held[at + n]].fill_from - begin <= kSlack) ++n;
     const auto chunk = std::span(held).subspan(at, n);
-    if (auto filled = fill(chunk); !filled) return filled;
+    std::vector<std::uint32_t> rest(chunk.begin(), chunk.end());
+    while (!rest.empty()) {
+      if (auto filled = fill(rest); !filled) return filled;
+    }
     for (const std::uint32_t i : chunk) items_.release(i);
     if (!items_.on_message_end()) return core::unexpected(ErrorCode::kClosed, "the pipeline has stopped");
     at += n;
@@ -92,7 +95,8 @@ Status Backfill::wait_for_first_values() {
   return {};
 }
 
-Status Backfill::fill(std::span<const std::uint32_t> chunk) {
+// Leaves those whose last page was full without a word of more: some servers forget to say so.
+Status Backfill::fill(std::vector<std::uint32_t>& chunk) {
   UA_ReadRawModifiedDetails details;
   UA_ReadRawModifiedDetails_init(&details);
   TimeNs from = std::numeric_limits<TimeNs>::max();
@@ -101,8 +105,9 @@ Status Backfill::fill(std::span<const std::uint32_t> chunk) {
   for (const std::uint32_t i : chunk) {
     from = std::min(from, items_.all()[i].fill_from);
     to = std::max(to, items_.first_held(i).value_or(clock_.now()));
-    open.push_back({i, {}});
+    open.push_back({.index = i, .from = items_.all()[i].fill_from});
   }
+  std::vector<std::uint32_t> full;
   details.startTime = to_ua(from);
   details.endTime = to_ua(to) + 1;
   details.numValuesPerNode = kValuesPerNode;
@@ -110,10 +115,15 @@ Status Backfill::fill(std::span<const std::uint32_t> chunk) {
     if (auto read = read_page(details, open); !read) {
       if (read.error().code != ErrorCode::kInvalid) return read;
       for (const Open& each : open) items_.cannot_fill(each.index, read.error().message);
-      return {};
+      break;
     }
+    std::erase_if(open, [&](const Open& each) {
+      if (each.is_full) full.push_back(each.index);
+      return each.is_full;
+    });
     if (!items_.submit_history()) return core::unexpected(ErrorCode::kClosed, "the pipeline has stopped");
   }
+  chunk = std::move(full);
   return {};
 }
 
@@ -134,14 +144,14 @@ Status Backfill::read_page(const UA_ReadRawModifiedDetails& details, std::vector
   if (!response) return core::unexpected(response.error());
   std::vector<Open> rest;
   for (std::size_t i = 0; i < std::min(open.size(), (*response)->resultsSize); ++i) {
-    if (take(open[i], (*response)->results[i])) rest.push_back(std::move(open[i]));
+    if (take(details, open[i], (*response)->results[i])) rest.push_back(std::move(open[i]));
   }
   open = std::move(rest);
   return {};
 }
 
 // Whether there is more.
-bool Backfill::take(Open& open, UA_HistoryReadResult& result) {
+bool Backfill::take(const UA_ReadRawModifiedDetails& details, Open& open, UA_HistoryReadResult& result) {
   if (core::Quality{result.statusCode}.is_bad()) {
     items_.cannot_fill(open.index, UA_StatusCode_name(result.statusCode));
     return false;
@@ -154,7 +164,12 @@ bool Backfill::take(Open& open, UA_HistoryReadResult& result) {
     for (std::size_t i = 0; i < values; ++i) items_.on_history(open.index, data.dataValues[i]);
   }
   std::swap(*open.point, result.continuationPoint);
-  if (open.point->length == 0) return false;
+  if (open.point->length == 0) {
+    // All of it may lie before this node's own gap, where another's begins earlier.
+    const bool can_go_on = items_.all()[open.index].fill_from > open.from || details.startTime < to_ua(open.from);
+    open.is_full = values >= kValuesPerNode && can_go_on;
+    return open.is_full;
+  }
   open.empty_pages = values == 0 ? open.empty_pages + 1 : 0;
   if (open.empty_pages < kEmptyPages) return true;
   items_.cannot_fill(open.index, "the server goes on without values");

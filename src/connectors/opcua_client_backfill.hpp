@@ -29,14 +29,16 @@ class Backfill {
 
  private:
   core::Status wait_for_first_values();
-  core::Status fill(std::span<const std::uint32_t> chunk);
+  core::Status fill(std::vector<std::uint32_t>& chunk);
   struct Open {  // a node that there may be more of
     std::uint32_t index;
-    Ua<UA_ByteString, UA_TYPES_BYTESTRING> point;
+    core::TimeNs from;  // where its gap began
+    Ua<UA_ByteString, UA_TYPES_BYTESTRING> point{};
     int empty_pages = 0;
+    bool is_full = false;  // as full as was asked for, and no word of more
   };
   core::Status read_page(const UA_ReadRawModifiedDetails& details, std::vector<Open>& open);
-  bool take(Open& open, UA_HistoryReadResult& result);
+  bool take(const UA_ReadRawModifiedDetails& details, Open& open, UA_HistoryReadResult& result);
 
   const OpcUaClientOptions& options_;
   Items& items_;
