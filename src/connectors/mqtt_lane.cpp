@@ -140,13 +140,7 @@ bool MqttLane::repeats(const mqtt::Received& message, const UnsMessage& parsed) 
   if (!dated && parsed.id.empty() && !parsed.sequence) return false;
   const std::hash<std::string_view> hash;
   const std::uint64_t key = hash(message.payload) * 0x9E3779B97F4A7C15 ^ hash(message.topic);
-  if (!remembered_.insert(key).second) return true;
-  order_.push_back(key);
-  if (order_.size() > kRemembered) {
-    remembered_.erase(order_.front());
-    order_.pop_front();
-  }
-  return false;
+  return !remembered_.insert(key);
 }
 
 // A sequence that goes back is a sender that has begun anew.

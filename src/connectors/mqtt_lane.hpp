@@ -7,15 +7,14 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "connectors/mqtt_feed.hpp"
 #include "connectors/mqtt_options.hpp"
 #include "connectors/mqtt_targets.hpp"
+#include "connectors/recent_keys.hpp"
 #include "protocol/uns_json.hpp"
 #include "protocol/waveform.hpp"
 
@@ -66,8 +65,7 @@ class MqttLane final : public MqttFeed {
   core::Counter& whole_;
 
   std::unordered_map<std::string, Topic> topics_;
-  std::deque<std::uint64_t> order_;  // of what is remembered
-  std::unordered_set<std::uint64_t> remembered_;
+  RecentKeys remembered_{kRemembered};
 };
 
 }  // namespace millwright::connectors

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
+#include <system_error>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -68,6 +70,13 @@ core::DurationNs unit_of(UnsTime times, double time) {
   return size < 1e17 ? core::kMicrosecond : 1;
 }
 
+std::optional<TimeNs> to_time(std::int64_t whole, UnsTime times) {
+  const auto about = static_cast<double>(whole);
+  const core::DurationNs unit = unit_of(times, about);
+  if (!(std::abs(about) * static_cast<double>(unit) < static_cast<double>(kTimeMax))) return std::nullopt;
+  return whole * unit;
+}
+
 std::optional<TimeNs> to_time(const json& value, UnsTime times) {
   if (value.is_string()) {
     const auto parsed = core::parse_time(value.get_ref<const std::string&>());
@@ -77,22 +86,24 @@ std::optional<TimeNs> to_time(const json& value, UnsTime times) {
   const auto about = value.get<double>();
   const core::DurationNs unit = unit_of(times, about);
   if (!(std::abs(about) * static_cast<double>(unit) < static_cast<double>(kTimeMax))) return std::nullopt;
-  if (value.is_number_integer()) return value.get<std::int64_t>() * unit;
+  if (value.is_number_integer()) return to_time(value.get<std::int64_t>(), times);
   const double whole = std::floor(about);
   return static_cast<TimeNs>(whole) * unit +
          static_cast<TimeNs>(std::llround((about - whole) * static_cast<double>(unit)));
 }
 
-// The classic byte of OPC DA (192 good, 64 uncertain, 0 bad), an OPC UA status code, a name, or true and false.
-std::optional<Quality> to_quality(const json& value) {
+// The classic byte of OPC DA (192 good, 64 uncertain, 0 bad), or an OPC UA status code.
+std::optional<Quality> to_quality(std::uint64_t code) {
   constexpr std::uint64_t kByteMax = 255;
+  if (code > UINT32_MAX) return std::nullopt;
+  if (code > kByteMax) return Quality{static_cast<std::uint32_t>(code)};
+  return code >= 192 ? core::kGood : code >= 64 && code < 128 ? core::kUncertain : core::kBad;
+}
+
+// Such a number, a name, or true and false.
+std::optional<Quality> to_quality(const json& value) {
   if (value.is_boolean()) return value.get<bool>() ? core::kGood : core::kBad;
-  if (value.is_number_unsigned()) {
-    const auto code = value.get<std::uint64_t>();
-    if (code > UINT32_MAX) return std::nullopt;
-    if (code > kByteMax) return Quality{static_cast<std::uint32_t>(code)};
-    return code >= 192 ? core::kGood : code >= 64 && code < 128 ? core::kUncertain : core::kBad;
-  }
+  if (value.is_number_unsigned()) return to_quality(value.get<std::uint64_t>());
   if (!value.is_string()) return std::nullopt;
   const auto& text = value.get_ref<const std::string&>();
   const std::string name = core::lower(text);
@@ -213,10 +224,108 @@ class Reader {
   UnsMessage& out_;
 };
 
+// What most messages are: a number, or {"v": number, "t": whole number, "q": whole number, "seq": whole number} in any
+// order. Reads them without a tree of JSON; of all else it takes nothing, and says so.
+class FlatReader {
+ public:
+  FlatReader(std::string_view text, UnsTime times) : text_(text), times_(times) {}
+
+  bool take(UnsMessage& out) {
+    skip();
+    if (!(peek() == '{' ? object() : number(value_))) return false;
+    skip();
+    if (at_ != text_.size() || std::holds_alternative<std::monostate>(value_)) return false;
+    out.readings.push_back({{}, std::move(value_), quality_.value_or(core::kGood), time_});
+    out.sequence = sequence_;
+    return true;
+  }
+
+ private:
+  [[nodiscard]] char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
+  void skip() {
+    while (peek() == ' ' || peek() == '\n' || peek() == '\r' || peek() == '\t') ++at_;
+  }
+  bool eat(char wanted) {
+    skip();
+    if (peek() != wanted) return false;
+    ++at_;
+    return true;
+  }
+
+  bool object() {
+    ++at_;
+    do {
+      if (!eat('"')) return false;
+      const std::size_t end = text_.find('"', at_);
+      if (end == std::string_view::npos) return false;
+      const std::string_view key = text_.substr(at_, end - at_);
+      at_ = end + 1;
+      if (!eat(':')) return false;
+      skip();
+      if (!member(key)) return false;
+    } while (eat(','));
+    return eat('}');
+  }
+
+  // What is there twice, under whatever name, is not for here.
+  bool member(std::string_view key) {
+    if (is_one_of(key, kValueKeys)) return std::holds_alternative<std::monostate>(value_) && number(value_);
+    UnsValue number_here;
+    if (!number(number_here)) return false;
+    const auto* whole = std::get_if<std::int64_t>(&number_here);
+    if (whole == nullptr) return false;
+    if (is_one_of(key, kTimeKeys)) return !time_ && (time_ = to_time(*whole, times_)).has_value();
+    if (*whole < 0) return false;
+    const auto natural = static_cast<std::uint64_t>(*whole);
+    if (is_one_of(key, kQualityKeys)) return !quality_ && (quality_ = to_quality(natural)).has_value();
+    if (!is_one_of(key, kSequenceKeys) || sequence_) return false;
+    sequence_ = natural;
+    return true;
+  }
+
+  // By JSON's grammar: from_chars alone would take more.
+  bool number(UnsValue& value) {
+    const std::size_t first = at_;
+    const auto digits = [this] {
+      const std::size_t from = at_;
+      while (peek() >= '0' && peek() <= '9') ++at_;
+      return at_ - from;
+    };
+    if (peek() == '-') ++at_;
+    const bool zero = peek() == '0';
+    const std::size_t whole = digits();
+    if (whole == 0 || (zero && whole > 1)) return false;
+    const bool fraction = peek() == '.';
+    if (fraction) ++at_;
+    if (fraction && digits() == 0) return false;
+    if (peek() == 'e' || peek() == 'E') return false;
+    return fraction ? read<double>(first, value) : read<std::int64_t>(first, value);
+  }
+
+  template <typename T>
+  bool read(std::size_t first, UnsValue& value) {
+    T number{};
+    const char* const end = text_.data() + at_;
+    const auto done = std::from_chars(text_.data() + first, end, number);
+    if (done.ec != std::errc() || done.ptr != end) return false;
+    value = number;
+    return true;
+  }
+
+  const std::string_view text_;
+  const UnsTime times_;
+  std::size_t at_ = 0;
+  UnsValue value_;
+  std::optional<Quality> quality_;
+  std::optional<TimeNs> time_;
+  std::optional<std::uint64_t> sequence_;
+};
+
 }  // namespace
 
 core::Result<UnsMessage> parse_uns(std::string_view payload, UnsTime times) {
   UnsMessage message;
+  if (FlatReader(payload, times).take(message)) return message;
   try {
     const json root = json::parse(payload);
     if (auto taken = Reader(times, message).take_all(root); !taken) return core::unexpected(taken.error());

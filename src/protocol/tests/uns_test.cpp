@@ -112,5 +112,53 @@ TEST(UnsJson, WhatIsWrongIsTold) {
   EXPECT_EQ(parse(deep).problem_count, 1U);
 }
 
+// The short way and the long way through a payload come to the same; "schema" forces the long one.
+TEST(UnsJson, ReadsFlatMessagesAsItReadsAllOthers) {
+  for (const std::string body : {R"("v": 21.5, "t": 1790000000123, "seq": 7, "q": 192)",
+                                 R"("value":-3,"quality":64)",
+                                 R"("v":0)",
+                                 R"("v":-0.0)",
+                                 R"("v":123456789012345678)",
+                                 R"("v":99999999999999999999)",
+                                 R"("v":1.0e3)",
+                                 R"("v":01)",
+                                 R"("v":1.)",
+                                 R"("v":-)",
+                                 R"("v":1,"v":2)",
+                                 R"("v":1,"value":2)",
+                                 R"("v":1,"q":300)",
+                                 R"("v":1,"q":4294967296)",
+                                 R"("v":1,"q":-1)",
+                                 R"("v":1,"t":1.5)",
+                                 R"("v":1,"t":9223372036854775807)",
+                                 R"("v":1,"t":-5)",
+                                 R"("v":1,"seq":-1)",
+                                 R"("v":true)",
+                                 R"("v":"1")",
+                                 R"("t":1)",
+                                 R"("v":1,"x":2)",
+                                 R"("v":0.1,"t":170)",
+                                 R"("v":1,)"}) {
+    const auto flat = parse_uns("{" + body + "}", UnsTime::kAuto);
+    const auto full = parse_uns(R"({"schema":1,)" + body + "}", UnsTime::kAuto);
+    ASSERT_EQ(flat.has_value(), full.has_value()) << body;
+    if (!flat) continue;
+    EXPECT_EQ(flat->sequence, full->sequence) << body;
+    EXPECT_EQ(flat->problem_count, full->problem_count) << body;
+    ASSERT_EQ(flat->readings.size(), full->readings.size()) << body;
+    for (std::size_t i = 0; i < flat->readings.size(); ++i) {
+      EXPECT_EQ(flat->readings[i].field, full->readings[i].field) << body;
+      EXPECT_EQ(flat->readings[i].value, full->readings[i].value) << body;
+      EXPECT_EQ(flat->readings[i].quality, full->readings[i].quality) << body;
+      EXPECT_EQ(flat->readings[i].time, full->readings[i].time) << body;
+    }
+  }
+  EXPECT_EQ(parse(" 12.5\n").readings.at(0).value, UnsValue(12.5));
+  EXPECT_EQ(parse("-7").readings.at(0).value, UnsValue(std::int64_t{-7}));
+  EXPECT_NE(why("012"), "");
+  EXPECT_NE(why("12 13"), "");
+  EXPECT_NE(why(R"({"v":1} x)"), "");
+}
+
 }  // namespace
 }  // namespace millwright::protocol
