@@ -99,6 +99,7 @@ TEST_F(FollowerTest, WhatItHoldsStaysThoughItBeSealed) {
   follower->hold(0, place.next);
   ASSERT_TRUE(history_->tidy());
   EXPECT_LT(follower->bytes(0, 1, follower->end(0)), 100U * 1024);
+  follower.reset();
   restart_after_power_cut();
   follower = history_->follow();
   EXPECT_EQ(follow(*follower, place), count(151, 200));
