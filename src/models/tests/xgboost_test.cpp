@@ -42,7 +42,7 @@ TEST(XgboostDetector, NeedsRowsOfBothLabels) {
   const auto rows = testing::make_rows(100, 1);
   const auto trees = train_xgboost(rows, std::vector<double>(100), {});
   ASSERT_FALSE(trees);
-  if (trees.error().code == core::ErrorCode::kUnsupported) GTEST_SKIP();
+  if (trees.error().code == core::ErrorCode::kUnsupported) GTEST_SKIP() << trees.error().message;
   EXPECT_THAT(trees.error().message, HasSubstr("10 or more"));
 }
 
