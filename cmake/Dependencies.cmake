@@ -17,6 +17,12 @@ pkg_check_modules(lz4 REQUIRED IMPORTED_TARGET liblz4)
 pkg_check_modules(rdkafka REQUIRED IMPORTED_TARGET rdkafka>=2.0)
 pkg_check_modules(open62541 REQUIRED IMPORTED_TARGET open62541>=1.4)
 pkg_check_modules(modbus REQUIRED IMPORTED_TARGET libmodbus)
+# SOCI's packages bring no pkg-config file; its headers want Boost's.
+find_path(SOCI_INCLUDE_DIR soci/soci.h REQUIRED)
+find_path(LIBPQ_INCLUDE_DIR libpq-fe.h PATH_SUFFIXES postgresql REQUIRED)
+add_library(soci INTERFACE)
+target_include_directories(soci SYSTEM INTERFACE ${SOCI_INCLUDE_DIR} ${SOCI_INCLUDE_DIR}/soci ${LIBPQ_INCLUDE_DIR})
+target_link_libraries(soci INTERFACE soci_core soci_sqlite3 soci_postgresql)
 pkg_check_modules(prometheus-cpp REQUIRED IMPORTED_TARGET prometheus-cpp-core)
 
 
