@@ -11,6 +11,9 @@ core::Result<std::unique_ptr<Plant>> Plant::open(PlantConfig config) {
   auto engine = engine::Engine::open(*plant->config_.model, plant->clock_, plant->files_, plant->config_.engine);
   if (!engine) return core::unexpected(engine.error());
   plant->engine_ = std::move(*engine);
+  auto database = database::Database::open(plant->config_.database);
+  if (!database) return core::unexpected(database.error());
+  plant->database_ = std::move(*database);
   plant->wire();
   if (auto opened = plant->open_outputs(); !opened) return core::unexpected(opened.error());
   return plant;

@@ -11,6 +11,7 @@
 #include "connectors/connector.hpp"
 #include "core/mutex.hpp"
 #include "core/result.hpp"
+#include "database/database.hpp"
 #include "engine/engine.hpp"
 #include "forwarding/outputs.hpp"
 #include "io/clock.hpp"
@@ -50,6 +51,7 @@ class Plant {
   security::CertificateStore certificates_;
   core::TimeNs started_ = 0;
   std::unique_ptr<engine::Engine> engine_;
+  std::unique_ptr<database::Database> database_;
   std::vector<std::unique_ptr<connectors::Connector>> connectors_;
   std::unique_ptr<forwarding::Outputs> outputs_;
   std::unique_ptr<opcua::Server> opcua_;

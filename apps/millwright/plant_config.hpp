@@ -11,6 +11,7 @@
 #include "config/document.hpp"
 #include "connectors/factory.hpp"
 #include "core/result.hpp"
+#include "database/database.hpp"
 #include "engine/engine.hpp"
 #include "forwarding/outputs.hpp"
 #include "io/clock.hpp"
@@ -26,6 +27,7 @@ struct PlantConfig {
   std::shared_ptr<const asset::Model> model;
   std::vector<connectors::ConnectorOptions> connectors;
   std::vector<forwarding::OutputOptions> outputs;
+  database::Options database;
   opcua::ServerOptions opcua_server;
   api::Options api;
 };

@@ -1,7 +1,6 @@
 #include "api/dispatcher.hpp"
 
 #include <algorithm>
-#include <array>
 #include <exception>
 #include <optional>
 #include <utility>
@@ -29,25 +28,24 @@ void secure(HeaderFields& fields) {
       "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
 }
 
-Response to_response(core::Result<Response> result, std::string_view path) {
-  return result ? std::move(*result) : problem(result.error(), path);
-}
-
 }  // namespace
 
-struct Dispatcher::Call {
+struct Dispatcher::Pending {
   Request request;
   std::shared_ptr<Exchange> exchange;
   core::TimeNs started = 0;  // monotonic
-  const Route* route = nullptr;
-  std::string captured;
-  Parameters parameters;
+  const Endpoint* endpoint = nullptr;
+  std::vector<std::string> captured{};
+  Parameters parameters{};
+  Identity who = local_identity();
 };
 
-Dispatcher::Dispatcher(const Options& options, const Services& services, WorkerPool& workers, Streamer& streamer)
+Dispatcher::Dispatcher(const Options& options, const Services& services, const Router& router, const Handlers& handlers,
+                       WorkerPool& workers, Streamer& streamer)
     : options_(options),
       services_(services),
-      handlers_(options, services),
+      router_(router),
+      handlers_(handlers),
       files_(options.web_directory),
       workers_(workers),
       streamer_(streamer) {
@@ -56,27 +54,28 @@ Dispatcher::Dispatcher(const Options& options, const Services& services, WorkerP
         "millwright_http_request_seconds", "Time from a request's arrival to its answer; streams: to their start.",
         {0.001, 0.005, 0.02, 0.1, 0.5, 2, 10}, {{"route", std::string(name)}});
   };
-  for (const Route& r : routes()) add(r.path);
+  for (const auto& endpoint : router_.endpoints()) add(endpoint->path);
   add(kNoRoute);
 }
 
 void Dispatcher::handle(Request request, std::shared_ptr<Exchange> exchange) {
-  Call call{std::move(request), std::move(exchange), services_.clock.monotonic(), nullptr, {}, {}};
+  Pending pending{std::move(request), std::move(exchange), services_.clock.monotonic()};
   try {
-    if (!refuse(call)) answer(call);
+    if (!refuse(pending)) answer(pending);
   } catch (const std::exception& error) {
-    core::logger("api")->error("{}: {}", call.request.path, error.what());
-    if (call.exchange)
-      finish(call, problem(500, "the request failed inside; the server's log says why", call.request.path));
+    core::logger("api")->error("{}: {}", pending.request.path, error.what());
+    if (pending.exchange) {
+      finish(pending, problem(500, "the request failed inside; the server's log says why", pending.request.path));
+    }
   }
 }
 
-// Everything that can be wrong before a handler is asked. Fills in the route, what its path captured and the
+// Everything that can be wrong before a handler is asked. Fills in the endpoint, what its path captured and the
 // parameters.
-bool Dispatcher::refuse(Call& call) const {
-  const Request& request = call.request;
+bool Dispatcher::refuse(Pending& pending) const {
+  const Request& request = pending.request;
   const auto refused = [&](Response response) {
-    finish(call, std::move(response));
+    finish(pending, std::move(response));
     return true;
   };
   if (request.path.size() + request.query.size() > kUrlBytesMax) {
@@ -90,123 +89,76 @@ bool Dispatcher::refuse(Call& call) const {
                                        request.host),
                            request.path));
   }
-  const bool post = request.method == Method::kPost;
-  auto found = match(request.path, post);
+  auto found = router_.match(request.path, request.method);
   if (!found) return refused(problem(found.error(), request.path));
   if (!*found) {
     return refused(problem(404, "no such path; GET /v1/openapi.json lists those that exist", request.path));
   }
-  call.route = (*found)->route;
-  call.captured = std::move((*found)->captured);
-  if (request.method == Method::kOther || post != call.route->post) {
-    Response response = problem(405, fmt::format("this path takes {}", allowed_methods(*call.route)), request.path);
-    response.fields.emplace_back("Allow", allowed_methods(*call.route));
+  pending.endpoint = (*found)->endpoint;
+  pending.captured = std::move((*found)->captured);
+  if (!(*found)->method_fits) {
+    const std::string allowed = router_.allowed_methods(*pending.endpoint);
+    Response response = problem(405, fmt::format("this path takes {}", allowed), request.path);
+    response.fields.emplace_back("Allow", allowed);
     return refused(std::move(response));
   }
-  if (post && http::from_elsewhere(request)) {
+  if (pending.endpoint->method != Method::kGet && http::from_elsewhere(request)) {
     return refused(problem(403, "requests from another site's pages are refused", request.path));
   }
-  const std::size_t body_bytes_max = std::max(options_.body_bytes_max, call.route->body_bytes_max);
-  if (request.body.size() > body_bytes_max) {
-    return refused(
-        problem(413, fmt::format("the body has {} bytes; at most {} are taken", request.body.size(), body_bytes_max),
-                request.path));
-  }
-  const std::string_view media = call.route->media;
-  if (post && core::trim(core::split(core::lower(request.content_type), ';').front()) != media) {
-    return refused(problem(
-        415,
-        fmt::format("the body must be {}: set Content-Type: {}", media == kJson ? "JSON" : "a model bundle", media),
-        request.path));
-  }
-  if (call.route->id == RouteId::kFiles) return false;  // a query there is a browser's cache-buster
-  auto parameters = Parameters::parse(request.query, call.route->parameters);
+  if (refuse_body(pending)) return true;
+  if (pending.endpoint->pace == Pace::kFile) return false;  // a query there is a browser's cache-buster
+  auto parameters = Parameters::parse(request.query, pending.endpoint->parameters);
   if (!parameters) return refused(problem(parameters.error(), request.path));
-  call.parameters = std::move(*parameters);
+  pending.parameters = std::move(*parameters);
   return false;
 }
 
-void Dispatcher::answer(Call& call) {
-  const Request& request = call.request;
-  const auto reply = [&](core::Result<Response> result) { finish(call, to_response(std::move(result), request.path)); };
-  switch (call.route->id) {
-    case RouteId::kPlant:
-      return reply(handlers_.plant());
-    case RouteId::kMachines:
-      return reply(handlers_.machines(call.parameters));
-    case RouteId::kTwin:
-      return reply(handlers_.twin(call.captured));
-    case RouteId::kLimits:
-      return reply(handlers_.limits(call.captured));
-    case RouteId::kRelearn:
-      return reply(handlers_.relearn(call.captured, request.body));
-    case RouteId::kHistory:
-    case RouteId::kCharts:
-    case RouteId::kAddModel:
-    case RouteId::kDeployModel:
-    case RouteId::kSetMachineModel:
-    case RouteId::kRollBackModel:
-      return answer_slowly(call);
-    case RouteId::kModels:
-      return reply(handlers_.models());
-    case RouteId::kMachineModel:
-      return reply(handlers_.machine_model(call.captured));
-    case RouteId::kAlarms:
-      return reply(handlers_.alarms(call.parameters));
-    case RouteId::kAcknowledge:
-      return reply(handlers_.acknowledge(call.captured, request.body));
-    case RouteId::kReset:
-      return reply(handlers_.reset(call.captured, request.body));
-    case RouteId::kShelve:
-      return reply(handlers_.shelve(call.captured, request.body));
-    case RouteId::kAlarmPerformance:
-      return reply(handlers_.alarm_performance(call.parameters));
-    case RouteId::kAlarmControls:
-      return reply(handlers_.alarm_controls());
-    case RouteId::kSuppress:
-      return reply(handlers_.suppress(request.body));
-    case RouteId::kRelease:
-      return reply(handlers_.release(call.captured, request.body));
-    case RouteId::kStream:
-      return answer_stream(call);
-    case RouteId::kOpenApi:
-      return reply(handlers_.open_api(request.if_none_match));
-    case RouteId::kHealth:
-      return reply(handlers_.health());
-    case RouteId::kReady:
-      return reply(handlers_.ready());
-    case RouteId::kMetrics:
-      return reply(handlers_.metrics());
-    case RouteId::kFiles:
-      return reply(file(call));
+bool Dispatcher::refuse_body(Pending& pending) const {
+  const Request& request = pending.request;
+  const std::size_t bytes_max = std::max(options_.body_bytes_max, pending.endpoint->body_bytes_max);
+  if (request.body.size() > bytes_max) {
+    finish(pending,
+           problem(413, fmt::format("the body has {} bytes; at most {} are taken", request.body.size(), bytes_max),
+                   request.path));
+    return true;
+  }
+  const std::string_view media = pending.endpoint->media;
+  if (!takes_body(request.method) || core::trim(core::split(core::lower(request.content_type), ';').front()) == media) {
+    return false;
+  }
+  finish(pending, problem(415,
+                          fmt::format("the body must be {}: set Content-Type: {}",
+                                      media.ends_with("json") ? "JSON" : "a model bundle", media),
+                          request.path));
+  return true;
+}
+
+void Dispatcher::answer(Pending& pending) {
+  switch (pending.endpoint->pace) {
+    case Pace::kQuick:
+      return finish(pending, answer_now(pending));
+    case Pace::kSlow:
+      return answer_slowly(pending);
+    case Pace::kStream:
+      return answer_stream(pending);
+    case Pace::kFile:
+      return finish(pending, file(pending));
   }
 }
 
-core::Result<Response> Dispatcher::slow_answer(const Call& call) const {
-  const Request& request = call.request;
-  const auto stopping = [this] { return workers_.stopping(); };
-  switch (call.route->id) {
-    case RouteId::kCharts:
-      return handlers_.charts(call.parameters, stopping);
-    case RouteId::kAddModel:
-      return handlers_.add_model(request.body);
-    case RouteId::kDeployModel:
-      return handlers_.deploy_model(call.captured, request.body);
-    case RouteId::kSetMachineModel:
-      return handlers_.set_machine_model(call.captured, request.body);
-    case RouteId::kRollBackModel:
-      return handlers_.roll_back_model(call.captured, request.body);
-    default:
-      return handlers_.history(call.captured, call.parameters, request.accept, stopping);
-  }
+Response Dispatcher::answer_now(const Pending& pending) const {
+  const std::function<bool()> stopping = [this] { return workers_.stopping(); };
+  auto result =
+      pending.endpoint->handler(Call{pending.request, pending.captured, pending.parameters, pending.who, stopping});
+  return result ? std::move(*result) : problem(result.error(), pending.request.path);
 }
 
-void Dispatcher::answer_slowly(Call& call) {
-  auto shared = std::make_shared<Call>(std::move(call));
+void Dispatcher::answer_slowly(Pending& pending) {
+  auto shared = std::make_shared<Pending>(std::move(pending));
   const auto job = [this, shared] {
     Response response;
     try {
-      response = to_response(slow_answer(*shared), shared->request.path);
+      response = answer_now(*shared);
     } catch (const std::exception& error) {
       core::logger("api")->error("{}: {}", shared->request.path, error.what());
       response = problem(500, "the request failed inside; the server's log says why", shared->request.path);
@@ -217,47 +169,47 @@ void Dispatcher::answer_slowly(Call& call) {
   finish(*shared, problem(503, "too many long requests at once; ask again in a moment", shared->request.path));
 }
 
-void Dispatcher::answer_stream(Call& call) {
-  const Request& request = call.request;
-  auto subscription = handlers_.subscription(call.parameters, request.last_event_id);
-  if (!subscription) return finish(call, problem(subscription.error(), request.path));
+void Dispatcher::answer_stream(Pending& pending) {
+  const Request& request = pending.request;
+  auto subscription = handlers_.subscription(pending.parameters, request.last_event_id);
+  if (!subscription) return finish(pending, problem(subscription.error(), request.path));
   HeaderFields fields = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}};
   if (request.method == Method::kHead) {
     Response response;
     response.content_type = "text/event-stream";
     response.fields = std::move(fields);
-    return finish(call, std::move(response));
+    return finish(pending, std::move(response));
   }
   if (!streamer_.reserve()) {
-    return finish(call, problem(503,
-                                fmt::format("{} event streams are open, which is the most; close one (api."
-                                            "sse_clients_max sets how many there may be)",
-                                            options_.sse_clients_max),
-                                request.path));
+    return finish(pending, problem(503,
+                                   fmt::format("{} event streams are open, which is the most; close one (api."
+                                               "sse_clients_max sets how many there may be)",
+                                               options_.sse_clients_max),
+                                   request.path));
   }
   secure(fields);
-  count(call.route->path, 200, call.started);
-  const auto exchange = std::move(call.exchange);
+  count(pending.endpoint->path, 200, pending.started);
+  const auto exchange = std::move(pending.exchange);
   streamer_.add(exchange->open_stream("text/event-stream", fields), std::move(*subscription));
 }
 
-Response Dispatcher::file(const Call& call) const {
-  if (auto found = files_.get(call.captured, call.request.if_none_match)) return std::move(*found);
-  if (!files_.enabled() && call.captured == "/") {
+Response Dispatcher::file(const Pending& pending) const {
+  if (auto found = files_.get(pending.captured.front(), pending.request.if_none_match)) return std::move(*found);
+  if (!files_.enabled() && pending.captured.front() == "/") {
     return problem(404, "there is no dashboard here: set api.web_directory to the folder of its files",
-                   call.request.path);
+                   pending.request.path);
   }
-  return problem(404, "no such path; GET /v1/openapi.json lists those of the API", call.request.path);
+  return problem(404, "no such path; GET /v1/openapi.json lists those of the API", pending.request.path);
 }
 
-void Dispatcher::finish(Call& call, Response response) const {
+void Dispatcher::finish(Pending& pending, Response response) const {
   const bool cached = std::any_of(response.fields.begin(), response.fields.end(),
                                   [](const auto& field) { return field.first == "Cache-Control"; });
   if (!cached) response.fields.emplace_back("Cache-Control", "no-store");
   secure(response.fields);
-  if (call.request.method == Method::kHead) response.body_omitted = true;
-  count(call.route == nullptr ? kNoRoute : call.route->path, response.status, call.started);
-  std::exchange(call.exchange, nullptr)->respond(std::move(response));
+  if (pending.request.method == Method::kHead) response.body_omitted = true;
+  count(pending.endpoint == nullptr ? kNoRoute : pending.endpoint->path, response.status, pending.started);
+  std::exchange(pending.exchange, nullptr)->respond(std::move(response));
 }
 
 void Dispatcher::count(std::string_view route, int status, core::TimeNs started) const {

@@ -1,6 +1,6 @@
 // Dispatcher: from a request to its answer: who may ask, which route, which thread; and the metrics of it.
 //
-// Threads: handle() is called from the transport's threads and never waits: history and orders about models go to the
+// Threads: handle() is called from the transport's threads and never waits: endpoints of the pace kSlow go to the
 // worker pool, streams to the streamer, the rest is answered at once.
 //
 // Who may ask: as there are no accounts, being on this machine is the only right there is. A web page on another site,
@@ -14,7 +14,7 @@
 
 #include "api/handlers.hpp"
 #include "api/http.hpp"
-#include "api/routes.hpp"
+#include "api/router.hpp"
 #include "api/static_files.hpp"
 #include "api/streamer.hpp"
 #include "core/metrics.hpp"
@@ -23,25 +23,29 @@ namespace millwright::api {
 
 class Dispatcher {
  public:
-  Dispatcher(const Options& options, const Services& services, WorkerPool& workers, Streamer& streamer);
+  // All of it outlives the dispatcher.
+  Dispatcher(const Options& options, const Services& services, const Router& router, const Handlers& handlers,
+             WorkerPool& workers, Streamer& streamer);
   void handle(Request request, std::shared_ptr<Exchange> exchange);
 
  private:
-  struct Call;  // one request on its way
-  [[nodiscard]] bool refuse(Call& call) const;
-  void answer(Call& call);
-  [[nodiscard]] core::Result<Response> slow_answer(const Call& call) const;
-  void answer_slowly(Call& call);
-  void answer_stream(Call& call);
-  [[nodiscard]] Response file(const Call& call) const;
-  void finish(Call& call, Response response) const;
+  struct Pending;  // one request on its way
+  [[nodiscard]] bool refuse(Pending& pending) const;
+  [[nodiscard]] bool refuse_body(Pending& pending) const;
+  void answer(Pending& pending);
+  [[nodiscard]] Response answer_now(const Pending& pending) const;
+  void answer_slowly(Pending& pending);
+  void answer_stream(Pending& pending);
+  [[nodiscard]] Response file(const Pending& pending) const;
+  void finish(Pending& pending, Response response) const;
   void count(std::string_view route, int status, core::TimeNs started) const;
 
   static constexpr std::size_t kUrlBytesMax = 8 * 1024;
 
   const Options options_;
   const Services services_;
-  const Handlers handlers_;
+  const Router& router_;
+  const Handlers& handlers_;
   const StaticFiles files_;
   WorkerPool& workers_;
   Streamer& streamer_;

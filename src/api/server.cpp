@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "api/dispatcher.hpp"
-#include "api/routes.hpp"
+#include "api/plant_routes.hpp"
 #include "api/streamer.hpp"
 #include "core/log.hpp"
 #include "http/transport.hpp"
@@ -30,16 +30,22 @@ std::string refuse_host(const std::string& host) {
 }
 
 // Bodies over the limit are read this far, so that they get an answer that says so.
-http::TransportOptions transport_options(const Options& options) {
+http::TransportOptions transport_options(const Options& options, const Router& router) {
   http::TransportOptions transport;
   transport.host = options.host;
   transport.port = options.port;
   transport.port_setting = "api.port";
   transport.body_bytes_max = std::max(transport.body_bytes_max, 2 * options.body_bytes_max);
-  for (const Route& one : routes()) {
-    transport.body_bytes_max = std::max(transport.body_bytes_max, one.body_bytes_max + options.body_bytes_max);
+  for (const auto& one : router.endpoints()) {
+    transport.body_bytes_max = std::max(transport.body_bytes_max, one->body_bytes_max + options.body_bytes_max);
   }
   return transport;
+}
+
+Router make_router(const Handlers& handlers) {
+  Router router;
+  add_plant_routes(router, handlers);
+  return router;
 }
 
 }  // namespace
@@ -69,12 +75,16 @@ Options read_options(config::Section section) {
 struct Server::Impl {
   Impl(Options given, Services services)
       : options(std::move(given)),
-        transport(transport_options(options)),
+        handlers(options, services),
+        router(make_router(handlers)),
+        transport(transport_options(options, router)),
         workers(kHistoryThreads, kHistoryQueueLenMax),
         streamer(options, services),
-        dispatcher(options, services, workers, streamer) {}
+        dispatcher(options, services, router, handlers, workers, streamer) {}
 
   const Options options;
+  const Handlers handlers;
+  const Router router;
   http::Transport transport;
   WorkerPool workers;
   Streamer streamer;
@@ -119,6 +129,10 @@ void Server::stop() {
 
 std::uint16_t Server::port() const {
   return impl_->transport.port();
+}
+
+const Router& Server::router() const {
+  return impl_->router;
 }
 
 void Server::on_alarm(const alarms::Alarm& alarm) {

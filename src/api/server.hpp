@@ -144,6 +144,8 @@ struct Services {
   ControlCharts charts{};  // without: none
 };
 
+class Router;
+
 class Server {
  public:
   Server(Options options, Services services);
@@ -153,6 +155,8 @@ class Server {
   // Ends all requests and streams within about a second.
   void stop();
   [[nodiscard]] std::uint16_t port() const;
+  // Every path that it answers.
+  [[nodiscard]] const Router& router() const;
   void on_alarm(const alarms::Alarm& alarm);
 
  private:

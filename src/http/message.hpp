@@ -14,7 +14,7 @@
 
 namespace millwright::http {
 
-enum class Method { kGet, kHead, kPost, kOther };
+enum class Method { kGet, kHead, kPost, kPut, kPatch, kDelete, kOther };
 
 // Header fields that are absent are empty.
 struct Request {
@@ -22,12 +22,17 @@ struct Request {
   std::string path;   // as sent, percent-encoded
   std::string query;  // as sent, without '?'
   std::string_view body;
+  std::string peer;  // the address that it came from, without the port
   std::string host;
+  std::string authorization;
+  std::string cookie;
+  std::string idempotency_key;
   std::string origin;
   std::string fetch_site;  // Sec-Fetch-Site
   std::string accept;
   std::string content_type;
   std::string content_encoding;
+  std::string if_match;
   std::string if_none_match;
   std::string last_event_id;
 };

@@ -189,6 +189,9 @@ Method method_of(const restinio::http_request_header_t& header) {
   if (header.method() == restinio::http_method_get()) return Method::kGet;
   if (header.method() == restinio::http_method_head()) return Method::kHead;
   if (header.method() == restinio::http_method_post()) return Method::kPost;
+  if (header.method() == restinio::http_method_put()) return Method::kPut;
+  if (header.method() == restinio::http_method_patch()) return Method::kPatch;
+  if (header.method() == restinio::http_method_delete()) return Method::kDelete;
   return Method::kOther;
 }
 
@@ -204,12 +207,17 @@ Request to_request(const restinio::request_t& from) {
   request.path = text(header.path());
   request.query = text(header.query());
   request.body = from.body();
+  request.peer = from.remote_endpoint().address().to_string();
   request.host = field("Host");
+  request.authorization = field("Authorization");
+  request.cookie = field("Cookie");
+  request.idempotency_key = field("Idempotency-Key");
   request.origin = field("Origin");
   request.fetch_site = field("Sec-Fetch-Site");
   request.accept = field("Accept");
   request.content_type = field("Content-Type");
   request.content_encoding = field("Content-Encoding");
+  request.if_match = field("If-Match");
   request.if_none_match = field("If-None-Match");
   request.last_event_id = field("Last-Event-ID");
   return request;
