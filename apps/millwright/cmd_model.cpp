@@ -105,6 +105,7 @@ void add_model(CLI::App& app, const SetCommand& set) {
   model->require_subcommand(1);
   model->footer("docs/detection.md has examples, docs/format/model-bundle.md the file.");
   add_model_train(*model, set);
+  add_model_gather(*model, set);
   add_model_plant(*model, set);
 
   auto* keys = model->add_subcommand("keygen", "make a key that signs models, and the public one that plants trust");

@@ -11,6 +11,7 @@ namespace millwright::app {
 core::Result<std::string> read_text_file(const std::string& path);
 
 void add_model_train(CLI::App& model, const SetCommand& set);
+void add_model_gather(CLI::App& model, const SetCommand& set);
 void add_model_plant(CLI::App& model, const SetCommand& set);  // list, deploy, rollback, status
 
 }  // namespace millwright::app

@@ -1,4 +1,7 @@
-// model train: rows in, a signed bundle and a report out.
+// model train: rows in, or what sites have gathered of theirs, a signed bundle and a report out. model gather: rows in,
+// their moments out.
+
+#include <optional>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -9,6 +12,7 @@
 #include "io/file_system.hpp"
 #include "models/seal.hpp"
 #include "plant_rows.hpp"
+#include "training/gathered.hpp"
 #include "training/report.hpp"
 #include "training/train.hpp"
 
@@ -20,6 +24,8 @@ struct TrainArguments {
   std::string detector;
   std::string network;
   std::vector<std::string> data;
+  std::vector<std::string> gathered;
+  std::size_t lags = 0;
   PlantRows plant;
   training::Choice choice;
   std::string period;
@@ -49,7 +55,7 @@ core::Status read_network(TrainArguments& a) {
   return {};
 }
 
-core::Status complete(TrainArguments& a) {
+core::Status complete_choice(TrainArguments& a) {
   if (!a.period.empty()) {
     const auto period = core::parse_duration(a.period);
     if (!period) return core::unexpected(period.error().within("--period"));
@@ -61,6 +67,11 @@ core::Status complete(TrainArguments& a) {
   if (!a.resample.empty()) {
     a.choice.resample = a.resample == "mean" ? detection::Resample::kMean : detection::Resample::kLast;
   }
+  return {};
+}
+
+core::Status complete(TrainArguments& a) {
+  if (auto choice = complete_choice(a); !choice) return choice;
   a.options.states = a.choice.states;
   a.options.xgboost = a.kind == models::kXgboost;
   if (a.options.xgboost) {
@@ -101,44 +112,92 @@ core::Status write(const std::string& path, const std::string& text) {
   return io::write_file_atomically(files, path, text);
 }
 
-int train(TrainArguments& a) {
-  if (auto right = complete(a); !right) return fail(right.error());
-  std::optional<models::SigningKey> key;
-  if (!a.key.empty()) {
-    const auto pem = read_text_file(a.key);
-    if (!pem) return fail(pem.error());
-    auto read = models::SigningKey::read(*pem, a.key);
-    if (!read) return fail(read.error());
-    key = std::move(*read);
+core::Result<std::optional<models::SigningKey>> read_key(const TrainArguments& a) {
+  if (a.key.empty()) return std::optional<models::SigningKey>();
+  const auto pem = read_text_file(a.key);
+  if (!pem) return core::unexpected(pem.error());
+  auto key = models::SigningKey::read(*pem, a.key);
+  if (!key) return core::unexpected(key.error());
+  return std::optional(std::move(*key));
+}
+
+core::Result<training::Gathered> read_gathered(const std::vector<std::string>& files) {
+  std::optional<training::Gathered> sum;
+  for (const std::string& file : files) {
+    const auto text = read_text_file(file);
+    if (!text) return core::unexpected(text.error());
+    auto one = training::parse_gathered(*text);
+    if (!one) return core::unexpected(one.error().within(file));
+    if (!sum) {
+      sum = std::move(*one);
+    } else if (auto added = sum->merge(*one); !added) {
+      return core::unexpected(added.error().within(file));
+    }
+  }
+  return std::move(*sum);
+}
+
+// The bundle, and its report where one was asked for.
+core::Result<models::Bundle> learn(const TrainArguments& a) {
+  if (!a.gathered.empty()) {
+    const auto gathered = read_gathered(a.gathered);
+    if (!gathered) return core::unexpected(gathered.error());
+    return training::train(*gathered, a.options);
   }
   const auto data = read_data(a);
-  if (!data) return fail(data.error());
-  const auto bundle = training::train(*data, a.options);
-  if (!bundle) return fail(bundle.error());
-  const std::string file = models::seal(models::to_payload(*bundle), key ? &*key : nullptr);
-  if (auto written = write(a.out, file); !written) return fail(written.error());
-  if (!a.report.empty()) {
-    if (auto written = write(a.report, training::html_report(*bundle, *data)); !written) return fail(written.error());
+  if (!data) return core::unexpected(data.error());
+  auto bundle = training::train(*data, a.options);
+  if (!bundle || a.report.empty()) return bundle;
+  if (auto written = write(a.report, training::html_report(*bundle, *data)); !written) {
+    return core::unexpected(written.error());
   }
-  const models::Training& training = bundle->training;
+  return bundle;
+}
+
+void print_bundle(const TrainArguments& a, const models::Bundle& bundle) {
+  const models::Training& training = bundle.training;
   if (a.json) {
-    fmt::print("{}\n", nlohmann::json{{"id", bundle->id()},
-                                      {"kind", bundle->kind},
-                                      {"sensors", bundle->sensors.size()},
+    fmt::print("{}\n", nlohmann::json{{"id", bundle.id()},
+                                      {"kind", bundle.kind},
+                                      {"sensors", bundle.sensors.size()},
                                       {"rows", training.rows},
                                       {"false_alarms", training.false_alarms},
-                                      {"period_ns", bundle->grid.period},
-                                      {"signed", key.has_value()}}
+                                      {"period_ns", bundle.grid.period},
+                                      {"signed", !a.key.empty()}}
                            .dump(2));
-  } else {
-    fmt::print("{}: {} of {} sensors, {} rows at {}, {:.3g} % of them alarm{}\n", a.out, bundle->id(),
-               bundle->sensors.size(), training.rows, core::format_duration(bundle->grid.period),
-               100 * training.false_alarms, key ? "" : "; not signed: a plant takes it only with allow_unsigned");
+    return;
   }
+  fmt::print("{}: {} of {} sensors, {} rows at {}, {:.3g} % of them {}alarm{}\n", a.out, bundle.id(),
+             bundle.sensors.size(), training.rows, core::format_duration(bundle.grid.period),
+             100 * training.false_alarms, a.gathered.empty() ? "" : "are expected to ",
+             a.key.empty() ? "; not signed: a plant takes it only with allow_unsigned" : "");
+}
+
+int train(TrainArguments& a) {
+  if (auto right = complete(a); !right) return fail(right.error());
+  const auto key = read_key(a);
+  if (!key) return fail(key.error());
+  const auto bundle = learn(a);
+  if (!bundle) return fail(bundle.error());
+  const std::string file = models::seal(models::to_payload(*bundle), *key ? &**key : nullptr);
+  if (auto written = write(a.out, file); !written) return fail(written.error());
+  print_bundle(a, *bundle);
   return kDone;
 }
 
-void add_sources(CLI::App& sub, TrainArguments& a) {
+int gather(TrainArguments& a) {
+  if (auto right = complete_choice(a); !right) return fail(right.error());
+  const auto data = read_data(a);
+  if (!data) return fail(data.error());
+  const auto gathered = training::gather(*data, a.choice.states, a.lags);
+  if (!gathered) return fail(gathered.error());
+  if (auto written = write(a.out, training::to_text(*gathered)); !written) return fail(written.error());
+  fmt::print("{}: {} rows of {} sensors with {} lags\n", a.out, gathered->moments.count(), gathered->sensors.size(),
+             gathered->lags);
+  return kDone;
+}
+
+CLI::Option* add_sources(CLI::App& sub, TrainArguments& a) {
   auto* data = sub.add_option("--data", a.data,
                               "CSV or Parquet of normal rows, the time first; may be given again: rows add up");
   add_plant_rows(sub, a.plant, data);
@@ -154,6 +213,7 @@ void add_sources(CLI::App& sub, TrainArguments& a) {
   sub.add_option("--period", a.period, "between rows; default: the file's, 1s of history");
   sub.add_option("--resample", a.resample, "what of a period a row has; default: last of a file's, mean of history")
       ->check(CLI::IsMember({"last", "mean"}));
+  return data;
 }
 
 void add_learning(CLI::App& sub, TrainArguments& a) {
@@ -185,17 +245,37 @@ void add_model_train(CLI::App& model, const SetCommand& set) {
   auto* sub = model.add_subcommand("train", "learn what is normal, and write it as a signed bundle");
   auto a = std::make_shared<TrainArguments>();
   add_learning(*sub, *a);
-  add_sources(*sub, *a);
+  auto* data = add_sources(*sub, *a);
+  auto* gathered = sub->add_option("--gathered", a->gathered,
+                                   "moments that `model gather` made elsewhere, instead of rows; files add up");
+  gathered->excludes(data);
   sub->add_option("--machine-type", a->options.machine_type, "of the machines that it is for")->required();
   sub->add_option("--name", a->options.name, "of the model: lower-case letters, digits, single hyphens")->required();
   sub->add_option("--version", a->options.version, "of the model, such as 1.0.0; never the same twice")->required();
   sub->add_option("--key", a->key, "private key (PEM) that signs it; `millwright model keygen` makes one");
   sub->add_option("--out", a->out, "the bundle's file, such as pump.mwmodel")->required();
-  sub->add_option("--report", a->report, "HTML page to write: scree, statistics, contributions, loadings");
+  sub->add_option("--report", a->report, "HTML page to write: scree, statistics, contributions, loadings")
+      ->excludes(gathered);
   sub->add_flag("--json", a->json, "answer as JSON");
   sub->callback([=] {
-    if (a->data.empty() && a->plant.history.empty()) throw CLI::RequiredError("--data or --history");
+    if (a->data.empty() && a->plant.history.empty() && a->gathered.empty()) {
+      throw CLI::RequiredError("--data, --history or --gathered");
+    }
     set([=] { return train(*a); });
+  });
+}
+
+void add_model_gather(CLI::App& model, const SetCommand& set) {
+  auto* sub = model.add_subcommand("gather", "mean and covariance of rows, for a model of many sites' rows");
+  auto a = std::make_shared<TrainArguments>();
+  add_sources(*sub, *a);
+  sub->add_option("--lags", a->lags, "rows before each row that stand beside it, for dynamic PCA")
+      ->check(CLI::Range(0, 1000))
+      ->capture_default_str();
+  sub->add_option("--out", a->out, "file to write, such as site.moments.json")->required();
+  sub->callback([=] {
+    if (a->data.empty() && a->plant.history.empty()) throw CLI::RequiredError("--data or --history");
+    set([=] { return gather(*a); });
   });
 }
 

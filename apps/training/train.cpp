@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
+#include <random>
 
 #include <fmt/format.h>
 
 #include "core/text.hpp"
+#include "detection/linear_algebra.hpp"
 #include "detection/multivariate_detector.hpp"
 #include "models/onnx_detector.hpp"
 
@@ -116,7 +117,9 @@ detection::DetectorOptions default_detector(detection::ModelKind kind) {
           .alarm = {.raise = 5, .of = 8, .hold = 5}};
 }
 
-core::Result<Bundle> train(const TrainingData& data, const TrainOptions& options) {
+namespace {
+
+core::Result<Bundle> named(const TrainOptions& options) {
   Bundle bundle;
   bundle.name = options.name;
   bundle.version = options.version;
@@ -126,9 +129,66 @@ core::Result<Bundle> train(const TrainingData& data, const TrainOptions& options
   if (!models::is_version(bundle.version)) {
     return unexpected(ErrorCode::kInvalid, "--version: letters, digits, '.', '-', '_', at most 40, like 1.0.0");
   }
-  if (data.rows.empty()) return unexpected(ErrorCode::kInvalid, "no training row is left");
   bundle.kind = kind_of(options);
   bundle.machine_type = options.machine_type;
+  return bundle;
+}
+
+// Rows as the moments say they are, without the lags between them, always the same.
+Matrix drawn_rows(const detection::Moments& moments, std::size_t count) {
+  const auto pairs = detection::eigen_pairs(moments.covariance());
+  ASSERT(pairs, "a covariance that a model was learnt from");
+  std::mt19937_64 random(1);
+  std::vector<double> row(moments.mean().size());
+  Matrix out;
+  for (std::size_t i = 0; i < count; ++i) {
+    row = moments.mean();
+    for (std::size_t k = 0; k < row.size(); ++k) {
+      // Twelve uniform numbers make a normal one well enough, and the same with every library.
+      double z = -6;
+      for (int u = 0; u < 12; ++u) z += static_cast<double>(random() >> 11) * 0x1p-53;
+      const double step = z * std::sqrt(std::max(0.0, pairs->values[k]));
+      for (std::size_t j = 0; j < row.size(); ++j) row[j] += step * pairs->vectors(k, j);
+    }
+    out.append(row);
+  }
+  return out;
+}
+
+}  // namespace
+
+core::Result<Bundle> train(const Gathered& gathered, const TrainOptions& options) {
+  auto bundle = named(options);
+  if (!bundle) return bundle;
+  if (options.xgboost || !options.network.empty() || options.regimes) {
+    return unexpected(ErrorCode::kInvalid, "without rows, only pca and covariance can be learnt, and no regimes");
+  }
+  bundle->sensors = gathered.sensors;
+  bundle->grid = gathered.grid;
+  bundle->states = gathered.states;
+  detection::DetectorOptions theory = options.detector;
+  theory.limit.source = detection::LimitSource::kTheory;
+  auto detector = detection::MultivariateDetector::fit(theory, gathered.sensors, gathered.moments);
+  if (!detector) return unexpected(detector.error().within("training"));
+  bundle->learnt = detector->learnt();
+  bundle->training = {.sources = gathered.sources,
+                      .rows = gathered.moments.count(),
+                      .from = gathered.from,
+                      .to = gathered.to,
+                      .false_alarms = theory.limit.false_alarms};
+  bundle->test.rows = drawn_rows(gathered.moments.first(gathered.sensors.size()), kTestRows);
+  bundle->test.states.assign(kTestRows, gathered.states.empty() ? 1 : gathered.states.front());
+  const auto judge = models::make_detector(*bundle);
+  if (!judge) return unexpected(judge.error());
+  bundle->test.scores = models::score_test_rows(*bundle, **judge);
+  return bundle;
+}
+
+core::Result<Bundle> train(const TrainingData& data, const TrainOptions& options) {
+  auto begun = named(options);
+  if (!begun) return begun;
+  Bundle bundle = std::move(*begun);
+  if (data.rows.empty()) return unexpected(ErrorCode::kInvalid, "no training row is left");
   bundle.sensors = data.sensors;
   bundle.grid = data.grid;
   bundle.states = options.states;

@@ -9,6 +9,7 @@
 #include "detection/detector_options.hpp"
 #include "models/bundle.hpp"
 #include "models/xgboost_detector.hpp"
+#include "training/gathered.hpp"
 #include "training/training_data.hpp"
 
 namespace millwright::training {
@@ -31,5 +32,8 @@ struct TrainOptions {
 detection::DetectorOptions default_detector(detection::ModelKind kind);
 
 core::Result<models::Bundle> train(const TrainingData& data, const TrainOptions& options);
+// From what sites have gathered: pca and covariance, with the limits of theory. The share of false alarms is then what
+// theory expects of one row, and the test rows are drawn from the moments.
+core::Result<models::Bundle> train(const Gathered& gathered, const TrainOptions& options);
 
 }  // namespace millwright::training

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include <fmt/format.h>
 
 #include "detection/control_limits.hpp"
 #include "detection/linear_algebra.hpp"
-#include "detection/moments.hpp"
 
 namespace millwright::detection {
 namespace {
@@ -26,8 +26,12 @@ constexpr double kPastLeast = 1e-6;
 struct Lesson {
   const ModelOptions& options;
   std::span<const std::string> sensors;
-  Matrix rows;  // deviations, with lags
   double false_alarms = 0.01;
+  Matrix rows{};                      // deviations, with lags
+  std::optional<Moments> gathered{};  // of deviations, instead of rows
+
+  [[nodiscard]] std::size_t count() const { return gathered ? gathered->count() : rows.rows(); }
+  [[nodiscard]] std::size_t width() const { return sensors.size() * (options.lags + 1); }
 
   [[nodiscard]] bool wants(Statistic kind) const {
     const auto& chosen = options.statistics;
@@ -44,12 +48,16 @@ std::string sensor_at(const Lesson& lesson, std::size_t column) {
 Unexpected too_few(const Lesson& lesson, std::size_t needed) {
   return unexpected(ErrorCode::kInvalid,
                     fmt::format("{} training rows are left after the start; {} sensors at {} rows each need {}",
-                                lesson.rows.rows(), lesson.sensors.size(), lesson.options.lags + 1, needed));
+                                lesson.count(), lesson.sensors.size(), lesson.options.lags + 1, needed));
 }
 
-Matrix covariance_of(const Matrix& rows, double shrinkage) {
+Moments moments_of(const Matrix& rows) {
   Moments moments(rows.columns());
   for (std::size_t i = 0; i < rows.rows(); ++i) moments.add(rows.row(i));
+  return moments;
+}
+
+Matrix covariance_of(const Moments& moments, double shrinkage) {
   Matrix out = moments.covariance();
   for (std::size_t i = 0; i < out.rows(); ++i) {
     for (std::size_t j = 0; j < out.columns(); ++j) {
@@ -57,6 +65,10 @@ Matrix covariance_of(const Matrix& rows, double shrinkage) {
     }
   }
   return out;
+}
+
+Matrix covariance_of(const Lesson& lesson) {
+  return covariance_of(lesson.gathered ? *lesson.gathered : moments_of(lesson.rows), lesson.options.shrinkage);
 }
 
 // Rows `first` … `end` of `vectors`, each divided by the root of its value.
@@ -101,8 +113,8 @@ Result<std::size_t> choose_components(const Lesson& lesson, const EigenPairs& pa
 }
 
 Result<std::vector<ModelStatistic>> fit_pca(const Lesson& lesson, std::size_t& components) {
-  const std::size_t n = lesson.rows.rows();
-  const auto pairs = eigen_pairs(covariance_of(lesson.rows, lesson.options.shrinkage));
+  const std::size_t n = lesson.count();
+  const auto pairs = eigen_pairs(covariance_of(lesson));
   if (!pairs) return unexpected(pairs.error());
   const auto k = choose_components(lesson, *pairs);
   if (!k) return unexpected(k.error());
@@ -131,10 +143,10 @@ Result<std::vector<ModelStatistic>> fit_pca(const Lesson& lesson, std::size_t& c
 }
 
 Result<std::vector<ModelStatistic>> fit_covariance(const Lesson& lesson) {
-  const std::size_t n = lesson.rows.rows();
-  const std::size_t width = lesson.rows.columns();
+  const std::size_t n = lesson.count();
+  const std::size_t width = lesson.width();
   if (n < width + 2) return too_few(lesson, width + 2);
-  const auto pairs = eigen_pairs(covariance_of(lesson.rows, lesson.options.shrinkage));
+  const auto pairs = eigen_pairs(covariance_of(lesson));
   if (!pairs) return unexpected(pairs.error());
   if (rank(*pairs) < width) {
     return unexpected(
@@ -165,7 +177,7 @@ PastAndFuture past_and_future(const Lesson& lesson) {
     std::copy_n(lesson.rows.row(i + ahead).begin(), width, joint.begin() + static_cast<std::ptrdiff_t>(width));
     both.append(joint);
   }
-  const Matrix covariance = covariance_of(both, lesson.options.shrinkage);
+  const Matrix covariance = covariance_of(moments_of(both), lesson.options.shrinkage);
   PastAndFuture out{Matrix(width, width), Matrix(width, width), Matrix(width, width)};
   for (std::size_t i = 0; i < width; ++i) {
     for (std::size_t j = 0; j < width; ++j) {
@@ -273,7 +285,7 @@ core::Result<std::size_t> components_by_cross_validation(const Matrix& rows) {
 
 core::Result<Model> Model::fit(const ModelOptions& options, std::span<const std::string> sensors, const Matrix& rows,
                                double false_alarms) {
-  Lesson lesson{options, sensors, {}, false_alarms};
+  Lesson lesson{options, sensors, false_alarms};
   const std::size_t settling = settling_rows(options, rows.rows());
   if (rows.rows() < settling + 10) {
     return unexpected(ErrorCode::kInvalid,
@@ -302,6 +314,74 @@ core::Result<Model> Model::fit(const ModelOptions& options, std::span<const std:
   if (!statistics) return unexpected(statistics.error());
   deviations->start();
   return Model{std::move(*deviations), std::move(*statistics), components};
+}
+
+namespace {
+
+core::Status refuse_without_rows(const ModelOptions& options, std::span<const std::string> sensors,
+                                 const Moments& gathered) {
+  const auto refused = [](const char* why) { return unexpected(ErrorCode::kInvalid, why); };
+  if (options.kind != ModelKind::kPca && options.kind != ModelKind::kCovariance) {
+    return refused("without rows, only pca and covariance can be learnt");
+  }
+  if (options.smoothing < 1 || options.drift.ratio > 0 || !options.drift.columns.empty()) {
+    return refused("without rows, neither smoothing nor drift can be learnt");
+  }
+  if (options.centre != Centre::kMean || options.spread != Spread::kDeviation) {
+    return refused("without rows, the centre is the mean and the spread the standard deviation");
+  }
+  if (options.kind == ModelKind::kPca && options.components == 0 && options.explained <= 0) {
+    return refused("cross-validation needs rows; say how many components, or what they explain");
+  }
+  const std::size_t width = sensors.size() * (options.lags + 1);
+  if (gathered.mean().size() < width) return refused("fewer lags were gathered than the model has");
+  if (gathered.count() < width + 2) {
+    return unexpected(ErrorCode::kInvalid, fmt::format("{} rows were gathered; {} sensors at {} rows each need {}",
+                                                       gathered.count(), sensors.size(), options.lags + 1, width + 2));
+  }
+  return {};
+}
+
+// The moments of deviations, from those of raw rows.
+Moments in_spreads(const Moments& raw, const Deviations::Learnt& learnt) {
+  const std::size_t width = raw.mean().size();
+  const std::size_t sensors = learnt.spread.size();
+  std::vector<double> mean(width);
+  Matrix products(width, width);
+  for (std::size_t i = 0; i < width; ++i) {
+    mean[i] = (raw.mean()[i] - learnt.centre[i % sensors]) / learnt.spread[i % sensors];
+    for (std::size_t j = 0; j <= i; ++j) {
+      products(i, j) = raw.products()(i, j) / (learnt.spread[i % sensors] * learnt.spread[j % sensors]);
+    }
+  }
+  return {raw.count(), std::move(mean), std::move(products)};
+}
+
+}  // namespace
+
+core::Result<Model> Model::fit(const ModelOptions& options, std::span<const std::string> sensors,
+                               const Moments& gathered, double false_alarms) {
+  if (auto fit = refuse_without_rows(options, sensors, gathered); !fit) return unexpected(fit.error());
+  Deviations::Learnt learnt{.centre = {}, .spread = {}, .follow = {}, .smoothing = 1, .lags = options.lags};
+  for (std::size_t j = 0; j < sensors.size(); ++j) {
+    const double centre = gathered.mean()[j];
+    const double spread = std::sqrt(gathered.products()(j, j) / static_cast<double>(gathered.count() - 1));
+    if (!(spread > 1e-12 * std::abs(centre))) {
+      return unexpected(ErrorCode::kInvalid,
+                        fmt::format("'{}' is {} in all {} gathered rows: what never varies has no spread to judge by; "
+                                    "leave the sensor out",
+                                    sensors[j], centre, gathered.count()));
+    }
+    learnt.centre.push_back(centre);
+    learnt.spread.push_back(spread);
+    learnt.follow.push_back(0);
+  }
+  Lesson lesson{options, sensors, false_alarms};
+  lesson.gathered = in_spreads(gathered.first(lesson.width()), learnt);
+  std::size_t components = 0;
+  auto statistics = options.kind == ModelKind::kPca ? fit_pca(lesson, components) : fit_covariance(lesson);
+  if (!statistics) return unexpected(statistics.error());
+  return Model{Deviations(std::move(learnt)), std::move(*statistics), components};
 }
 
 }  // namespace millwright::detection

@@ -19,6 +19,7 @@
 
 #include "core/result.hpp"
 #include "detection/deviations.hpp"
+#include "detection/moments.hpp"
 #include "detection/quadratic_form.hpp"
 
 namespace millwright::detection {
@@ -32,6 +33,11 @@ struct ModelStatistic {
 struct Model {
   static core::Result<Model> fit(const ModelOptions& options, std::span<const std::string> sensors, const Matrix& rows,
                                  double false_alarms);
+  // The same from moments alone, so that the rows may stay where they were gathered: `gathered` is of raw rows with the
+  // lags before them beside them, lag by lag, the newest first, at least as many as the options say. PCA and covariance
+  // only, without smoothing and drift, centred by means, spread by deviations, components not by cross-validation.
+  static core::Result<Model> fit(const ModelOptions& options, std::span<const std::string> sensors,
+                                 const Moments& gathered, double false_alarms);
 
   Deviations deviations;
   std::vector<ModelStatistic> statistics;  // at least one

@@ -1,6 +1,21 @@
 #include "detection/moments.hpp"
 
+#include <utility>
+
 namespace millwright::detection {
+
+Moments::Moments(std::uint64_t count, std::vector<double> mean, Matrix products)
+    : count_(count), mean_(std::move(mean)), products_(std::move(products)), step_(mean_.size()) {
+  ASSERT(products_.rows() == mean_.size() && products_.columns() == mean_.size(), "a product for each pair of columns");
+}
+
+Moments Moments::first(std::size_t columns) const {
+  Matrix products(columns, columns);
+  for (std::size_t i = 0; i < columns; ++i) {
+    for (std::size_t j = 0; j <= i; ++j) products(i, j) = products_(i, j);
+  }
+  return {count_, {mean_.begin(), mean_.begin() + static_cast<std::ptrdiff_t>(columns)}, std::move(products)};
+}
 
 void Moments::add(std::span<const double> row) {
   ASSERT(row.size() == mean_.size(), "a row as wide as the moments");

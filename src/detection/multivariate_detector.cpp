@@ -96,6 +96,28 @@ core::Result<MultivariateDetector> MultivariateDetector::fit(const DetectorOptio
   return out;
 }
 
+core::Result<MultivariateDetector> MultivariateDetector::fit(const DetectorOptions& options,
+                                                             std::vector<std::string> sensors,
+                                                             const Moments& gathered) {
+  ASSERT(!options.models.empty() && !sensors.empty(), "a detector has a model and a sensor");
+  if (options.limit.source != LimitSource::kTheory) {
+    return unexpected(ErrorCode::kInvalid, "without rows, limits come from theory: say so");
+  }
+  std::vector<Model> models;
+  for (std::size_t i = 0; i < options.models.size(); ++i) {
+    if (options.models[i].statistic_smoothing < 1) {
+      return unexpected(ErrorCode::kInvalid, "theory knows no limit of a smoothed statistic");
+    }
+    auto model = Model::fit(options.models[i], sensors, gathered, options.limit.false_alarms);
+    if (!model) return unexpected(model.error().within(fmt::format("model {}", i + 1)));
+    models.push_back(std::move(*model));
+  }
+  MultivariateDetector out;
+  out.lay_out(options, std::move(sensors), std::move(models));
+  for (StatisticInfo& one : out.limits_) one.limit *= options.limit.factor;
+  return out;
+}
+
 void MultivariateDetector::lay_out(const DetectorOptions& options, std::vector<std::string> sensors,
                                    std::vector<Model> models) {
   auto learnt = std::make_shared<Learnt>();

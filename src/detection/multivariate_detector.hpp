@@ -24,6 +24,9 @@ class MultivariateDetector final : public Detector {
  public:
   static core::Result<MultivariateDetector> fit(const DetectorOptions& options, std::vector<std::string> sensors,
                                                 const Matrix& rows);
+  // From moments of raw rows alone (see Model), with the limits of theory.
+  static core::Result<MultivariateDetector> fit(const DetectorOptions& options, std::vector<std::string> sensors,
+                                                const Moments& gathered);
   // kInvalid where it does not fit together.
   static core::Result<MultivariateDetector> from(LearntDetector learnt);
   [[nodiscard]] LearntDetector learnt() const;

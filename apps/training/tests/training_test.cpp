@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "training/gathered.hpp"
 #include "training/report.hpp"
 #include "training/train.hpp"
 
@@ -72,6 +73,66 @@ TEST_F(TrainingTest, FilesAddUpAndTheBundlePassesItsTest) {
     EXPECT_EQ(models::score_test_rows(*again, **models::make_detector(*again)), bundle->test.scores);
     EXPECT_THAT(html_report(*bundle, *data), HasSubstr("</html>"));
   }
+}
+
+TEST_F(TrainingTest, WhatSitesGatherAddsUpToAllOfTheirRows) {
+  choice_.states = {};
+  choice_.state = "";
+  choice_.ignore = {"fault", "state"};
+  const std::string one = csv("a.csv", 900);
+  const std::string other = csv("b.csv", 600);
+  const auto first = gather(*read_csv({one}, choice_), {}, 2);
+  auto sum = gather(*read_csv({other}, choice_), {}, 2);
+  ASSERT_TRUE(first && sum);
+  EXPECT_EQ(first->moments.count(), 898U);
+  const auto read = parse_gathered(to_text(*first));
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(to_text(*read), to_text(*first));
+  ASSERT_TRUE(sum->merge(*read));
+
+  // The same model as of the rows themselves, in one file whose second half begins anew: two rows are not gathered.
+  auto wanted = options();
+  wanted.states = {};
+  wanted.detector.limit.source = detection::LimitSource::kTheory;
+  wanted.detector.models.front().components = 1;
+  wanted.detector.models.front().lags = 2;
+  const auto all = train(*read_csv({one, other}, choice_), wanted);
+  const auto bundle = train(*sum, wanted);
+  ASSERT_TRUE(all && bundle) << (bundle ? all.error().message : bundle.error().message);
+  EXPECT_EQ(bundle->training.rows, 1496U);
+  const auto& mine = bundle->learnt.models.front();
+  const auto& theirs = all->learnt.models.front();
+  for (std::size_t j = 0; j < 3; ++j) {
+    EXPECT_NEAR(mine.deviations.centre[j], theirs.deviations.centre[j], 0.01);
+    EXPECT_NEAR(mine.deviations.spread[j], theirs.deviations.spread[j], 0.01);
+  }
+  ASSERT_EQ(mine.statistics.size(), theirs.statistics.size());
+  for (std::size_t s = 0; s < mine.statistics.size(); ++s) {
+    EXPECT_NEAR(mine.statistics[s].limit / theirs.statistics[s].limit, 1, 0.02);
+  }
+  const auto again = models::parse_payload(models::to_payload(*bundle));
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(models::score_test_rows(*again, **models::make_detector(*again)), bundle->test.scores);
+  EXPECT_LT(bundle->test.scores.front(), 1);  // rows as the moments say they are
+}
+
+TEST_F(TrainingTest, GatheredRowsHaveNoGapWithin) {
+  auto data = read_csv({csv("a.csv", 100)}, choice_);
+  ASSERT_TRUE(data);
+  for (std::size_t i = 50; i < 100; ++i) data->times[i] += core::kMinute;
+  EXPECT_EQ(gather(*data, {1}, 3)->moments.count(), 94U);
+}
+
+TEST_F(TrainingTest, SitesThatDifferAreNotAdded) {
+  auto first = gather(*read_csv({csv("a.csv", 100)}, choice_), {1}, 0);
+  const auto other = gather(*read_csv({csv("b.csv", 100)}, choice_), {1}, 1);
+  const auto refused = first->merge(*other);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, core::ErrorCode::kConflict);
+  EXPECT_THAT(refused.error().message, HasSubstr("differ in their lags"));
+  EXPECT_THAT(train(*first, options(detection::ModelKind::kCva)).error().message, HasSubstr("only pca and covariance"));
+  EXPECT_THAT(parse_gathered("{}").error().message, HasSubstr("is missing"));
+  EXPECT_THAT(parse_gathered("[").error().message, HasSubstr("moments:"));
 }
 
 TEST_F(TrainingTest, RowsAreMadeOnTheGridAskedFor) {
