@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cmd_model.hpp"
+#include "http/url.hpp"
 #include "http_get.hpp"
 
 namespace millwright::app {
@@ -95,10 +96,11 @@ int deploy(const PlantArguments& a) {
   const auto id = a.mode == "none" ? core::Result<std::string>("") : model_id(a);
   if (!id) return fail(id.error());
   if (a.all)
-    return print(post(fmt::format("{}/v1/models/{}/deployment", a.url, url_text(*id)), {{"mode", a.mode}}), a.json);
-  return print(
-      post(fmt::format("{}/v1/machines/{}/model", a.url, url_text(a.machine)), {{"model", *id}, {"mode", a.mode}}),
-      a.json);
+    return print(post(fmt::format("{}/v1/models/{}/deployment", a.url, http::percent_encode(*id)), {{"mode", a.mode}}),
+                 a.json);
+  return print(post(fmt::format("{}/v1/machines/{}/model", a.url, http::percent_encode(a.machine)),
+                    {{"model", *id}, {"mode", a.mode}}),
+               a.json);
 }
 
 CLI::App* add(CLI::App& model, const char* name, const char* what, PlantArguments& a) {
@@ -132,7 +134,8 @@ void add_model_plant(CLI::App& model, const SetCommand& set) {
   back->add_option("machine", a->machine, "name of the machine")->required();
   back->callback([=] {
     set([=] {
-      return print(post(fmt::format("{}/v1/machines/{}/model/rollback", a->url, url_text(a->machine)), Json::object()),
+      return print(post(fmt::format("{}/v1/machines/{}/model/rollback", a->url, http::percent_encode(a->machine)),
+                        Json::object()),
                    a->json);
     });
   });
@@ -141,7 +144,8 @@ void add_model_plant(CLI::App& model, const SetCommand& set) {
   status->add_option("machine", a->machine, "name of the machine")->required();
   status->callback([=] {
     set([=] {
-      return print(ask_plant(fmt::format("{}/v1/machines/{}/model", a->url, url_text(a->machine))), a->json);
+      return print(ask_plant(fmt::format("{}/v1/machines/{}/model", a->url, http::percent_encode(a->machine))),
+                   a->json);
     });
   });
 }

@@ -9,6 +9,7 @@
 #include "asset/units.hpp"
 #include "core/text.hpp"
 #include "history/value_text.hpp"
+#include "http/url.hpp"
 #include "http_get.hpp"
 #include "protocol/csv.hpp"
 
@@ -97,7 +98,7 @@ class RemoteSource final : public history::Source {
   [[nodiscard]] std::string url_of(const asset::Sensor& sensor, std::string_view resolution, historian::Range range,
                                    std::size_t limit) const {
     return fmt::format("{}/v1/machines/{}/history?sensor={}&from={}&to={}&resolution={}&limit={}&format=csv", url_,
-                       url_text(model_.machine(sensor.machine).name), url_text(sensor.path),
+                       http::percent_encode(model_.machine(sensor.machine).name), http::percent_encode(sensor.path),
                        core::format_time(range.from), core::format_time(range.to), resolution,
                        std::min(limit, kRowsMax));
   }
@@ -201,7 +202,7 @@ core::Result<asset::Model> read_model(const std::string& url) {
   std::vector<asset::Machine> machines;
   std::vector<asset::Sensor> sensors;
   for (const std::string& name : *names) {
-    const auto twin = get_json(fmt::format("{}/v1/machines/{}/twin", url, url_text(name)), kTimeout);
+    const auto twin = get_json(fmt::format("{}/v1/machines/{}/twin", url, http::percent_encode(name)), kTimeout);
     if (!twin) return core::unexpected(twin.error());
     asset::Machine machine = machine_of(*twin, core::MachineId(machines.size()));
     add_sensors(twin->value("sensors", Json::array()), machine, sensors);

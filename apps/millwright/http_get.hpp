@@ -1,4 +1,6 @@
-// Requests to a server on this machine, by libcurl.
+// Requests to a plant's API, and its answers as JSON.
+//
+// Errors: an answer that is a problem is an error with its detail.
 #pragma once
 
 #include <string>
@@ -13,14 +15,11 @@ namespace millwright::app {
 core::Result<std::string> get_text(const std::string& url, core::DurationNs timeout);
 core::Result<nlohmann::json> get_json(const std::string& url, core::DurationNs timeout);
 
-// A GET, or a POST of `body`, to a plant's API, and its JSON. An answer that is a problem is an error with its detail.
+// A GET, or a POST of `body`, and its answer, which is an object.
 struct PostBody {
   std::string media;
   std::string text;
 };
 core::Result<nlohmann::json> ask_plant(const std::string& url, const PostBody* body = nullptr);
-
-// As part of a URL: everything but letters, digits and "-._~" as %XX.
-std::string url_text(const std::string& text);
 
 }  // namespace millwright::app

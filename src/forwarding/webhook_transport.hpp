@@ -3,13 +3,14 @@
 // Format: docs/format/alarm-events.md.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
 #include "config/secret.hpp"
 #include "core/time.hpp"
-#include "forwarding/address_guard.hpp"
 #include "forwarding/transport.hpp"
+#include "http/address_guard.hpp"
 
 namespace millwright::forwarding {
 
@@ -17,7 +18,7 @@ struct WebhookOptions {
   std::string url;
   std::string host;  // of the URL
   std::uint16_t port = 0;
-  AddressGuard guard;
+  http::AddressGuard guard;
   config::Secret secret;                          // of the signature; none: unsigned
   config::Secret bearer;                          // "Authorization: Bearer …"; none: without
   std::string ca_file;                            // "": the system's

@@ -1,7 +1,9 @@
 #include "http/url.hpp"
 
 #include <iterator>
+#include <memory>
 
+#include <curl/curl.h>
 #include <fmt/format.h>
 
 #include "core/text.hpp"
@@ -18,6 +20,14 @@ int hex_digit(char c) {
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
+}
+
+std::string url_part(CURLU* url, CURLUPart part, unsigned flags = 0) {
+  char* text = nullptr;
+  if (curl_url_get(url, part, &text, flags) != CURLUE_OK) return {};
+  std::string copy(text);
+  curl_free(text);
+  return copy;
 }
 
 }  // namespace
@@ -66,6 +76,26 @@ core::Result<std::optional<std::string>> query_value(std::string_view query, std
     return std::optional(std::move(*value));
   }
   return std::optional<std::string>();
+}
+
+core::Result<WebAddress> parse_web_address(const std::string& text) {
+  const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> url(curl_url(), curl_url_cleanup);
+  const bool parsed = curl_url_set(url.get(), CURLUPART_URL, text.c_str(), 0) == CURLUE_OK;
+  WebAddress address;
+  address.scheme = url_part(url.get(), CURLUPART_SCHEME);
+  if (!parsed || (address.scheme != "https" && address.scheme != "http")) {
+    return unexpected(ErrorCode::kInvalid, fmt::format("'{}' is no web address like https://example.com/path", text));
+  }
+  if (!url_part(url.get(), CURLUPART_USER).empty() || !url_part(url.get(), CURLUPART_PASSWORD).empty()) {
+    return unexpected(ErrorCode::kInvalid, "a URL goes into logs, so no password may be in it");
+  }
+  address.host = url_part(url.get(), CURLUPART_HOST);
+  if (address.host.starts_with('[') && address.host.ends_with(']')) {
+    address.host = address.host.substr(1, address.host.size() - 2);
+  }
+  const auto port = core::parse_int(url_part(url.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT));
+  address.port = static_cast<std::uint16_t>(port.value_or(0));
+  return address;
 }
 
 }  // namespace millwright::http

@@ -1,6 +1,6 @@
-// AddressGuard: which addresses a webhook may go to. The public Internet is open; this machine, private networks,
-// link-local and metadata addresses are closed unless they are named: whoever can change a name's address, or a plant's
-// file, must not reach what only this machine can reach.
+// AddressGuard: which addresses may be asked for a URL that a plant's file names (web hooks, ERPs). The public Internet
+// is open; this machine, private networks, link-local and metadata addresses are closed unless they are named: whoever
+// can change a name's address, or a plant's file, must not reach what only this machine can reach.
 //
 // Threads: values. Source: IANA's special-purpose address registries (RFC 6890 and its updates).
 #pragma once
@@ -15,11 +15,15 @@
 
 #include "core/result.hpp"
 
-namespace millwright::forwarding {
+struct sockaddr;
+
+namespace millwright::http {
 
 // IPv4 as ::ffff:a.b.c.d.
 using IpAddress = std::array<std::uint8_t, 16>;
 std::optional<IpAddress> parse_ip(std::string_view text);
+std::optional<IpAddress> ip_of(const sockaddr& address);  // none: neither IPv4 nor IPv6
+std::string to_text(const IpAddress& address);
 // On the public Internet, also where IPv6 carries an IPv4 address.
 bool is_public(const IpAddress& address);
 
@@ -29,6 +33,8 @@ class AddressGuard {
   static core::Result<AddressGuard> parse(std::span<const std::string> allow);
   // Whether `host`, which has this address, may be asked.
   [[nodiscard]] bool permits(std::string_view host, const IpAddress& address) const;
+  // What to say where it may not.
+  static core::Error refusal(std::string_view host, const IpAddress& address);
 
  private:
   struct Network {
@@ -39,8 +45,8 @@ class AddressGuard {
   std::vector<Network> networks_;
 };
 
-// The addresses of a host that the guard permits, as text, for one connection: asked once, so that the answer cannot
-// change between the check and the connection. kInvalid where there are only others. May take seconds.
-core::Result<std::vector<std::string>> resolve(const AddressGuard& guard, const std::string& host);
+// Whether the host has an address that may be asked: kInvalid where it has others only. A name's address may change, so
+// the client checks again what it connects to. May take seconds.
+core::Status check_host(const AddressGuard& guard, const std::string& host);
 
-}  // namespace millwright::forwarding
+}  // namespace millwright::http

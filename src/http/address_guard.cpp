@@ -1,4 +1,4 @@
-#include "forwarding/address_guard.hpp"
+#include "http/address_guard.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -11,7 +11,7 @@
 
 #include "core/text.hpp"
 
-namespace millwright::forwarding {
+namespace millwright::http {
 namespace {
 
 using core::ErrorCode;
@@ -43,30 +43,30 @@ IpAddress mapped(const std::uint8_t* four) {
   return address;
 }
 
+}  // namespace
+
+std::optional<IpAddress> ip_of(const sockaddr& address) {
+  if (address.sa_family == AF_INET) {
+    sockaddr_in v4{};
+    std::memcpy(&v4, &address, sizeof(v4));
+    std::uint8_t four[4];
+    std::memcpy(four, &v4.sin_addr, sizeof(four));
+    return mapped(four);
+  }
+  if (address.sa_family != AF_INET6) return std::nullopt;
+  sockaddr_in6 v6{};
+  std::memcpy(&v6, &address, sizeof(v6));
+  IpAddress ip{};
+  std::memcpy(ip.data(), &v6.sin6_addr, ip.size());
+  return ip;
+}
+
 std::string to_text(const IpAddress& address) {
   char text[INET6_ADDRSTRLEN] = {};
   const bool v4 = std::equal(kMapped.begin(), kMapped.end(), address.begin());
   ::inet_ntop(v4 ? AF_INET : AF_INET6, address.data() + (v4 ? 12 : 0), text, sizeof(text));
   return text;
 }
-
-std::optional<IpAddress> address_of(const addrinfo& found) {
-  if (found.ai_family == AF_INET) {
-    sockaddr_in v4{};
-    std::memcpy(&v4, found.ai_addr, sizeof(v4));
-    std::uint8_t four[4];
-    std::memcpy(four, &v4.sin_addr, sizeof(four));
-    return mapped(four);
-  }
-  if (found.ai_family != AF_INET6) return std::nullopt;
-  sockaddr_in6 v6{};
-  std::memcpy(&v6, found.ai_addr, sizeof(v6));
-  IpAddress address{};
-  std::memcpy(address.data(), &v6.sin6_addr, address.size());
-  return address;
-}
-
-}  // namespace
 
 std::optional<IpAddress> parse_ip(std::string_view text) {
   const std::string owned(text);
@@ -144,7 +144,13 @@ bool AddressGuard::permits(std::string_view host, const IpAddress& address) cons
                      [&](const Network& one) { return in_network(address, one.address, one.bits); });
 }
 
-core::Result<std::vector<std::string>> resolve(const AddressGuard& guard, const std::string& host) {
+core::Error AddressGuard::refusal(std::string_view host, const IpAddress& address) {
+  return {ErrorCode::kInvalid,
+          fmt::format("{} is at {}, which is not on the public Internet; name it under `allow` if that is meant", host,
+                      to_text(address))};
+}
+
+core::Status check_host(const AddressGuard& guard, const std::string& host) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* list = nullptr;
@@ -152,22 +158,15 @@ core::Result<std::vector<std::string>> resolve(const AddressGuard& guard, const 
     return core::unexpected(ErrorCode::kUnavailable, fmt::format("no address for {}: {}", host, ::gai_strerror(error)));
   }
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owned(list, ::freeaddrinfo);
-  std::vector<std::string> permitted;
-  std::string closed;
+  std::optional<IpAddress> closed;
   for (const addrinfo* found = list; found != nullptr; found = found->ai_next) {
-    const auto address = address_of(*found);
+    const auto address = ip_of(*found->ai_addr);
     if (!address) continue;
-    if (guard.permits(host, *address)) {
-      permitted.push_back(to_text(*address));
-    } else {
-      closed = to_text(*address);
-    }
+    if (guard.permits(host, *address)) return {};
+    closed = address;
   }
-  if (!permitted.empty()) return permitted;
-  return core::unexpected(
-      ErrorCode::kInvalid,
-      fmt::format("{} is at {}, which is not on the public Internet; name it under `allow` if that is meant", host,
-                  closed.empty() ? "no address" : closed));
+  if (closed) return core::unexpected(AddressGuard::refusal(host, *closed));
+  return core::unexpected(ErrorCode::kUnavailable, fmt::format("no address for {}", host));
 }
 
-}  // namespace millwright::forwarding
+}  // namespace millwright::http
