@@ -9,6 +9,7 @@
 
 #include "commands.hpp"
 #include "core/time.hpp"
+#include "database/database.hpp"
 #include "historian/snapshot.hpp"
 #include "io/clock.hpp"
 
@@ -22,6 +23,8 @@ using historian::SnapshotFile;
 namespace fs = std::filesystem;
 
 constexpr std::string_view kMark = "backup.json";
+constexpr std::string_view kDatabase = "plant.db";
+constexpr std::string_view kDatabaseCopy = "plant.db.copy";
 constexpr std::size_t kHeadBytes = 64;  // of a segment or column file: holds its random identity
 constexpr std::size_t kCopyBytes = 1 << 20;
 
@@ -32,7 +35,26 @@ void add(std::vector<SnapshotFile>& all, std::vector<SnapshotFile> some, const s
   }
 }
 
-// Everything in a data folder that counts.
+std::vector<std::string> files_below(const std::string& directory) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry : fs::recursive_directory_iterator(directory, error)) {
+    if (entry.is_regular_file()) names.push_back(fs::relative(entry.path(), directory).string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Result<SnapshotFile> open_whole(io::FileSystem& files, const std::string& directory, const std::string& name,
+                                bool immutable) {
+  auto file = files.open(directory + "/" + name, io::OpenMode::kRead);
+  if (!file) return core::unexpected(file.error());
+  const auto bytes = (*file)->size();
+  if (!bytes) return core::unexpected(bytes.error());
+  return SnapshotFile{name, std::move(*file), *bytes, immutable};
+}
+
+// Everything in a data folder that counts, but the database.
 Result<std::vector<SnapshotFile>> snapshot(io::FileSystem& files, const std::string& directory) {
   std::vector<SnapshotFile> all;
   auto history = historian::snapshot_history(files, directory + "/history");
@@ -41,14 +63,33 @@ Result<std::vector<SnapshotFile>> snapshot(io::FileSystem& files, const std::str
   auto alarms = historian::snapshot_journal(files, directory + "/alarms");
   if (!alarms) return alarms;
   add(all, std::move(*alarms), "alarms");
-  const std::string limits = "control-limits.json";
-  if (files.exists(directory + "/" + limits)) {
-    auto file = files.open(directory + "/" + limits, io::OpenMode::kRead);
+  std::vector<std::string> others{"control-limits.json"};
+  for (const std::string& name : files_below(directory + "/models")) others.push_back("models/" + name);
+  for (const std::string& name : others) {
+    if (!files.exists(directory + "/" + name)) continue;
+    auto file = open_whole(files, directory, name, false);
     if (!file) return core::unexpected(file.error());
-    const auto bytes = (*file)->size();
-    if (!bytes) return core::unexpected(bytes.error());
-    all.push_back({limits, std::move(*file), *bytes, false});
+    all.push_back(std::move(*file));
   }
+  return all;
+}
+
+// The services' records, which SQLite itself copies: a file of its own beside the backup's data, until it is done.
+Result<std::vector<SnapshotFile>> snapshot_database(io::FileSystem& files, const std::string& directory,
+                                                    const std::string& to) {
+  std::vector<SnapshotFile> all;
+  if (!files.exists(directory + "/" + std::string(kDatabase))) return all;
+  const std::string copy = to + "/" + std::string(kDatabaseCopy);
+  if (files.exists(copy)) {
+    if (auto removed = files.remove(copy); !removed) return core::unexpected(removed.error());
+  }
+  if (auto copied = database::copy_file(directory + "/" + std::string(kDatabase), copy); !copied) {
+    return core::unexpected(copied.error());
+  }
+  auto file = open_whole(files, to, std::string(kDatabaseCopy), false);
+  if (!file) return core::unexpected(file.error());
+  file->name = kDatabase;
+  all.push_back(std::move(*file));
   return all;
 }
 
@@ -86,16 +127,6 @@ Status copy_file(io::FileSystem& files, const io::File& from, std::uint64_t byte
   }
   if (auto synced = (*out)->sync(); !synced) return synced;
   return files.rename(beside, to);
-}
-
-std::vector<std::string> files_below(const std::string& directory) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (const auto& entry : fs::recursive_directory_iterator(directory, error)) {
-    if (entry.is_regular_file()) names.push_back(fs::relative(entry.path(), directory).string());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
 }
 
 Status sync_folders(io::FileSystem& files, const std::set<std::string>& folders) {
@@ -158,8 +189,11 @@ Result<BackupResult> back_up(io::FileSystem& files, const std::string& plant_fil
   if (!files.exists(mark) && !files_below(to).empty() && !files.exists(to + "/data")) {
     return core::unexpected(ErrorCode::kConflict, to + " holds something else: give the backup a folder of its own");
   }
-  const auto all = snapshot(files, data_directory);
+  auto all = snapshot(files, data_directory);
   if (!all) return core::unexpected(all.error());
+  auto records = snapshot_database(files, data_directory, to);
+  if (!records) return core::unexpected(records.error());
+  for (SnapshotFile& file : *records) all->push_back(std::move(file));
   if (files.exists(mark)) {
     if (auto removed = files.remove(mark); !removed) return core::unexpected(removed.error());
   }
@@ -168,6 +202,11 @@ Result<BackupResult> back_up(io::FileSystem& files, const std::string& plant_fil
     return core::unexpected(copied.error());
   }
   if (auto removed = remove_others(files, *all, to + "/data"); !removed) return core::unexpected(removed.error());
+  if (!records->empty()) {
+    if (auto removed = files.remove(to + "/" + std::string(kDatabaseCopy)); !removed) {
+      return core::unexpected(removed.error());
+    }
+  }
   if (const auto text = io::read_file(files, plant_file); text) {
     if (auto kept = io::write_file_atomically(files, to + "/plant.yaml", *text); !kept) {
       return core::unexpected(kept.error());
@@ -197,11 +236,9 @@ Result<BackupResult> restore(io::FileSystem& files, const std::string& from, con
   }
   std::vector<SnapshotFile> all;
   for (const std::string& name : files_below(from + "/data")) {
-    auto file = files.open(from + "/data/" + name, io::OpenMode::kRead);
+    auto file = open_whole(files, from + "/data", name, true);
     if (!file) return core::unexpected(file.error());
-    const auto bytes = (*file)->size();
-    if (!bytes) return core::unexpected(bytes.error());
-    all.push_back({name, std::move(*file), *bytes, true});
+    all.push_back(std::move(*file));
   }
   BackupResult result;
   if (auto copied = copy_all(files, all, data_directory, progress, result); !copied) {

@@ -321,4 +321,14 @@ core::Status Database::migrate(std::string_view part, std::span<const std::strin
   });
 }
 
+core::Status copy_file(const std::string& from, const std::string& to) {
+  soci::session session;
+  if (auto opened = open_sqlite(session, from); !opened) return core::unexpected(opened.error().within(from));
+  if (auto made = make_private_file(to); !made) return made;
+  return guarded([&]() -> core::Status {
+    session << "VACUUM INTO :a", soci::use(to);
+    return {};
+  });
+}
+
 }  // namespace millwright::database

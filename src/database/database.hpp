@@ -116,4 +116,7 @@ class Database {
   std::unique_ptr<Connection::Session> session_;
 };
 
+// A copy of a SQLite file as it is at one moment, while others use it; `to` must not be there.
+core::Status copy_file(const std::string& from, const std::string& to);
+
 }  // namespace millwright::database

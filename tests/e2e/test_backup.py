@@ -52,6 +52,7 @@ class Backup(EndToEnd):
         restored = self.folder / "restored"
         self.command("restore", self.copy, data=restored)
         self.assertIn("all is whole", self.command("history", "verify", data=restored))
+        self.assertTrue((restored / "plant.db").stat().st_size)
         self.plant.env["MILLWRIGHT_NODE__DATA_DIR"] = str(restored)
         self.plant.start()
         kept = self.values("force")

@@ -131,6 +131,21 @@ TEST_F(DatabaseTest, AFileThatIsNoDatabaseIsRefused) {
   EXPECT_THAT(database.error().message, HasSubstr(file));
 }
 
+TEST_F(DatabaseTest, IsCopiedWhileItIsUsed) {
+  const auto database = open();
+  ASSERT_TRUE(database->execute("INSERT INTO test_things (id) VALUES ('x')"));
+  const std::string copy = folder_ + "/it's a copy.db";
+  const auto copied = copy_file(folder_ + "/plant.db", copy);
+  ASSERT_TRUE(copied) << copied.error().message;
+  ASSERT_TRUE(database->execute("INSERT INTO test_things (id) VALUES ('y')"));
+  const auto other = Database::open({.file = copy, .postgresql = {}, .password = {}});
+  ASSERT_TRUE(other) << other.error().message;
+  EXPECT_EQ((*other)->query("SELECT * FROM test_things")->size(), 1U);
+  struct stat status {};
+  ASSERT_EQ(::stat(copy.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0600U);
+}
+
 TEST_F(DatabaseTest, PostgresqlThatIsNotThereIsUnavailable) {
   const auto database = Database::open({.file = {}, .postgresql = "postgresql://nobody@127.0.0.1:1/x", .password = {}});
   ASSERT_FALSE(database);
