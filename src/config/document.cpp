@@ -95,15 +95,20 @@ std::optional<Section> Document::include(const std::string& path, Section& where
     where.problem(key, text.error().message);
     return std::nullopt;
   }
+  return include_text(*text, path, where, key);
+}
+
+std::optional<Section> Document::include_text(std::string_view yaml, const std::string& name, Section& where,
+                                              std::string_view key) {
   std::vector<Problem> problems;
-  auto tree = detail::parse_tree(*text, path, problems);
+  auto tree = detail::parse_tree(yaml, name, problems);
   if (!tree) {
     where.problem(key, tree.error().message);
     return std::nullopt;
   }
   const detail::Node* root = tree.value()->root;
   if (root == nullptr || root->kind == detail::NodeKind::kNull) {
-    where.problem(key, path + " is empty; it must hold 'key: value' lines");
+    where.problem(key, name + " is empty; it must hold 'key: value' lines");
     return std::nullopt;
   }
   for (Problem& problem : problems) state_->add(std::move(problem));

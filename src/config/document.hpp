@@ -113,6 +113,9 @@ class Section {
   void problem(std::string_view key, std::string message);
   [[nodiscard]] Place place(std::string_view key = {}) const;
   [[nodiscard]] std::string path() const;  // "assets.sites[0]"
+  // All of it as it is in the file, as one JSON object, the keys in its order; "{}" where it is absent. Reading it as
+  // YAML again gives the same section.
+  [[nodiscard]] std::string json() const;
 
   // Call when all keys were asked for: the rest are unknown keys.
   void finish();
@@ -135,6 +138,9 @@ class Document {
   // Another file read under the same problems, such as a machine type; `where` is the key that named it.
   // Nothing where it cannot be read; the problem is then at `where`. Limit: kIncludesMax files.
   std::optional<Section> include(const std::string& path, Section& where, std::string_view key);
+  // The same of a text at hand, which problems call `name`.
+  std::optional<Section> include_text(std::string_view yaml, const std::string& name, Section& where,
+                                      std::string_view key);
   // The folder of the main file: relative paths in it are meant from there.
   [[nodiscard]] std::string directory() const;
 

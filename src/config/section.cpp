@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "config/document.hpp"
 #include "config/state.hpp"
@@ -122,6 +123,35 @@ std::string joined(std::span<const std::string_view> names) {
   std::string text;
   for (const std::string_view name : names) text += (text.empty() ? "" : ", ") + std::string(name);
   return text;
+}
+
+using Json = nlohmann::ordered_json;
+
+Json scalar_json(const Node& node) {
+  if (node.quoted) return node.text;
+  if (node.text == "true" || node.text == "false") return node.text == "true";
+  if (const auto whole = core::parse_int(node.text)) return *whole;
+  if (const auto number = core::parse_double(node.text); number && std::isfinite(*number)) return *number;
+  return node.text;
+}
+
+Json to_json(const Node& node) {
+  switch (node.kind) {
+    case NodeKind::kNull:
+      return nullptr;
+    case NodeKind::kScalar:
+      return scalar_json(node);
+    case NodeKind::kList: {
+      Json list = Json::array();
+      for (const Node* item : node.items) list.push_back(to_json(*item));
+      return list;
+    }
+    case NodeKind::kMap:
+      break;
+  }
+  Json map = Json::object();
+  for (const detail::Entry& entry : node.entries) map[entry.key] = to_json(*entry.value);
+  return map;
 }
 
 }  // namespace
@@ -431,6 +461,10 @@ Place Section::place(std::string_view key) const {
   }
   const Node* value = key.empty() ? nullptr : impl_->peek(key);
   return value == nullptr ? impl_->origin : impl_->place_of(*value);
+}
+
+std::string Section::json() const {
+  return impl_->node == nullptr ? "{}" : to_json(*impl_->node).dump();
 }
 
 std::string Section::path() const {
