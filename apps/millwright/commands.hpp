@@ -33,6 +33,7 @@ void add_backtest(CLI::App& app, const SetCommand& set);
 void add_model(CLI::App& app, const SetCommand& set);
 void add_rul(CLI::App& app, const SetCommand& set);
 void add_backup(CLI::App& app, const SetCommand& set);
+void add_assets(CLI::App& app, const SetCommand& set);
 void add_opcua(CLI::App& app, const SetCommand& set);
 void add_history(CLI::App& app, const SetCommand& set);
 void add_version(CLI::App& app, const SetCommand& set);

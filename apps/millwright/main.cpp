@@ -39,6 +39,7 @@ int run(int argc, char** argv) {
   app::add_rul(app, set);
   app::add_backup(app, set);
   app::add_history(app, set);
+  app::add_assets(app, set);
   app::add_opcua(app, set);
   app::add_version(app, set);
 

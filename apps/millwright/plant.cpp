@@ -3,17 +3,16 @@
 #include <fmt/format.h>
 
 #include "commands.hpp"
+#include "core/log.hpp"
 
 namespace millwright::app {
 
-core::Result<std::unique_ptr<Plant>> Plant::open(PlantConfig config) {
+core::Result<std::unique_ptr<Plant>> Plant::open(PlantConfig config, std::function<void()> reload) {
   std::unique_ptr<Plant> plant(new Plant(std::move(config)));
   auto engine = engine::Engine::open(*plant->config_.model, plant->clock_, plant->files_, plant->config_.engine);
   if (!engine) return core::unexpected(engine.error());
   plant->engine_ = std::move(*engine);
-  auto database = database::Database::open(plant->config_.database);
-  if (!database) return core::unexpected(database.error());
-  plant->database_ = std::move(*database);
+  if (auto opened = plant->open_records(std::move(reload)); !opened) return core::unexpected(opened.error());
   plant->wire();
   if (auto opened = plant->open_outputs(); !opened) return core::unexpected(opened.error());
   return plant;
@@ -23,6 +22,30 @@ Plant::Plant(PlantConfig config)
     : config_(std::move(config)), certificates_(make_certificate_store(config_, files_, clock_)) {}
 Plant::~Plant() {
   stop();
+}
+
+core::Status Plant::open_records(std::function<void()> reload) {
+  auto database = database::Database::open(config_.database);
+  if (!database) return core::unexpected(database.error());
+  database_ = std::move(*database);
+  auto registry = registry::Registry::open(*database_);
+  if (!registry) return core::unexpected(registry.error());
+  registry_ = std::move(*registry);
+  const auto assets = registry_->take_file(config_.file_assets, config_.file, clock_.now());
+  if (!assets) return core::unexpected(assets.error());
+  if (registry_->differs_from_file()) {
+    core::logger("plant")->warn(
+        "{}: its assets were changed after assets had been edited while the plant ran; the edits "
+        "stand (`millwright assets take` puts the file's in their place)",
+        config_.file);
+  }
+  assets_.emplace(
+      api::AssetServices{.registry = *registry_,
+                         .clock = clock_,
+                         .check = [this](const std::string& text) { return check_assets(config_.file, text); },
+                         .running = assets->version.number,
+                         .reload = std::move(reload)});
+  return {};
 }
 
 void Plant::wire() {
@@ -53,7 +76,8 @@ void Plant::wire() {
                                                                   .clock = clock_,
                                                                   .plant_status = [this] { return status(); },
                                                                   .readiness = [this] { return readiness(); },
-                                                                  .charts = control_charts()});
+                                                                  .charts = control_charts(),
+                                                                  .assets = &*assets_});
   if (config_.opcua_server.enabled) {
     engine_->alarms().add_listener([this](const alarms::Alarm& alarm) { opcua_->on_alarm(alarm); });
   }

@@ -3,10 +3,13 @@
 // Threads: open(), start() and stop() from one thread.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "api/assets.hpp"
 #include "api/server.hpp"
 #include "connectors/connector.hpp"
 #include "core/mutex.hpp"
@@ -19,13 +22,15 @@
 #include "io/network.hpp"
 #include "opcua/server.hpp"
 #include "plant_config.hpp"
+#include "registry/registry.hpp"
 #include "security/certificate_store.hpp"
 
 namespace millwright::app {
 
 class Plant {
  public:
-  static core::Result<std::unique_ptr<Plant>> open(PlantConfig config);
+  // `reload` is called, from any thread, when the assets were edited: make another plant of the configuration then.
+  static core::Result<std::unique_ptr<Plant>> open(PlantConfig config, std::function<void()> reload = {});
   ~Plant();
 
   core::Status start();
@@ -37,6 +42,7 @@ class Plant {
 
  private:
   explicit Plant(PlantConfig config);
+  core::Status open_records(std::function<void()> reload);
   void wire();
   core::Status open_outputs();
   api::PlantStatus status();
@@ -52,6 +58,8 @@ class Plant {
   core::TimeNs started_ = 0;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<database::Database> database_;
+  std::optional<registry::Registry> registry_;
+  std::optional<api::AssetServices> assets_;
   std::vector<std::unique_ptr<connectors::Connector>> connectors_;
   std::unique_ptr<forwarding::Outputs> outputs_;
   std::unique_ptr<opcua::Server> opcua_;

@@ -5,6 +5,7 @@
 #include "asset/load.hpp"
 #include "core/text.hpp"
 #include "io/file_system.hpp"
+#include "registry/registry.hpp"
 #include "shipped.hpp"
 
 namespace millwright::app {
@@ -45,7 +46,9 @@ void read_opcua_server(config::Document& document, config::Section at, PlantConf
 
 }  // namespace
 
-core::Result<std::vector<config::Problem>> read_plant_config(const std::string& file, PlantConfig& config) {
+core::Result<std::vector<config::Problem>> read_plant_config(const std::string& file, PlantConfig& config,
+                                                             const std::string& assets) {
+  config.file = file;
   auto document = config::Document::load(file, config::process_environment());
   if (!document) return core::unexpected(document.error());
   config::Section root = document->root();
@@ -53,8 +56,13 @@ core::Result<std::vector<config::Problem>> read_plant_config(const std::string& 
   config.connectors = connectors::read_options(*document, root);
   std::vector<std::string> names;
   for (const auto& connector : config.connectors) names.push_back(connector.name);
+  config::Section described = root.section("assets");
+  config.file_assets = described.json();
+  if (!assets.empty()) {
+    if (auto edited = document->include_text(assets, "assets", root, "assets")) described = *edited;
+  }
   config.model = std::make_shared<const asset::Model>(
-      asset::load(*document, root.section("assets"), names, {shipped_directory("machine-types")}));
+      asset::load(*document, described, names, {shipped_directory("machine-types")}));
   config::Section detection = root.section("detection");
   io::RealFileSystem files;
   config.engine.models = engine::read_models(detection.section("models"), document->directory(), files);
@@ -77,13 +85,47 @@ core::Result<std::vector<config::Problem>> read_plant_config(const std::string& 
   return document->problems();
 }
 
-core::Status load_plant_config(const std::string& file, PlantConfig& config) {
-  const auto problems = read_plant_config(file, config);
+namespace {
+
+core::Status as_status(const core::Result<std::vector<config::Problem>>& problems) {
   if (!problems) return core::unexpected(problems.error());
   if (problems->empty()) return {};
   std::string all;
   for (const config::Problem& problem : *problems) all += (all.empty() ? "" : "\n") + config::to_string(problem);
   return core::unexpected(core::ErrorCode::kInvalid, all);
+}
+
+// What was edited since the file was taken; "" where nothing was.
+core::Result<std::string> edited_assets(const database::Options& options) {
+  io::RealFileSystem files;
+  if (options.postgresql.empty() && !files.exists(options.file)) return std::string();
+  auto database = database::Database::open(options);
+  if (!database) return core::unexpected(database.error());
+  const auto registry = registry::Registry::open(**database);
+  if (!registry) return core::unexpected(registry.error());
+  const auto edited = registry->edited();
+  if (!edited) return core::unexpected(edited.error());
+  return *edited ? (*edited)->document.text() : std::string();
+}
+
+}  // namespace
+
+core::Status check_assets(const std::string& file, const std::string& assets) {
+  PlantConfig scratch;
+  return as_status(read_plant_config(file, scratch, assets));
+}
+
+core::Status load_plant_config(const std::string& file, PlantConfig& config) {
+  if (auto whole = as_status(read_plant_config(file, config)); !whole) return whole;
+  const auto assets = edited_assets(config.database);
+  if (!assets) return core::unexpected(assets.error());
+  if (assets->empty()) return {};
+  PlantConfig edited;
+  if (auto whole = as_status(read_plant_config(file, edited, *assets)); !whole) {
+    return core::unexpected(whole.error().within("assets as edited"));
+  }
+  config = std::move(edited);
+  return {};
 }
 
 security::CertificateStore make_certificate_store(const PlantConfig& config, io::FileSystem& files, io::Clock& clock) {

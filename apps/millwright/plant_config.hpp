@@ -22,6 +22,8 @@
 namespace millwright::app {
 
 struct PlantConfig {
+  std::string file;
+  std::string file_assets;  // its `assets`, as JSON
   std::string name;
   engine::EngineOptions engine;
   std::shared_ptr<const asset::Model> model;
@@ -33,9 +35,12 @@ struct PlantConfig {
 };
 
 // Fills `config` and gives the problems found; it is to be used only where there are none. Fails where the file cannot
-// be read as YAML at all.
-core::Result<std::vector<config::Problem>> read_plant_config(const std::string& file, PlantConfig& config);
-// The same, with the problems as one error.
+// be read as YAML at all. `assets` (JSON) stands in for the file's.
+core::Result<std::vector<config::Problem>> read_plant_config(const std::string& file, PlantConfig& config,
+                                                             const std::string& assets = {});
+// Whether a plant can be made of these assets; the error has a line for each problem.
+core::Status check_assets(const std::string& file, const std::string& assets);
+// The plant as it is: its file, with the assets as they were edited while it ran.
 core::Status load_plant_config(const std::string& file, PlantConfig& config);
 
 // The plant's certificates, in its data folder. `files` and `clock` outlive it.

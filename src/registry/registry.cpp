@@ -89,6 +89,12 @@ core::Result<std::optional<Assets>> Registry::newest() const {
   return first_of(database_->query(std::string(kColumns) + "ORDER BY version DESC LIMIT 1"));
 }
 
+core::Result<std::optional<Assets>> Registry::edited() const {
+  return first_of(database_->query(std::string(kColumns) +
+                                   "WHERE version > (SELECT version FROM registry_file WHERE id = 1) "
+                                   "ORDER BY version DESC LIMIT 1"));
+}
+
 core::Result<std::optional<Assets>> Registry::find(std::int64_t version) const {
   return first_of(database_->query(std::string(kColumns) + "WHERE version = :a", {version}));
 }

@@ -55,6 +55,8 @@ class Registry {
   core::Result<Assets> take_file(const std::string& json, const std::string& file, core::TimeNs now,
                                  Take take = Take::kUnlessEdited);
   [[nodiscard]] core::Result<std::optional<Assets>> newest() const;
+  // The newest where it was edited since the file was taken: what a plant is made of instead of its file's.
+  [[nodiscard]] core::Result<std::optional<Assets>> edited() const;
   [[nodiscard]] core::Result<std::optional<Assets>> find(std::int64_t version) const;
   // The newest first.
   [[nodiscard]] core::Result<std::vector<Version>> versions(std::size_t limit) const;

@@ -224,6 +224,10 @@ TEST(OpenApi, AnswersHaveTheShapesDescribed) {
   expect_described(plant.post(model + "/rollback", "{}"), "/v1/machines/{id}/model/rollback", "post");
   plant.raise(3, alarms::State::kLatchedAcknowledged);
   expect_described(plant.post("/v1/alarms/3/reset", R"({"by":"a"})"), "/v1/alarms/{id}/reset", "post");
+  expect_described(plant.get("/v1/assets"), "/v1/assets", "get");
+  expect_described(plant.get("/v1/assets/versions"), "/v1/assets/versions", "get");
+  expect_described(plant.get("/v1/assets/machines/pump-1"), "/v1/assets/machines/{id}", "get");
+  expect_described(plant.send("DELETE", "/v1/assets/machines/pump-1", ""), "/v1/assets/machines/{id}", "delete");
   expect_described(plant.get("/healthz"), "/healthz", "get");
   expect_described(plant.get("/readyz"), "/readyz", "get");
   plant.checks[0].ok = false;

@@ -300,6 +300,34 @@ asset::Model make_large_model(std::size_t machines) {
   return b.build();
 }
 
+namespace {
+
+constexpr const char* kAssets = R"({"enterprise":"acme","sites":[{"name":"lyon","areas":[{"name":"utilities","lines":[)"
+                                R"({"name":"cooling","cells":[{"name":"pumps","machines":[)"
+                                R"({"name":"pump-1","type":"pump"},{"name":"pump-2","type":"pump"}]}]}]}]}]})";
+
+registry::Registry filled(database::Database& database) {
+  auto registry = registry::Registry::open(database);
+  EXPECT_TRUE(registry) << registry.error().message;
+  EXPECT_TRUE(registry->take_file(kAssets, "plant.yaml", kNow));
+  return *registry;
+}
+
+}  // namespace
+
+TestRegistry::TestRegistry(const io::Clock& clock)
+    : database_(std::move(
+          *database::Database::open({.file = folder_.path() + "/plant.db", .postgresql = {}, .password = {}}))),
+      registry_(filled(*database_)),
+      services_{.registry = registry_,
+                .clock = clock,
+                .check = [](const std::string& assets) -> core::Status {
+                  if (assets.find("wrong") == std::string::npos) return {};
+                  return core::unexpected(core::ErrorCode::kInvalid, "assets: wrong");
+                },
+                .running = 1,
+                .reload = [this] { ++reloads; }} {}
+
 Plant::Plant(Options options, asset::Model given)
     : model(std::move(given)),
       live(model.sensors().size()),
@@ -344,7 +372,8 @@ Plant::Plant(Options options, asset::Model given)
                       if (chart == "none") return 0;
                       relearnt.push_back((sensor.valid() ? model.sensor(sensor).path : "*") + " " + chart);
                       return 2;
-                    }}}) {
+                    }},
+                   &registry.services()}) {
   alarms.add_listener([this](const alarms::Alarm& alarm) { server.on_alarm(alarm); });
   const auto started = server.start();
   EXPECT_TRUE(started) << started.error().message;
@@ -355,9 +384,13 @@ Plant::~Plant() {
   server.stop();
 }
 
+Reply Plant::send(const std::string& method, const std::string& target, const std::string& body, Fields fields) {
+  return ask(server.port(), method, target, fields, body);
+}
+
 Reply Plant::post(const std::string& target, const std::string& body, Fields fields) {
   fields.emplace_back("Content-Type", "application/json");
-  return ask(server.port(), "POST", target, fields, body);
+  return send("POST", target, body, std::move(fields));
 }
 
 core::SensorId Plant::sensor(std::string_view path) const {

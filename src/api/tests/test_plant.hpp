@@ -13,6 +13,7 @@
 
 #include <gtest/gtest.h>
 
+#include "api/assets.hpp"
 #include "api/server.hpp"
 #include "historian/follower.hpp"
 #include "http/tests/test_client.hpp"
@@ -115,6 +116,31 @@ class MemoryModels final : public models::Service {
   models::MachineModel pump_{.machine = "pump-1"};
 };
 
+class TemporaryFolder {
+ public:
+  TemporaryFolder();
+  ~TemporaryFolder();
+  void write(const std::string& name, const std::string& text) const;
+  [[nodiscard]] std::string path() const { return path_.string(); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+// A registry with the assets of one file, and a check that refuses what holds the word "wrong".
+class TestRegistry {
+ public:
+  explicit TestRegistry(const io::Clock& clock);
+  [[nodiscard]] const AssetServices& services() const { return services_; }
+  int reloads = 0;
+
+ private:
+  TemporaryFolder folder_;
+  std::unique_ptr<database::Database> database_;
+  registry::Registry registry_;
+  AssetServices services_;
+};
+
 asset::Model make_model();
 // As many machines as wanted, with a sensor each.
 asset::Model make_large_model(std::size_t machines);
@@ -125,6 +151,7 @@ class Plant {
   ~Plant();
 
   Reply get(const std::string& target, const Fields& fields = {}) { return ask(server.port(), "GET", target, fields); }
+  Reply send(const std::string& method, const std::string& target, const std::string& body, Fields fields = {});
   Reply post(const std::string& target, const std::string& body, Fields fields = {});
   core::SensorId sensor(std::string_view path) const;
   template <typename T>
@@ -150,6 +177,7 @@ class Plant {
   std::vector<Check> checks{{"historian", true, ""}};
   std::vector<ControlChart> charts;
   std::vector<std::string> relearnt;  // "<sensor's path> <chart>"
+  TestRegistry registry{clock};
   Server server;
 };
 
@@ -157,16 +185,5 @@ inline const std::string kPump = "acme/lyon/utilities/cooling/pumps/pump-1";
 
 // Checks status, content type and body of a problem document; gives its detail.
 std::string problem_detail(const Reply& reply, int status);
-
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  void write(const std::string& name, const std::string& text) const;
-  [[nodiscard]] std::string path() const { return path_.string(); }
-
- private:
-  std::filesystem::path path_;
-};
 
 }  // namespace millwright::api::testing

@@ -131,10 +131,12 @@ TEST_F(RegistryTest, AFileIsTakenOnceAndAgainWhenItHasChanged) {
 TEST_F(RegistryTest, EditsStandBesideAFileThatChanges) {
   auto registry = *Registry::open(*database_);
   auto assets = *registry.take_file(document().text(), "plant.yaml", 1);
+  EXPECT_FALSE(*registry.edited());
   ASSERT_TRUE(assets.document.remove("pump-2"));
   const auto version = registry.commit(assets.document, {.base = 1, .who = "anna", .what = "pump-2 gone"}, 5);
   ASSERT_TRUE(version) << version.error().message;
   EXPECT_EQ(version->number, 2);
+  EXPECT_EQ((*registry.edited())->document.text(), assets.document.text());
   EXPECT_EQ(registry.take_file(document().text(), "plant.yaml", 6)->version.number, 2);
   EXPECT_FALSE(registry.differs_from_file());
 
