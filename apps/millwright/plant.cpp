@@ -42,8 +42,9 @@ void Plant::wire() {
 
   const opcua::ServerSecurity security{certificates_, files_, clock_};
   const opcua::ServerHistory history{engine_->history(), clock_};
-  opcua_ = std::make_unique<opcua::Server>(config_.opcua_server, *config_.model, engine_->live(),
-                                           engine_->history().texts(), engine_->metrics(), &security, &history);
+  opcua_ = std::make_unique<opcua::Server>(
+      config_.opcua_server, *config_.model, engine_->live(), engine_->history().texts(), engine_->metrics(),
+      opcua::ServerParts{.security = &security, .history = &history, .alarms = &engine_->alarms()});
   api_ = std::make_unique<api::Server>(config_.api, api::Services{.model = *config_.model,
                                                                   .live = engine_->live(),
                                                                   .historian = engine_->history(),

@@ -82,6 +82,9 @@ class MemoryAlarms final : public alarms::AlarmManager {
   void tick() override {}
   core::Result<alarms::Alarm> acknowledge(std::uint64_t id, const std::string& by, const std::string& comment) override;
   core::Result<alarms::Alarm> reset(std::uint64_t id, const std::string& by, const std::string& comment) override;
+  core::Result<alarms::Alarm> comment(std::uint64_t id, const std::string&, const std::string&) override {
+    return find(id);
+  }
   core::Result<alarms::Control> suppress(alarms::Control control) override;
   core::Result<alarms::Control> release(std::uint64_t id, const std::string& by, const std::string& comment) override;
   [[nodiscard]] std::vector<alarms::Control> controls() const override;
