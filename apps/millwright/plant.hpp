@@ -38,6 +38,7 @@ class Plant {
  private:
   explicit Plant(PlantConfig config);
   void wire();
+  void wire_commands();
   core::Status open_outputs();
   api::PlantStatus status();
   std::vector<api::Check> readiness();
@@ -53,6 +54,7 @@ class Plant {
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<database::Database> database_;
   std::vector<std::unique_ptr<connectors::Connector>> connectors_;
+  std::unique_ptr<asset::Commands> commands_;
   std::unique_ptr<forwarding::Outputs> outputs_;
   std::unique_ptr<opcua::Server> opcua_;
   std::unique_ptr<api::Server> api_;

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "api/command_routes.hpp"
 #include "api/dispatcher.hpp"
 #include "api/plant_routes.hpp"
 #include "api/streamer.hpp"
@@ -42,9 +43,10 @@ http::TransportOptions transport_options(const Options& options, const Router& r
   return transport;
 }
 
-Router make_router(const Handlers& handlers) {
+Router make_router(const Handlers& handlers, const Services& services) {
   Router router;
   add_plant_routes(router, handlers);
+  add_command_routes(router, services);
   return router;
 }
 
@@ -73,16 +75,18 @@ Options read_options(config::Section section) {
 
 // Members are destroyed from the last to the first: what holds connections goes before the transport they live in.
 struct Server::Impl {
-  Impl(Options given, Services services)
+  Impl(Options given, Services others)
       : options(std::move(given)),
+        services(std::move(others)),
         handlers(options, services),
-        router(make_router(handlers)),
+        router(make_router(handlers, services)),
         transport(transport_options(options, router)),
         workers(kHistoryThreads, kHistoryQueueLenMax),
         streamer(options, services),
         dispatcher(options, services, router, handlers, workers, streamer) {}
 
   const Options options;
+  const Services services;
   const Handlers handlers;
   const Router router;
   http::Transport transport;

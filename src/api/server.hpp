@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "alarms/alarm_manager.hpp"
+#include "asset/commands.hpp"
 #include "asset/model.hpp"
 #include "config/document.hpp"
 #include "core/metrics.hpp"
@@ -141,7 +142,8 @@ struct Services {
   const io::Clock& clock;
   std::function<PlantStatus()> plant_status;
   std::function<std::vector<Check>()> readiness;
-  ControlCharts charts{};  // without: none
+  ControlCharts charts{};               // without: none
+  asset::Commands* commands = nullptr;  // without: none
 };
 
 class Router;

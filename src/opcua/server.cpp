@@ -22,6 +22,7 @@
 #include "core/bounded_queue.hpp"
 #include "core/log.hpp"
 #include "opcua/address_space.hpp"
+#include "opcua/command_methods.hpp"
 #include "opcua/conditions.hpp"
 #include "opcua/history.hpp"
 #include "opcua/server_security.hpp"
@@ -112,6 +113,7 @@ struct Server::Impl {
         log(core::logger("opcua-server")),
         space(model, live, texts, options.min_sampling_interval, parts.history != nullptr),
         conditions(model, parts.alarms, may_act(parts), log),
+        commands(model, parts.commands, may_act(parts)),
         alarms(options.alarm_queue),
         port(options.port),
         sessions(metrics.gauge("millwright_opcua_server_sessions", "Clients that are connected to the OPC UA server")),
@@ -152,6 +154,7 @@ struct Server::Impl {
   UA_Logger logger{};
   AddressSpace space;
   Conditions conditions;
+  CommandMethods commands;
   core::BoundedQueue<alarms::Alarm> alarms;
   std::atomic<std::uint16_t> port;
   std::atomic<bool> stopping{false};
@@ -250,6 +253,7 @@ core::Status Server::Impl::make_server() {
         space.missing());
   }
   if (auto built = conditions.build(server, space.plant_namespace()); !built) return built;
+  if (auto built = commands.build(server, space.plant_namespace()); !built) return built;
   if (history) {
     const UA_StatusCode told = history->describe(server, space.plant_namespace());
     if (told != UA_STATUSCODE_GOOD) return unexpected(ErrorCode::kIo, UA_StatusCode_name(told));

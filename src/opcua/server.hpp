@@ -28,6 +28,7 @@
 #include <vector>
 
 #include "alarms/alarm_manager.hpp"
+#include "asset/commands.hpp"
 #include "asset/model.hpp"
 #include "config/document.hpp"
 #include "core/metrics.hpp"
@@ -90,6 +91,7 @@ struct ServerParts {
   const ServerSecurity* security = nullptr;  // may be left out where the options ask for none
   const ServerHistory* history = nullptr;    // without it no sensor has any
   alarms::AlarmManager* alarms = nullptr;    // without it alarms are only shown
+  asset::Commands* commands = nullptr;       // without it machines have no methods
   MayAct may_act = {};                       // without it what the options' `rights` say
 };
 
