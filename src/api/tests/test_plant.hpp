@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "api/server.hpp"
+#include "asset/commands.hpp"
 #include "historian/follower.hpp"
 #include "http/tests/test_client.hpp"
 
@@ -153,6 +154,10 @@ class Plant {
   std::vector<Check> checks{{"historian", true, ""}};
   std::vector<ControlChart> charts;
   std::vector<std::string> relearnt;  // "<sensor's path> <chart>"
+  std::vector<asset::CommandAudit> audit;
+  core::Result<std::string> answer = std::string("ok");  // of the connector that carries out commands
+  asset::CommandDesk commands{{{"plc", [this](const auto&, auto, auto) { return answer; }}},
+                              [this](const auto& entry) { audit.push_back(entry); }};
   Server server;
 };
 
