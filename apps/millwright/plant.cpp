@@ -63,10 +63,14 @@ void Plant::wire() {
     connectors_.push_back(connectors::make_connector(options, context, &certificates_));
   }
 
+  wire_commands();
+
   const opcua::ServerSecurity security{certificates_, files_, clock_};
   const opcua::ServerHistory history{engine_->history(), clock_};
-  opcua_ = std::make_unique<opcua::Server>(config_.opcua_server, *config_.model, engine_->live(),
-                                           engine_->history().texts(), engine_->metrics(), &security, &history);
+  opcua_ = std::make_unique<opcua::Server>(
+      config_.opcua_server, *config_.model, engine_->live(), engine_->history().texts(), engine_->metrics(),
+      opcua::ServerParts{
+          .security = &security, .history = &history, .alarms = &engine_->alarms(), .commands = commands_.get()});
   api_ = std::make_unique<api::Server>(config_.api, api::Services{.model = *config_.model,
                                                                   .live = engine_->live(),
                                                                   .historian = engine_->history(),
@@ -77,11 +81,27 @@ void Plant::wire() {
                                                                   .plant_status = [this] { return status(); },
                                                                   .readiness = [this] { return readiness(); },
                                                                   .charts = control_charts(),
-                                                                  .assets = &*assets_});
+                                                                  .assets = &*assets_,
+                                                                  .commands = commands_.get()});
   if (config_.opcua_server.enabled) {
     engine_->alarms().add_listener([this](const alarms::Alarm& alarm) { opcua_->on_alarm(alarm); });
   }
   engine_->alarms().add_listener([this](const alarms::Alarm& alarm) { api_->on_alarm(alarm); });
+}
+
+// Each command goes to the connector that it names; what becomes of it is in the log.
+void Plant::wire_commands() {
+  std::map<std::string, asset::SendCommand, std::less<>> senders;
+  for (const auto& connector : connectors_) {
+    senders[connector->status().name] = [to = connector.get()](const auto& command, auto values, auto timeout) {
+      return to->execute(command, values, timeout);
+    };
+  }
+  const auto audit = [log = core::logger("audit")](const asset::CommandAudit& entry) {
+    log->info("command {} of {} ({}) by {} over {}: {}{}", entry.command, entry.machine, entry.values, entry.by,
+              entry.route, entry.good ? "done" : "refused: ", entry.good && entry.result.empty() ? "" : entry.result);
+  };
+  commands_ = std::make_unique<asset::CommandDesk>(std::move(senders), audit);
 }
 
 core::Status Plant::open_outputs() {

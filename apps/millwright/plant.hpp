@@ -44,6 +44,7 @@ class Plant {
   explicit Plant(PlantConfig config);
   core::Status open_records(std::function<void()> reload);
   void wire();
+  void wire_commands();
   core::Status open_outputs();
   api::PlantStatus status();
   std::vector<api::Check> readiness();
@@ -61,6 +62,7 @@ class Plant {
   std::optional<registry::Registry> registry_;
   std::optional<api::AssetServices> assets_;
   std::vector<std::unique_ptr<connectors::Connector>> connectors_;
+  std::unique_ptr<asset::Commands> commands_;
   std::unique_ptr<forwarding::Outputs> outputs_;
   std::unique_ptr<opcua::Server> opcua_;
   std::unique_ptr<api::Server> api_;

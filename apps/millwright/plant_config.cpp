@@ -37,6 +37,7 @@ void require_loopback(config::Section at, const std::string& key, const std::str
 
 void read_opcua_server(config::Document& document, config::Section at, PlantConfig& config) {
   config.opcua_server = opcua::read_options(at, document.directory());
+  if (config.opcua_server.nodesets.empty()) config.opcua_server.nodesets = shipped_directory("nodesets");
   // It has users of its own; with them, and with nothing in the clear, it may be reached from elsewhere.
   if (config.opcua_server.is_closed() || is_loopback(config.opcua_server.host)) return;
   at.problem("host", "'" + config.opcua_server.host +

@@ -1,5 +1,5 @@
-// Files that the product ships beside the binary: "machine-types", "web", "demo". Installed they lie in
-// <prefix>/share/millwright; in a source tree where they are made.
+// Files that the product ships beside the binary: "machine-types", "web", "demo", "nodesets". Installed
+// they lie in <prefix>/share/millwright; in a source tree where they are made.
 #pragma once
 
 #include <string>

@@ -123,6 +123,14 @@ class Manager final : public AlarmManager {
     });
   }
 
+  core::Result<Alarm> comment(std::uint64_t id, const std::string& by, const std::string& comment) override {
+    return change(id, [&](Alarm& alarm) -> core::Status {
+      if (by.empty()) return core::unexpected(ErrorCode::kInvalid, "by: say who comments on it");
+      alarm.comment = comment;
+      return {};
+    });
+  }
+
   core::Result<Control> suppress(Control control) override {
     if (auto good = check(control); !good) return core::unexpected(good.error());
     std::vector<Alarm> changed;

@@ -79,6 +79,8 @@ class AlarmManager : public SignalSink {
   virtual core::Result<Alarm> acknowledge(std::uint64_t id, const std::string& by, const std::string& comment) = 0;
   // Ends a latched alarm that was acknowledged. kConflict where it is not that.
   virtual core::Result<Alarm> reset(std::uint64_t id, const std::string& by, const std::string& comment) = 0;
+  // Says something about it, whatever its state. kNotFound.
+  virtual core::Result<Alarm> comment(std::uint64_t id, const std::string& by, const std::string& comment) = 0;
 
   // Takes conditions out of sight; `id`, `since` and `released` of the control given are filled in here. An alarm that
   // is active when its last control ends is unacknowledged again. kInvalid: shelving without an end, or for too long.

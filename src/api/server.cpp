@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "api/assets.hpp"
+#include "api/command_routes.hpp"
 #include "api/dispatcher.hpp"
 #include "api/plant_routes.hpp"
 #include "api/streamer.hpp"
@@ -47,6 +48,7 @@ Router make_router(const Handlers& handlers, const Services& services) {
   Router router;
   add_plant_routes(router, handlers);
   if (services.assets != nullptr) add_asset_routes(router, *services.assets);
+  add_command_routes(router, services);
   return router;
 }
 
@@ -75,8 +77,9 @@ Options read_options(config::Section section) {
 
 // Members are destroyed from the last to the first: what holds connections goes before the transport they live in.
 struct Server::Impl {
-  Impl(Options given, Services services)
+  Impl(Options given, Services others)
       : options(std::move(given)),
+        services(std::move(others)),
         handlers(options, services),
         router(make_router(handlers, services)),
         transport(transport_options(options, router)),
@@ -85,6 +88,7 @@ struct Server::Impl {
         dispatcher(options, services, router, handlers, workers, streamer) {}
 
   const Options options;
+  const Services services;
   const Handlers handlers;
   const Router router;
   http::Transport transport;

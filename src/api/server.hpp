@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "alarms/alarm_manager.hpp"
+#include "asset/commands.hpp"
 #include "asset/model.hpp"
 #include "config/document.hpp"
 #include "core/metrics.hpp"
@@ -145,6 +146,7 @@ struct Services {
   std::function<std::vector<Check>()> readiness;
   ControlCharts charts{};  // without: none
   const AssetServices* assets = nullptr;
+  asset::Commands* commands = nullptr;  // without: none
 };
 
 class Router;

@@ -62,6 +62,13 @@ std::string read_time_zone(Section& section) {
   return "";
 }
 
+std::string no_connector(std::string_view what, std::string_view name, std::string_view stream) {
+  return fmt::format(
+      "its {} {} is on the stream '{}', which has no connector here; add 'streams: {{{}: <connector>}}' "
+      "at the machine or above it",
+      what, name, stream, stream);
+}
+
 class Loader {
  public:
   Loader(config::Document& document, const std::vector<std::string>& connectors, std::vector<std::string> directories,
@@ -82,6 +89,7 @@ class Loader {
   void add_sensors(Section& section, const Scope& scope, const MachineSpec& spec, Machine& machine);
   bool add_sensor(Section& section, const Scope& scope, const SensorSpec& spec, std::string_view component,
                   Machine& machine);
+  void add_commands(Section& section, const Scope& scope, const MachineSpec& spec, Machine& machine);
   void add_features(const MachineSpec& spec, Machine& machine, std::size_t first);
   bool claim_address(Section& section, const SensorSpec& spec, const Sensor& sensor);
   [[nodiscard]] config::Place place_of(core::SensorId sensor) const;
@@ -190,6 +198,12 @@ void Loader::read_machine(Section& section, const Scope& parent) {
   machine.manufacturer = section.text("manufacturer", {.fallback = ""});
   machine.model = section.text("model", {.fallback = ""});
   machine.serial_number = section.text("serial_number", {.fallback = ""});
+  machine.product_instance_uri = section.text("product_instance_uri", {.fallback = ""});
+  machine.hardware_revision = section.text("hardware_revision", {.fallback = ""});
+  machine.software_revision = section.text("software_revision", {.fallback = ""});
+  machine.location = section.text("location", {.fallback = ""});
+  machine.year_of_construction =
+      static_cast<int>(section.integer("year_of_construction", {.fallback = 0, .low = 0, .high = 9999}));
   machine.type = section.text("type", {.fallback = ""});
 
   const MachineSpec* spec = nullptr;
@@ -199,7 +213,8 @@ void Loader::read_machine(Section& section, const Scope& parent) {
     spec = types_.find(machine.type, section, "type");
     usable = spec != nullptr;
   }
-  const bool changed = section.has("components") + section.has("sensors") + section.has("without") > 0;
+  const bool changed =
+      section.has("components") + section.has("sensors") + section.has("without") + section.has("commands") > 0;
   if (changed && usable) {
     if (spec != nullptr) own = *spec;
     apply_changes(document_, section, SpecSource::kMachine, own);
@@ -241,11 +256,31 @@ void Loader::add_sensors(Section& section, const Scope& scope, const MachineSpec
     added.part_of = component.part_of;
     added.description = component.description;
     added.bearing = component.bearing;
+    added.manufacturer = component.manufacturer;
+    added.model = component.model;
+    added.serial_number = component.serial_number;
     for (const SensorSpec& sensor : component.sensors) {
       if (add_sensor(section, scope, sensor, component.name, machine)) added.sensors.push_back(sensors_.back().id);
     }
   }
+  add_commands(section, scope, spec, machine);
   if (spec.sensor_count() > sensors_.size() - first && document_.problems().empty()) add_features(spec, machine, first);
+}
+
+void Loader::add_commands(Section& section, const Scope& scope, const MachineSpec& spec, Machine& machine) {
+  for (const CommandSpec& known : spec.commands) {
+    const auto target = scope.streams.find(known.stream);
+    if (target == scope.streams.end()) {
+      section.problem("", no_connector("command", known.command.name, known.stream));
+      continue;
+    }
+    Command& command = machine.commands.emplace_back(known.command);
+    const AddressParts parts{machine.hierarchy, machine.name, "", command.name};
+    command.target = {target->second.connector, known.address.expand(target->second.address_prefix, parts)};
+    if (command.kind == CommandKind::kCall) {
+      command.object = known.object.expand(target->second.address_prefix, parts);
+    }
+  }
 }
 
 // Behind all of the machine's own sensors, so that theirs may be looked up; from `first` on they are in the order of
@@ -286,9 +321,9 @@ bool Loader::add_sensor(Section& section, const Scope& scope, const SensorSpec& 
                         Machine& machine) {
   const auto target = scope.streams.find(spec.stream);
   if (target == scope.streams.end()) {
-    section.problem("", fmt::format("its sensor {}{}{} is on the stream '{}', which has no connector here; add "
-                                    "'streams: {{{}: <connector>}}' at the machine or above it",
-                                    component, component.empty() ? "" : "/", spec.name, spec.stream, spec.stream));
+    section.problem(
+        "",
+        no_connector("sensor", fmt::format("{}{}{}", component, component.empty() ? "" : "/", spec.name), spec.stream));
     return false;
   }
   Sensor sensor;

@@ -61,35 +61,6 @@ std::string listed(const std::vector<std::string_view>& names) {
   return names.empty() ? "there are none" : fmt::format("there are: {}", fmt::join(names, ", "));
 }
 
-const Unit* read_unit(Section& section) {
-  const std::string text = section.text("unit");
-  if (text.empty()) return nullptr;
-  const Unit* unit = find_unit(text);
-  if (unit != nullptr) return unit;
-  std::vector<std::string_view> known;
-  for (const Unit& candidate : units()) {
-    known.push_back(candidate.symbol);
-    known.push_back(candidate.code);
-  }
-  section.problem("unit", fmt::format("unknown unit '{}'{}; docs/configuration.md lists the units", text,
-                                      core::did_you_mean(text, known)));
-  return nullptr;
-}
-
-std::optional<Range> read_range(Section& section) {
-  const std::vector<double> limits = section.numbers("range");
-  if (limits.size() != 2) {
-    section.problem("range", "give two numbers, the low and the high end, such as [0, 100]");
-    return std::nullopt;
-  }
-  if (limits[0] >= limits[1]) {
-    section.problem("range", fmt::format("the low end {} is not below the high end {}", core::format_double(limits[0]),
-                                         core::format_double(limits[1])));
-    return std::nullopt;
-  }
-  return Range{limits[0], limits[1]};
-}
-
 // What fits only some types of value; told where it was given, or at the sensor where the type was changed.
 void check_against_type(Section& section, const SensorSpec& sensor) {
   const std::string_view type = core::to_string(sensor.type);
@@ -245,6 +216,9 @@ void apply_component(Section& section, SpecSource source, MachineSpec& spec, Giv
   component->key = section.path();
   component->part_of = section.text("part_of", {.fallback = component->part_of});
   component->description = section.text("description", {.fallback = component->description});
+  component->manufacturer = section.text("manufacturer", {.fallback = component->manufacturer});
+  component->model = section.text("model", {.fallback = component->model});
+  component->serial_number = section.text("serial_number", {.fallback = component->serial_number});
   if (section.has("bearing")) component->bearing = read_bearing(section.section("bearing"));
   Given sensors;
   Home home(component->sensors);
@@ -314,6 +288,35 @@ std::size_t MachineSpec::sensor_count() const {
   return count;
 }
 
+const Unit* read_unit(Section& section) {
+  const std::string text = section.text("unit");
+  if (text.empty()) return nullptr;
+  const Unit* unit = find_unit(text);
+  if (unit != nullptr) return unit;
+  std::vector<std::string_view> known;
+  for (const Unit& candidate : units()) {
+    known.push_back(candidate.symbol);
+    known.push_back(candidate.code);
+  }
+  section.problem("unit", fmt::format("unknown unit '{}'{}; docs/configuration.md lists the units", text,
+                                      core::did_you_mean(text, known)));
+  return nullptr;
+}
+
+std::optional<Range> read_range(Section& section) {
+  const std::vector<double> limits = section.numbers("range");
+  if (limits.size() != 2) {
+    section.problem("range", "give two numbers, the low and the high end, such as [0, 100]");
+    return std::nullopt;
+  }
+  if (limits[0] >= limits[1]) {
+    section.problem("range", fmt::format("the low end {} is not below the high end {}", core::format_double(limits[0]),
+                                         core::format_double(limits[1])));
+    return std::nullopt;
+  }
+  return Range{limits[0], limits[1]};
+}
+
 bool check_name(Section& section, std::string_view key, const std::string& name) {
   if (core::is_asset_name(name)) return true;
   if (!section.has(key)) return false;  // "is missing" was told
@@ -344,6 +347,7 @@ void apply_changes(config::Document& document, Section& section, SpecSource sour
     read_sensor(entry, source, homes.try_emplace(*component, list).first->second.sensor(name));
     entry.finish();
   }
+  read_commands(section, source == SpecSource::kMachine, spec.commands);
   check_features(document, spec);
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "asset/address.hpp"
+#include "asset/command_spec.hpp"
 #include "asset/feature_spec.hpp"
 #include "asset/model.hpp"
 #include "config/document.hpp"
@@ -44,6 +45,9 @@ struct ComponentSpec {
   std::string description;
   std::vector<SensorSpec> sensors;
   std::optional<Bearing> bearing;
+  std::string manufacturer;
+  std::string model;
+  std::string serial_number;
   config::Place place;
   std::string key;  // path in its file, for problems
 };
@@ -52,6 +56,7 @@ struct MachineSpec {
   std::string description;
   std::vector<ComponentSpec> components;
   std::vector<SensorSpec> sensors;  // of the machine itself
+  std::vector<CommandSpec> commands;
 
   [[nodiscard]] std::size_t sensor_count() const;  // with feature sensors
   // visit(component or nullptr, sensor), without feature sensors.
@@ -67,12 +72,15 @@ struct MachineSpec {
 // Where a description stands: addresses in a type are templates, at a machine of the plant file they are final.
 enum class SpecSource { kType, kMachine };
 
-// Reads `components`, `sensors` and `without` of a type or machine onto what `spec` already holds: the same name
-// changes only what it gives, a new name is added.
+// Reads `components`, `sensors`, `commands` and `without` of a type or machine onto what `spec` already holds: the same
+// name changes only what it gives, a new name is added.
 void apply_changes(config::Document& document, config::Section& section, SpecSource source, MachineSpec& spec);
 
 // A problem at `key` unless `name` is a right asset name.
 bool check_name(config::Section& section, std::string_view key, const std::string& name);
+// The keys `unit` and `range`; nothing where there was a problem.
+const Unit* read_unit(config::Section& section);
+std::optional<Range> read_range(config::Section& section);
 
 class TypeLibrary {
  public:

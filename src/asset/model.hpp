@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "asset/command.hpp"
 #include "asset/features.hpp"
 #include "asset/units.hpp"
 #include "core/block.hpp"
@@ -28,18 +29,6 @@ struct Calibration {
   std::vector<double> coefficients;
   [[nodiscard]] bool identity() const { return coefficients.empty(); }
   [[nodiscard]] double apply(double raw) const;
-};
-
-struct Range {
-  double low = 0;
-  double high = 0;
-};
-
-// Where a sensor's readings come from: a connector by name, and the address as that connector reads it
-// (OPC UA: "nsu=urn:…;s=…" or "ns=2;s=…"; burst stream: a channel name; CSV replay: a column).
-struct SourceAddress {
-  std::string connector;
-  std::string address;
 };
 
 struct Sensor {
@@ -67,6 +56,9 @@ struct Component {
   std::string description;
   std::vector<core::SensorId> sensors;
   std::optional<Bearing> bearing;
+  std::string manufacturer = {};
+  std::string model = {};
+  std::string serial_number = {};
 };
 
 struct Machine {
@@ -78,11 +70,17 @@ struct Machine {
   std::string manufacturer;
   std::string model;
   std::string serial_number;
+  std::string product_instance_uri;  // the manufacturer's name for this one machine in all the world; "": not known
+  std::string hardware_revision;
+  std::string software_revision;
+  std::string location;          // where it stands, in words
+  int year_of_construction = 0;  // 0: not known
   // enterprise, site, area, line, cell
   std::array<std::string, 5> hierarchy;
   std::string time_zone;                // its site's, an IANA name such as "Europe/Paris"; "" = not given
   std::vector<Component> components;    // sensors of the machine itself are in no component
   std::vector<core::SensorId> sensors;  // all of them
+  std::vector<Command> commands;
 };
 
 class Model {

@@ -25,4 +25,9 @@ std::uint64_t new_epoch(const ConnectorContext& context, core::SourceId source) 
   return context.durable ? std::max(now, context.durable(source).epoch + 1) : now;
 }
 
+core::Result<std::string> Connector::execute(const asset::Command&, std::span<const asset::CommandValue>,
+                                             core::DurationNs) {
+  return core::unexpected(core::ErrorCode::kUnsupported, "a connector of this kind takes no commands");
+}
+
 }  // namespace millwright::connectors

@@ -7,8 +7,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 
+#include "asset/commands.hpp"
 #include "asset/model.hpp"
 #include "core/metrics.hpp"
 #include "core/result.hpp"
@@ -61,6 +63,9 @@ class Connector {
   // Ends the threads and hands over what was already received.
   virtual void stop() = 0;
   [[nodiscard]] virtual ConnectorStatus status() const = 0;
+  // Carries out a command whose arguments are checked; waits for the source. From any thread, between start and stop.
+  virtual core::Result<std::string> execute(const asset::Command& command, std::span<const asset::CommandValue> values,
+                                            core::DurationNs timeout);
 };
 
 }  // namespace millwright::connectors

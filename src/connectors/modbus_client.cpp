@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "connectors/command_queue.hpp"
 #include "connectors/intake.hpp"
 #include "connectors/modbus_jobs.hpp"
 #include "connectors/modbus_link.hpp"
@@ -35,6 +36,13 @@ Number scaled(const Number& raw, const ModbusRegister& source) {
   if (source.scale == 1 && source.offset == 0) return raw;
   const double value = std::visit([](auto number) { return static_cast<double>(number); }, raw);
   return value * source.scale + source.offset;
+}
+
+std::optional<double> number_of(const asset::CommandValue& value) {
+  if (const auto* real = std::get_if<double>(&value)) return *real;
+  if (const auto* whole = std::get_if<std::int64_t>(&value)) return static_cast<double>(*whole);
+  if (const auto* flag = std::get_if<bool>(&value)) return *flag ? 1 : 0;
+  return std::nullopt;
 }
 
 // A device as the bus knows it.
@@ -67,6 +75,10 @@ class ModbusClient final : public Connector {
   core::Status start() override;
   void stop() override;
   [[nodiscard]] ConnectorStatus status() const override;
+  core::Result<std::string> execute(const asset::Command& command, std::span<const asset::CommandValue> values,
+                                    core::DurationNs timeout) override {
+    return commands_.ask(command, values, timeout);
+  }
 
  private:
   void run();
@@ -85,6 +97,9 @@ class ModbusClient final : public Connector {
   [[nodiscard]] std::string connected_detail();
   // False: it is time to stop.
   bool wait_until(TimeNs time) EXCLUDES(mutex_);
+  // The same, and carries out the commands that come meanwhile.
+  bool serve_until(TimeNs time) EXCLUDES(mutex_);
+  core::Result<std::string> write(const asset::Command& command, std::span<const asset::CommandValue> values);
 
   const std::string name_;
   const ModbusOptions options_;
@@ -110,6 +125,10 @@ class ModbusClient final : public Connector {
   core::Condition changed_;
   bool stopping_ GUARDED_BY(mutex_) = false;
   ConnectorStatus status_ GUARDED_BY(mutex_);
+  CommandQueue commands_{[this] {
+    core::MutexLock lock(mutex_);
+    changed_.notify_all();
+  }};
 };
 
 core::Status ModbusClient::start() {
@@ -128,6 +147,7 @@ void ModbusClient::stop() {
   }
   if (!thread_.joinable()) return;
   thread_.join();
+  commands_.close("the connector was stopped");
   set_state(ConnectorState::kStopped, "stopped");
 }
 
@@ -154,6 +174,63 @@ bool ModbusClient::wait_until(TimeNs time) {
     changed_.wait_for(mutex_, std::chrono::nanoseconds(left));
   }
   return false;
+}
+
+bool ModbusClient::serve_until(TimeNs time) {
+  for (;;) {
+    {
+      core::MutexLock lock(mutex_);
+      while (!stopping_ && !commands_.waits()) {
+        const DurationNs left = time - context_.clock.monotonic();
+        if (left <= 0) return true;
+        changed_.wait_for(mutex_, std::chrono::nanoseconds(left));
+      }
+      if (stopping_) return false;
+    }
+    if (!wait_until(free_at_)) return false;
+    commands_.serve([this](const auto& command, auto values) { return write(command, values); });
+    if (!link_) return true;
+  }
+}
+
+// "<device>/<register>", where the map says that the register may be written.
+core::Result<std::string> ModbusClient::write(const asset::Command& command,
+                                              std::span<const asset::CommandValue> values) {
+  using core::ErrorCode;
+  if (!link_) return core::unexpected(ErrorCode::kUnavailable, "the connection is lost");
+  if (command.kind != asset::CommandKind::kWrite) {
+    return core::unexpected(ErrorCode::kUnsupported, "Modbus has no methods: write a register");
+  }
+  const std::string& address = command.target.address;
+  const std::size_t slash = address.find('/');
+  const auto device = std::find_if(options_.devices.begin(), options_.devices.end(),
+                                   [&](const ModbusDevice& one) { return one.name == address.substr(0, slash); });
+  if (slash == std::string::npos || device == options_.devices.end()) {
+    return core::unexpected(ErrorCode::kNotFound, fmt::format("'{}': there is no such device", address));
+  }
+  const auto& registers = device->map.registers;
+  const auto target = std::find_if(registers.begin(), registers.end(),
+                                   [&](const ModbusRegister& one) { return one.name == address.substr(slash + 1); });
+  if (target == registers.end()) {
+    return core::unexpected(ErrorCode::kNotFound, fmt::format("'{}': there is no such register", address));
+  }
+  if (!target->writable) {
+    return core::unexpected(ErrorCode::kConflict,
+                            fmt::format("'{}' may not be written: its map does not say 'writable: true'", address));
+  }
+  const auto value = number_of(values.empty() ? asset::CommandValue(command.value.value_or(0)) : values.front());
+  if (!value) return core::unexpected(ErrorCode::kInvalid, "a register takes a number");
+  auto words = is_bits(target->item.table)
+                   ? std::optional(std::vector<std::uint16_t>{static_cast<std::uint16_t>(*value != 0 ? 1 : 0)})
+                   : encode((*value - target->offset) / target->scale, target->layout);
+  if (!words) return core::unexpected(ErrorCode::kInvalid, fmt::format("{} does not fit '{}'", *value, address));
+  const ModbusLink::Answer answer = link_->write(device->unit, target->item, *words);
+  free_at_ = context_.clock.monotonic() + options_.pause;
+  if (answer.good) return std::string();
+  if (answer.failure == ModbusLink::Failure::kRefused || answer.failure == ModbusLink::Failure::kBusy) {
+    return core::unexpected(ErrorCode::kConflict, fmt::format("the device refused: {}", answer.why));
+  }
+  return core::unexpected(ErrorCode::kTimeout, fmt::format("{}: it may have been carried out", answer.why));
 }
 
 void ModbusClient::run() {
@@ -188,18 +265,19 @@ bool ModbusClient::connect() {
   health_.assign(options_.devices.size(), {.ready = now, .pause = 0});
   set_state(ConnectorState::kConnected, connected_detail());
   log_->info("{}: {}", name_, connected_detail());
+  commands_.open();
   return true;
 }
 
 void ModbusClient::poll_until_lost() {
   if (jobs_.empty()) {
-    wait_until(INT64_MAX);
+    serve_until(INT64_MAX);
     return;
   }
   while (link_) {
     TimeNs due = 0;
     const std::size_t job = jobs_.first([this](std::uint32_t device) { return health_[device].ready; }, due);
-    if (!wait_until(std::max(due, free_at_))) return;
+    if (!serve_until(std::max(due, free_at_)) || !link_) return;
     read_job(job);
   }
 }
@@ -302,6 +380,7 @@ void ModbusClient::take_silence(const ModbusJob& job, const std::string& why) {
 
 void ModbusClient::take_loss(const std::string& why) {
   link_.reset();
+  commands_.close(why);
   pause_ = pause_ == 0 ? options_.retry_min : std::min(pause_ * 2, options_.retry_max);
   const std::string detail = fmt::format("{}; trying again in {}", why, core::format_duration(pause_));
   if (!told_lost_) {

@@ -55,15 +55,28 @@ class Link final : public ModbusLink {
     modbus_set_slave(context_, unit);
     registers.assign(request.count, 0);
     const int got = is_bits(request.table) ? read_bits(request, registers) : read_words(request, registers);
-    if (got == request.count) return {.good = true, .why = {}};
+    return answer_of(got, request.count);
+  }
+
+  Answer write(int unit, const protocol::modbus::Item& item, std::span<const std::uint16_t> registers) override {
+    modbus_set_slave(context_, unit);
+    if (item.table == Table::kCoils) {
+      return answer_of(modbus_write_bit(context_, item.address, registers.front() != 0 ? 1 : 0), 1);
+    }
+    if (registers.size() == 1) return answer_of(modbus_write_register(context_, item.address, registers.front()), 1);
+    const auto count = static_cast<int>(registers.size());
+    return answer_of(modbus_write_registers(context_, item.address, count, registers.data()), count);
+  }
+
+ private:
+  Answer answer_of(int got, int wanted) {
+    if (got == wanted) return {.good = true, .why = {}};
     const int error = got < 0 ? errno : EMBBADDATA;
     const Failure failure = failure_of(error);
     // What still comes in belongs to no request any more.
     if (failure == Failure::kSilent) modbus_flush(context_);
     return {.failure = failure, .why = modbus_strerror(error)};
   }
-
- private:
   int read_words(const Request& request, std::vector<std::uint16_t>& registers) {
     const auto read = request.table == Table::kHoldingRegisters ? modbus_read_registers : modbus_read_input_registers;
     return read(context_, request.address, request.count, registers.data());

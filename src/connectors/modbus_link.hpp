@@ -35,6 +35,8 @@ class ModbusLink {
   virtual ~ModbusLink() = default;
   // Fills as many registers as the request has; of a table of bits, one a register, 0 or 1.
   virtual Answer read(int unit, const protocol::modbus::Request& request, std::vector<std::uint16_t>& registers) = 0;
+  // Coils take 0 or 1 each. Once: a write that got no answer may have been done.
+  virtual Answer write(int unit, const protocol::modbus::Item& item, std::span<const std::uint16_t> registers) = 0;
 };
 
 // "10.0.0.9:502", "/dev/ttyUSB0".

@@ -82,6 +82,11 @@ ModbusRegister read_register(Section& section, const Orders& orders, std::int64_
   one.item.address = static_cast<std::uint16_t>(
       section.integer("address", {.fallback = std::nullopt, .low = base, .high = base + last}) - base);
   one.period = section.duration("period", {.fallback = 0, .high = core::kHour});
+  one.writable = section.boolean("writable", false);
+  const bool takes = one.item.table == Table::kCoils || one.item.table == Table::kHoldingRegisters;
+  if (one.writable && (!takes || one.layout.bits != 0)) {
+    section.problem("writable", "only coils and whole holding registers are written, no bit fields");
+  }
   section.finish();
   return one;
 }

@@ -21,6 +21,7 @@ struct ModbusRegister {
   double scale = 1;  // value = raw · scale + offset
   double offset = 0;
   core::DurationNs period = 0;  // 0: the device's
+  bool writable = false;        // commands may write it
 };
 
 struct ModbusMap {

@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include "connectors/command_queue.hpp"
+#include "connectors/opcua_client_commands.hpp"
 #include "connectors/opcua_client_items.hpp"
 #include "connectors/opcua_client_link.hpp"
 #include "connectors/opcua_client_monitor.hpp"
@@ -51,6 +53,10 @@ class OpcUaClient final : public Connector {
   core::Status start() override;
   void stop() override { stop_thread(); }
   [[nodiscard]] ConnectorStatus status() const override;
+  core::Result<std::string> execute(const asset::Command& command, std::span<const asset::CommandValue> values,
+                                    core::DurationNs timeout) override {
+    return commands_.ask(command, values, timeout);
+  }
 
  private:
   void stop_thread();
@@ -68,6 +74,7 @@ class OpcUaClient final : public Connector {
   security::CertificateStore* const certificates_;
   std::shared_ptr<spdlog::logger> log_;
   Items items_;
+  CommandQueue commands_{[] {}};  // looked at every turn
   core::Gauge& connected_;
   core::Gauge& subscribed_;
   core::Counter& reconnects_total_;
@@ -103,6 +110,7 @@ void OpcUaClient::stop_thread() {
     stop_changed_.notify_all();
   }
   thread_.join();
+  commands_.close("the connector was stopped");
   connected_.Set(0);
   set_state(ConnectorState::kStopped, "stopped");
 }
@@ -171,9 +179,12 @@ core::Error OpcUaClient::run_connection() {
   log_->info("{}: {}", name_, connected_detail());
   if (auto filled = monitor.fill_gaps(); !filled) return filled.error().within(context);
 
+  Commander commander(**link);
+  commands_.open();
   core::TimeNs retry_at = context_.clock.monotonic() + options_.bad_node_retry;
   for (;;) {
     if (auto turned = (*link)->iterate(kTurn); !turned) return turned.error().within(context);
+    commands_.serve([&](const auto& command, auto values) { return commander.execute(command, values); });
     if (context_.clock.monotonic() < retry_at) continue;
     if (items_.active() != items_.all().size()) {
       if (auto made = monitor.subscribe_missing(); !made) return made.error().within(context);
@@ -186,6 +197,7 @@ core::Error OpcUaClient::run_connection() {
 }
 
 void OpcUaClient::tell_lost(const core::Error& why) {
+  commands_.close(why.message);
   connected_.Set(0);
   subscribed_.Set(0);
   if (told_lost_) return;

@@ -17,13 +17,6 @@ using core::Status;
 using CreateRequest = Ua<UA_CreateMonitoredItemsRequest, UA_TYPES_CREATEMONITOREDITEMSREQUEST>;
 using CreateResponse = Ua<UA_CreateMonitoredItemsResponse, UA_TYPES_CREATEMONITOREDITEMSRESPONSE>;
 
-// A name of a path is the browse name with or without its namespace index, or the display name.
-bool is_named(const UA_ReferenceDescription& reference, std::string_view name) {
-  const std::string_view browse_name = view(reference.browseName.name);
-  return browse_name == name || fmt::format("{}:{}", reference.browseName.namespaceIndex, browse_name) == name ||
-         view(reference.displayName.text) == name;
-}
-
 }  // namespace
 
 struct Monitor::Place {

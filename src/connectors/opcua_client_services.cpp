@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include <fmt/format.h>
 #include <open62541/nodeids.h>
 
 namespace millwright::connectors::opcua_detail {
@@ -136,6 +137,12 @@ Status Services::browse_on(std::size_t index, UA_ByteString& first, const TakeRe
     std::swap(*point, part.continuationPoint);
   }
   return {};
+}
+
+bool is_named(const UA_ReferenceDescription& reference, std::string_view name) {
+  const std::string_view browse_name = view(reference.browseName.name);
+  return browse_name == name || fmt::format("{}:{}", reference.browseName.namespaceIndex, browse_name) == name ||
+         view(reference.displayName.text) == name;
 }
 
 }  // namespace millwright::connectors::opcua_detail

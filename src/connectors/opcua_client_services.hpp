@@ -7,6 +7,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "connectors/opcua_client_link.hpp"
@@ -30,6 +31,9 @@ struct CallSizes {
   std::size_t monitor = 0;
   std::size_t history = 0;
 };
+
+// A name of a path is the browse name with or without its namespace index, or the display name.
+bool is_named(const UA_ReferenceDescription& reference, std::string_view name);
 
 class Services {
  public:

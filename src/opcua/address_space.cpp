@@ -45,16 +45,6 @@ bool has_reading(const pipeline::LiveValue& live) {
   return live.source_time != 0 || live.readings != 0;
 }
 
-UA_VariableAttributes read_only(std::size_t type, std::string_view name) {
-  UA_VariableAttributes attributes = UA_VariableAttributes_default;
-  attributes.displayName = borrow_text(name);
-  attributes.dataType = UA_TYPES[type].typeId;
-  attributes.valueRank = UA_VALUERANK_SCALAR;
-  attributes.accessLevel = UA_ACCESSLEVELMASK_READ;
-  attributes.userAccessLevel = UA_ACCESSLEVELMASK_READ;
-  return attributes;
-}
-
 }  // namespace
 
 std::string node_name(const asset::Machine& machine) {
@@ -87,118 +77,73 @@ AddressSpace::AddressSpace(const asset::Model& model, const pipeline::LiveTable&
       live_(live),
       texts_(texts),
       min_sampling_interval_(min_sampling_interval),
-      has_history_(has_history) {
+      has_history_(has_history),
+      machinery_(model, live) {
   sensors_.reserve(model.sensors().size());
   for (const asset::Sensor& sensor : model.sensors()) sensors_.push_back({&sensor, this});
 }
 
-core::Status AddressSpace::build(UA_Server* server) {
-  server_ = server;
+core::Status AddressSpace::build(UA_Server* server, const std::string& nodesets) {
   began_ = UA_DateTime_now();
-  problem_.clear();
   shared_.clear();
   plant_ = UA_Server_addNamespace(server, std::string(kPlantNamespace).c_str());
-  machinery_ = UA_Server_addNamespace(server, std::string(kMachineryNamespace).c_str());
+  nodes_.begin(server, plant_);
+  if (auto loaded = machinery_.load(server, nodesets); !loaded) return loaded;
   add_machines_folder();
   for (const asset::Machine& machine : model_.machines()) add_machine(machine);
-  if (!problem_.empty())
-    return core::unexpected(core::ErrorCode::kInvalid, "building the OPC UA address space: " + problem_);
-  return {};
-}
-
-void AddressSpace::check(UA_StatusCode code, std::string_view what) {
-  if (code == UA_STATUSCODE_GOOD || !problem_.empty()) return;
-  problem_ = code == UA_STATUSCODE_BADNODEIDEXISTS
-                 ? fmt::format("'{}' stands for two things: give one of them another name", what)
-                 : fmt::format("{}: {}", what, UA_StatusCode_name(code));
-}
-
-void AddressSpace::add_object(const UA_NodeId& id, const UA_NodeId& parent, std::uint32_t reference,
-                              const UA_QualifiedName& name, std::uint32_t type, std::string_view description,
-                              bool notifies) {
-  UA_ObjectAttributes attributes = UA_ObjectAttributes_default;
-  attributes.displayName = {UA_STRING_NULL, name.name};
-  attributes.description = borrow_text(description);
-  attributes.eventNotifier = notifies ? UA_EVENTNOTIFIER_SUBSCRIBE_TO_EVENT : 0;
-  check(UA_Server_addObjectNode(server_, id, parent, ns0(reference), name, ns0(type), attributes, nullptr, nullptr),
-        view(name.name));
-}
-
-// Only the first half of adding a node: the second copies the type's children and checks what is right by construction,
-// which would take most of the time of 100,000 sensors.
-void AddressSpace::add_variable(const UA_NodeId& id, const UA_NodeId& parent, std::uint32_t reference,
-                                const UA_QualifiedName& name, std::uint32_t type, UA_VariableAttributes& attributes,
-                                void* context) {
-  check(UA_Server_addNode_begin(server_, UA_NODECLASS_VARIABLE, id, parent, ns0(reference), name, ns0(type),
-                                &attributes, &UA_TYPES[UA_TYPES_VARIABLEATTRIBUTES], context, nullptr),
-        view(id.identifier.string));
-}
-
-void AddressSpace::add_property(const std::string& parent, std::string_view name, std::string_view text,
-                                bool localized) {
-  UA_VariableAttributes attributes = read_only(localized ? UA_TYPES_LOCALIZEDTEXT : UA_TYPES_STRING, name);
-  UA_LocalizedText value = borrow_text(text);
-  void* const content = localized ? static_cast<void*>(&value) : static_cast<void*>(&value.text);
-  UA_Variant_setScalar(&attributes.value, content, &UA_TYPES[localized ? UA_TYPES_LOCALIZEDTEXT : UA_TYPES_STRING]);
-  const std::string id = fmt::format("{}/{}", parent, name);
-  add_variable(borrow_id(plant_, id), borrow_id(plant_, parent), UA_NS0ID_HASPROPERTY, borrow_name(plant_, name),
-               UA_NS0ID_PROPERTYTYPE, attributes, nullptr);
+  return nodes_.done("building the OPC UA address space");
 }
 
 // OPC 10000-3, 5.6.3: a property is the target of at least one HasProperty reference, so of many as well.
 void AddressSpace::share_property(const std::string& parent, std::string_view name, const std::string& key,
                                   UA_Variant& value) {
   const std::string id = fmt::format("{}/{}", name, key);
-  if (!shared_.insert(id).second)
-    return add_reference(borrow_id(plant_, parent), UA_NS0ID_HASPROPERTY, borrow_id(plant_, id));
+  if (!shared_.insert(id).second) return nodes_.reference(nodes_.id(parent), UA_NS0ID_HASPROPERTY, nodes_.id(id));
   UA_VariableAttributes attributes = read_only(UA_TYPES_DOUBLE, name);
   attributes.dataType = value.type->typeId;
   if (!UA_Variant_isScalar(&value)) attributes.valueRank = UA_VALUERANK_ONE_DIMENSION;
   attributes.value = value;
-  add_variable(borrow_id(plant_, id), borrow_id(plant_, parent), UA_NS0ID_HASPROPERTY, borrow_name(0, name),
-               UA_NS0ID_PROPERTYTYPE, attributes, nullptr);
-}
-
-void AddressSpace::add_reference(const UA_NodeId& from, std::uint32_t reference, const UA_NodeId& to) {
-  UA_ExpandedNodeId target;
-  UA_ExpandedNodeId_init(&target);
-  target.nodeId = to;
-  check(UA_Server_addReference(server_, from, ns0(reference), target, true), "reference");
+  nodes_.variable(nodes_.id(id), nodes_.id(parent), UA_NS0ID_HASPROPERTY, borrow_name(0, name), UA_NS0ID_PROPERTYTYPE,
+                  attributes, nullptr);
 }
 
 void AddressSpace::add_machines_folder() {
-  const UA_NodeId machines = UA_NODEID_NUMERIC(machinery_, kMachinesNode);
-  add_object(machines, ns0(UA_NS0ID_OBJECTSFOLDER), UA_NS0ID_ORGANIZES, borrow_name(machinery_, "Machines"),
-             UA_NS0ID_FOLDERTYPE, "The machines of this plant", true);
-  add_reference(ns0(UA_NS0ID_SERVER), UA_NS0ID_HASNOTIFIER, machines);
+  const UA_NodeId machines = UA_NODEID_NUMERIC(machinery_.machinery_namespace(), kMachinesNode);
+  if (!machinery_.is_loaded()) {
+    nodes_.object(machines, ns0(UA_NS0ID_OBJECTSFOLDER), UA_NS0ID_ORGANIZES,
+                  borrow_name(machines.namespaceIndex, "Machines"), ns0(UA_NS0ID_FOLDERTYPE),
+                  "The machines of this plant", true);
+  }
+  nodes_.reference(ns0(UA_NS0ID_SERVER), UA_NS0ID_HASNOTIFIER, machines);
 }
 
 void AddressSpace::add_machine(const asset::Machine& machine) {
-  const UA_NodeId machines = UA_NODEID_NUMERIC(machinery_, kMachinesNode);
+  const UA_NodeId machines = UA_NODEID_NUMERIC(machinery_.machinery_namespace(), kMachinesNode);
   const std::string id = node_name(machine);
-  add_object(borrow_id(plant_, id), machines, UA_NS0ID_ORGANIZES, borrow_name(plant_, machine.name),
-             UA_NS0ID_BASEOBJECTTYPE, machine.description, true);
-  add_reference(machines, UA_NS0ID_HASNOTIFIER, borrow_id(plant_, id));
+  nodes_.object(nodes_.id(id), machines, UA_NS0ID_ORGANIZES, nodes_.name(machine.name), ns0(UA_NS0ID_BASEOBJECTTYPE),
+                machine.description, true);
+  nodes_.reference(machines, UA_NS0ID_HASNOTIFIER, nodes_.id(id));
   // Localised texts where OPC 10000-100's nameplate has them.
-  if (!machine.manufacturer.empty()) add_property(id, "Manufacturer", machine.manufacturer, true);
-  if (!machine.model.empty()) add_property(id, "Model", machine.model, true);
-  if (!machine.serial_number.empty()) add_property(id, "SerialNumber", machine.serial_number, false);
-  add_property(id, "AssetPath", machine.path, false);
+  if (!machine.manufacturer.empty()) nodes_.text_property(id, nodes_.name("Manufacturer"), machine.manufacturer, true);
+  if (!machine.model.empty()) nodes_.text_property(id, nodes_.name("Model"), machine.model, true);
+  if (!machine.serial_number.empty())
+    nodes_.text_property(id, nodes_.name("SerialNumber"), machine.serial_number, false);
+  nodes_.text_property(id, nodes_.name("AssetPath"), machine.path, false);
   for (const asset::Component& component : machine.components) add_component(machine, component);
   for (const asset::Component& component : machine.components) {
     if (component.part_of.empty()) continue;
-    add_reference(borrow_id(plant_, node_name(machine, component.part_of)), UA_NS0ID_HASCOMPONENT,
-                  borrow_id(plant_, node_name(machine, component.name)));
+    nodes_.reference(nodes_.id(node_name(machine, component.part_of)), UA_NS0ID_HASCOMPONENT,
+                     nodes_.id(node_name(machine, component.name)));
   }
   for (const core::SensorId sensor : machine.sensors) add_sensor(machine, model_.sensor(sensor));
+  machinery_.add(nodes_, machine);
 }
 
 // Every component is below its machine, so that <machine>/<component>/<sensor> always leads there; one that is part of
 // another is below that as well.
 void AddressSpace::add_component(const asset::Machine& machine, const asset::Component& component) {
-  add_object(borrow_id(plant_, node_name(machine, component.name)), borrow_id(plant_, node_name(machine)),
-             UA_NS0ID_HASCOMPONENT, borrow_name(plant_, component.name), UA_NS0ID_BASEOBJECTTYPE, component.description,
-             false);
+  nodes_.object(nodes_.id(node_name(machine, component.name)), nodes_.id(node_name(machine)), UA_NS0ID_HASCOMPONENT,
+                nodes_.name(component.name), ns0(UA_NS0ID_BASEOBJECTTYPE), component.description, false);
 }
 
 void AddressSpace::add_sensor(const asset::Machine& machine, const asset::Sensor& sensor) {
@@ -213,9 +158,8 @@ void AddressSpace::add_sensor(const asset::Machine& machine, const asset::Sensor
     attributes.accessLevel |= UA_ACCESSLEVELMASK_HISTORYREAD;
     attributes.userAccessLevel |= UA_ACCESSLEVELMASK_HISTORYREAD;
   }
-  add_variable(borrow_id(plant_, id), borrow_id(plant_, parent), UA_NS0ID_HASCOMPONENT,
-               borrow_name(plant_, sensor.name), variable_type(sensor), attributes, &node);
-  check(UA_Server_setVariableNode_dataSource(server_, borrow_id(plant_, id), {&AddressSpace::read_value, nullptr}), id);
+  nodes_.computed(nodes_.id(id), nodes_.id(parent), UA_NS0ID_HASCOMPONENT, nodes_.name(sensor.name),
+                  variable_type(sensor), attributes, &AddressSpace::read_value, &node);
   add_sensor_properties(sensor, id, node);
   if (has_history_) add_history(id, !core::is_real(sensor.type));
 }
@@ -224,16 +168,16 @@ void AddressSpace::add_sensor(const asset::Machine& machine, const asset::Sensor
 void AddressSpace::add_history(const std::string& id, bool stepped) {
   constexpr std::string_view kName = "HA Configuration";
   const std::string shared = fmt::format("{}/{}", kName, stepped ? "stepped" : "sloped");
-  const UA_NodeId configuration = borrow_id(plant_, shared);
+  const UA_NodeId configuration = nodes_.id(shared);
   if (!shared_.insert(shared).second) {
-    return add_reference(borrow_id(plant_, id), UA_NS0ID_HASHISTORICALCONFIGURATION, configuration);
+    return nodes_.reference(nodes_.id(id), UA_NS0ID_HASHISTORICALCONFIGURATION, configuration);
   }
-  add_object(configuration, borrow_id(plant_, id), UA_NS0ID_HASHISTORICALCONFIGURATION, borrow_name(0, kName),
-             UA_NS0ID_HISTORICALDATACONFIGURATIONTYPE, "", false);
+  nodes_.object(configuration, nodes_.id(id), UA_NS0ID_HASHISTORICALCONFIGURATION, borrow_name(0, kName),
+                ns0(UA_NS0ID_HISTORICALDATACONFIGURATIONTYPE), "", false);
   const UA_Boolean value = stepped;
-  check(UA_Server_writeObjectProperty_scalar(server_, configuration, borrow_name(0, "Stepped"), &value,
-                                             &UA_TYPES[UA_TYPES_BOOLEAN]),
-        shared);
+  nodes_.check(UA_Server_writeObjectProperty_scalar(nodes_.server(), configuration, borrow_name(0, "Stepped"), &value,
+                                                    &UA_TYPES[UA_TYPES_BOOLEAN]),
+               shared);
 }
 
 void AddressSpace::add_sensor_properties(const asset::Sensor& sensor, const std::string& id, SensorNode& node) {
@@ -262,11 +206,8 @@ void AddressSpace::add_sensor_properties(const asset::Sensor& sensor, const std:
   share_property(id, "EnumValues", key, value);
   const std::string text_id = id + "/ValueAsText";
   UA_VariableAttributes attributes = read_only(UA_TYPES_LOCALIZEDTEXT, "ValueAsText");
-  add_variable(borrow_id(plant_, text_id), borrow_id(plant_, id), UA_NS0ID_HASPROPERTY, borrow_name(0, "ValueAsText"),
-               UA_NS0ID_PROPERTYTYPE, attributes, &node);
-  check(UA_Server_setVariableNode_dataSource(server_, borrow_id(plant_, text_id),
-                                             {&AddressSpace::read_state_text, nullptr}),
-        text_id);
+  nodes_.computed(nodes_.id(text_id), nodes_.id(id), UA_NS0ID_HASPROPERTY, borrow_name(0, "ValueAsText"),
+                  UA_NS0ID_PROPERTYTYPE, attributes, &AddressSpace::read_state_text, &node);
 }
 
 // That there is no reading has been so since the server began; without a time of ours, open62541 would put the present

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -13,6 +12,8 @@
 #include "asset/model.hpp"
 #include "core/result.hpp"
 #include "core/texts.hpp"
+#include "opcua/machinery.hpp"
+#include "opcua/node_builder.hpp"
 #include "opcua/ua.hpp"
 #include "pipeline/live_table.hpp"
 
@@ -21,8 +22,6 @@ struct UA_Server;
 namespace millwright::opcua {
 
 inline constexpr std::string_view kPlantNamespace = "urn:millwright:plant";
-inline constexpr std::string_view kMachineryNamespace = "http://opcfoundation.org/UA/Machinery/";
-inline constexpr std::uint32_t kMachinesNode = 1001;  // OPC 40001-1, 8.1: the Machines object
 
 // The NodeId texts in the plant's namespace.
 std::string node_name(const asset::Machine& machine);
@@ -40,7 +39,10 @@ class AddressSpace {
   AddressSpace(const AddressSpace&) = delete;
   AddressSpace& operator=(const AddressSpace&) = delete;
 
-  core::Status build(UA_Server* server);
+  // `nodesets`: the folder of the companion models. Without them machines stand there all the same, and companion()
+  // says what is missing.
+  core::Status build(UA_Server* server, const std::string& nodesets);
+  [[nodiscard]] const std::string& missing() const { return machinery_.missing(); }
   [[nodiscard]] std::uint16_t plant_namespace() const { return plant_; }
 
  private:
@@ -59,15 +61,8 @@ class AddressSpace {
   void add_sensor(const asset::Machine& machine, const asset::Sensor& sensor);
   void add_sensor_properties(const asset::Sensor& sensor, const std::string& id, SensorNode& node);
   void add_history(const std::string& id, bool stepped);
-  void add_object(const UA_NodeId& id, const UA_NodeId& parent, std::uint32_t reference, const UA_QualifiedName& name,
-                  std::uint32_t type, std::string_view description, bool notifies);
-  void add_variable(const UA_NodeId& id, const UA_NodeId& parent, std::uint32_t reference, const UA_QualifiedName& name,
-                    std::uint32_t type, UA_VariableAttributes& attributes, void* context);
-  void add_property(const std::string& parent, std::string_view name, std::string_view text, bool localized);
   // One node serves all sensors whose property has the same value: a third of the nodes and of the memory.
   void share_property(const std::string& parent, std::string_view name, const std::string& key, UA_Variant& value);
-  void add_reference(const UA_NodeId& from, std::uint32_t reference, const UA_NodeId& to);
-  void check(UA_StatusCode code, std::string_view what);
 
   const asset::Model& model_;
   const pipeline::LiveTable& live_;
@@ -75,12 +70,11 @@ class AddressSpace {
   core::DurationNs min_sampling_interval_;
   const bool has_history_;
   std::vector<SensorNode> sensors_;  // by SensorId; node contexts point here
-  UA_Server* server_ = nullptr;
+  NodeBuilder nodes_;
+  Machinery machinery_;
   UA_DateTime began_ = 0;
   std::uint16_t plant_ = 0;
-  std::uint16_t machinery_ = 0;
   std::set<std::string, std::less<>> shared_;  // properties that exist
-  std::string problem_;                        // the first that a node met
 };
 
 }  // namespace millwright::opcua

@@ -22,7 +22,8 @@
 #include "core/bounded_queue.hpp"
 #include "core/log.hpp"
 #include "opcua/address_space.hpp"
-#include "opcua/alarm_events.hpp"
+#include "opcua/command_methods.hpp"
+#include "opcua/conditions.hpp"
 #include "opcua/history.hpp"
 #include "opcua/server_security.hpp"
 
@@ -107,11 +108,12 @@ core::Result<std::uint16_t> probe(const std::string& host, std::uint16_t port) {
 
 struct Server::Impl {
   Impl(ServerOptions o, const asset::Model& model, const pipeline::LiveTable& live, const core::Texts& texts,
-       core::Metrics& metrics, const ServerSecurity* with, const ServerHistory* past)
+       core::Metrics& metrics, const ServerParts& parts)
       : options(std::move(o)),
         log(core::logger("opcua-server")),
-        space(model, live, texts, options.min_sampling_interval, past != nullptr),
-        events(model),
+        space(model, live, texts, options.min_sampling_interval, parts.history != nullptr),
+        conditions(model, parts.alarms, may_act(parts), log),
+        commands(model, parts.commands, may_act(parts)),
         alarms(options.alarm_queue),
         port(options.port),
         sessions(metrics.gauge("millwright_opcua_server_sessions", "Clients that are connected to the OPC UA server")),
@@ -121,9 +123,9 @@ struct Server::Impl {
     logger.log = &write_log;
     logger.context = log.get();
     const bool open = options.users.empty() && options.anonymous && only_none(options.security);
-    ASSERT(open || with != nullptr, "an OPC UA server with security has no certificates");
-    if (!open) guard.emplace(options, *with, log);
-    if (past != nullptr) {
+    ASSERT(open || parts.security != nullptr, "an OPC UA server with security has no certificates");
+    if (!open) guard.emplace(options, *parts.security, log);
+    if (const ServerHistory* past = parts.history; past != nullptr) {
       history.emplace(past->historian, model, texts, past->clock, HistoryLimits{.values = options.max_history_values},
                       log);
     }
@@ -133,6 +135,13 @@ struct Server::Impl {
     drop();
   }
 
+  [[nodiscard]] MayAct may_act(const ServerParts& parts) const {
+    if (parts.may_act) return parts.may_act;
+    return [this](const std::string& user, asset::CommandRight right, const std::string&) {
+      const auto given = options.rights.find(user);
+      return right <= (given == options.rights.end() ? asset::CommandRight::kOperate : given->second);
+    };
+  }
   core::Status start();
   core::Status make_server();
   void stop();
@@ -144,7 +153,8 @@ struct Server::Impl {
   std::shared_ptr<spdlog::logger> log;
   UA_Logger logger{};
   AddressSpace space;
-  AlarmEvents events;
+  Conditions conditions;
+  CommandMethods commands;
   core::BoundedQueue<alarms::Alarm> alarms;
   std::atomic<std::uint16_t> port;
   std::atomic<bool> stopping{false};
@@ -235,8 +245,15 @@ core::Status Server::Impl::make_server() {
     UA_ServerConfig_clean(&config);
     return unexpected(ErrorCode::kIo, "OPC UA server: out of memory");
   }
-  if (auto built = space.build(server); !built) return built;
-  if (auto built = events.build(server, space.plant_namespace()); !built) return built;
+  if (auto built = space.build(server, options.nodesets); !built) return built;
+  if (!space.missing().empty()) {
+    log->warn(
+        "without OPC 40001-1 (Machinery), whose nodesets could not be read: {}; 'opcua_server.nodesets' names "
+        "their folder",
+        space.missing());
+  }
+  if (auto built = conditions.build(server, space.plant_namespace()); !built) return built;
+  if (auto built = commands.build(server, space.plant_namespace()); !built) return built;
   if (history) {
     const UA_StatusCode told = history->describe(server, space.plant_namespace());
     if (told != UA_STATUSCODE_GOOD) return unexpected(ErrorCode::kIo, UA_StatusCode_name(told));
@@ -281,7 +298,7 @@ void Server::Impl::send_alarms() {
   for (int i = 0; i < kAlarmsPerTurn; ++i) {
     const auto alarm = alarms.try_pop();
     if (!alarm) return;
-    if (auto sent = events.notify(*alarm); !sent) {
+    if (auto sent = conditions.notify(*alarm); !sent) {
       log->warn("alarm {} was not sent as an event: {}", alarm->id, sent.error().message);
       dropped_total.Increment();
     } else {
@@ -305,9 +322,8 @@ void Server::Impl::drop() {
 }
 
 Server::Server(ServerOptions options, const asset::Model& model, const pipeline::LiveTable& live,
-               const core::Texts& texts, core::Metrics& metrics, const ServerSecurity* security,
-               const ServerHistory* history)
-    : impl_(std::make_unique<Impl>(std::move(options), model, live, texts, metrics, security, history)) {}
+               const core::Texts& texts, core::Metrics& metrics, const ServerParts& parts)
+    : impl_(std::make_unique<Impl>(std::move(options), model, live, texts, metrics, parts)) {}
 Server::~Server() = default;
 
 core::Status Server::start() {
@@ -378,6 +394,10 @@ ServerOptions read_options(config::Section section, const std::string& directory
   read_limits(section, options);
   options.alarm_queue = std::bit_ceil(static_cast<std::size_t>(section.integer(
       "alarm_queue", {.fallback = static_cast<std::int64_t>(fallback.alarm_queue), .low = 2, .high = 1 << 20})));
+  options.nodesets = section.text("nodesets", {.fallback = ""});
+  if (!options.nodesets.empty() && !options.nodesets.starts_with('/')) {
+    options.nodesets = directory + "/" + options.nodesets;
+  }
   read_security(section, directory, options);
   section.finish();
   return options;

@@ -80,6 +80,13 @@ void read_security(config::Section& section, const std::string& directory, Serve
   if (!options.users.empty() && !options.users.starts_with('/')) options.users = directory + "/" + options.users;
   constexpr std::array<std::string_view, 2> kAnonymous{"read", "none"};
   options.anonymous = section.choice("anonymous", kAnonymous, 0) == 0;
+  if (section.has("rights")) {
+    config::Section rights = section.section("rights");
+    for (const std::string& user : rights.keys()) {
+      options.rights[user] = static_cast<asset::CommandRight>(rights.choice(user, asset::kCommandRights, 0));
+    }
+    rights.finish();
+  }
   if (!options.anonymous && options.users.empty()) {
     section.problem("anonymous", "nobody could log in: name the users' file with 'users'");
   }

@@ -23,7 +23,7 @@
 namespace millwright::opcua {
 
 bool only_none(const std::vector<security::Policy>& policies);
-// The keys `security`, `users` and `anonymous`.
+// The keys `security`, `users`, `rights` and `anonymous`.
 void read_security(config::Section& section, const std::string& directory, ServerOptions& options);
 
 class Guard {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
+#include <limits>
 #include <tuple>
 
 #include "core/assert.hpp"
@@ -25,6 +27,39 @@ std::uint64_t join(std::span<const std::uint16_t> registers, const Layout& layou
 template <typename T>
 Number as(std::uint64_t bits) {
   return std::int64_t{static_cast<T>(bits)};
+}
+
+// The nearest whole number, where T has it.
+template <typename T>
+std::optional<std::uint64_t> whole(double value) {
+  const double nearest = std::round(value);
+  const double low = static_cast<double>(std::numeric_limits<T>::min());
+  const double end = std::ldexp(1.0, std::numeric_limits<T>::digits);
+  if (!(nearest >= low && nearest < end)) return std::nullopt;
+  return static_cast<std::uint64_t>(static_cast<T>(nearest));
+}
+
+std::optional<std::uint64_t> bits_of(double value, Encoding encoding) {
+  switch (encoding) {
+    case Encoding::kUint16:
+      return whole<std::uint16_t>(value);
+    case Encoding::kInt16:
+      return whole<std::int16_t>(value);
+    case Encoding::kUint32:
+      return whole<std::uint32_t>(value);
+    case Encoding::kInt32:
+      return whole<std::int32_t>(value);
+    case Encoding::kUint64:
+      return whole<std::uint64_t>(value);
+    case Encoding::kInt64:
+      return whole<std::int64_t>(value);
+    case Encoding::kFloat32:
+      if (!(std::abs(value) <= static_cast<double>(std::numeric_limits<float>::max()))) return std::nullopt;
+      return std::bit_cast<std::uint32_t>(static_cast<float>(value));
+    case Encoding::kFloat64:
+      return std::bit_cast<std::uint64_t>(value);
+  }
+  return std::nullopt;
 }
 
 std::uint32_t end_of(const Item& item) {
@@ -65,6 +100,17 @@ Number decode(std::span<const std::uint16_t> registers, const Layout& layout) {
       return std::bit_cast<double>(bits);
   }
   return std::int64_t{0};
+}
+
+std::optional<std::vector<std::uint16_t>> encode(double value, const Layout& layout) {
+  auto bits = layout.bits == 0 ? bits_of(value, layout.encoding) : std::nullopt;
+  if (!bits) return std::nullopt;
+  std::vector<std::uint16_t> registers(words(layout.encoding));
+  for (std::size_t i = 0; i < registers.size(); ++i, *bits >>= 16) {
+    const auto word = static_cast<std::uint16_t>(*bits);
+    registers[layout.low_word_first ? i : registers.size() - 1 - i] = layout.low_byte_first ? swapped(word) : word;
+  }
+  return registers;
 }
 
 std::vector<Request> plan(std::span<const Item> items, std::span<const std::uint32_t> wanted, const Limits& limits) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <variant>
@@ -39,6 +40,9 @@ struct Layout {
 using Number = std::variant<std::int64_t, std::uint64_t, double>;
 // `registers` has words(layout.encoding) of them.
 Number decode(std::span<const std::uint16_t> registers, const Layout& layout);
+// The words of a whole value, not of a bit field; nothing where the number does not fit: integers take the nearest
+// whole number.
+std::optional<std::vector<std::uint16_t>> encode(double value, const Layout& layout);
 
 // A value's place in its table; `count` is words, or bits.
 struct Item {

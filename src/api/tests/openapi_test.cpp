@@ -202,6 +202,9 @@ TEST(OpenApi, AnswersHaveTheShapesDescribed) {
                    .specification = {{1, 2}},
                    .cp = 1.5}};
   expect_described(plant.get("/v1/machines/pump-1/limits"), "/v1/machines/{id}/limits", "get");
+  expect_described(plant.get("/v1/machines/pump-1/commands"), "/v1/machines/{id}/commands", "get");
+  expect_described(plant.post("/v1/machines/pump-1/commands/set-speed", R"({"arguments":{"speed":1200}})"),
+                   "/v1/machines/{id}/commands/{name}", "post");
   expect_described(plant.post("/v1/machines/pump-1/limits/relearn", "{}"), "/v1/machines/{id}/limits/relearn", "post");
   expect_described(plant.get("/v1/plant"), "/v1/plant", "get");
   expect_described(plant.get("/v1/alarms"), "/v1/alarms", "get");

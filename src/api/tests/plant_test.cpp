@@ -276,6 +276,15 @@ asset::Model make_model() {
   pump.manufacturer = "Sulzer \"AG\"";
   pump.model = "A\n1";
   pump.serial_number = "17";
+  pump.commands = {{.name = "set-speed",
+                    .description = "Sets the speed",
+                    .arguments = {{.name = "speed",
+                                   .description = "of the shaft",
+                                   .unit = asset::find_unit("rpm"),
+                                   .range = asset::Range{0, 1800}}},
+                    .target = {"plc", "s=Speed"},
+                    .object = {},
+                    .value = {}}};
   b.sensor("", "state", core::ValueType::kState).states = {{0, "Down"}, {1, "Idle"}, {2, "Running"}, {3, "CIP, hot"}};
   b.sensor("", "parts", core::ValueType::kInt64);
   b.sensor("", "door", core::ValueType::kBool);
@@ -373,7 +382,8 @@ Plant::Plant(Options options, asset::Model given)
                       relearnt.push_back((sensor.valid() ? model.sensor(sensor).path : "*") + " " + chart);
                       return 2;
                     }},
-                   &registry.services()}) {
+                   &registry.services(),
+                   &commands}) {
   alarms.add_listener([this](const alarms::Alarm& alarm) { server.on_alarm(alarm); });
   const auto started = server.start();
   EXPECT_TRUE(started) << started.error().message;

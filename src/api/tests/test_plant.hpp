@@ -15,6 +15,7 @@
 
 #include "api/assets.hpp"
 #include "api/server.hpp"
+#include "asset/commands.hpp"
 #include "historian/follower.hpp"
 #include "http/tests/test_client.hpp"
 
@@ -83,6 +84,9 @@ class MemoryAlarms final : public alarms::AlarmManager {
   void tick() override {}
   core::Result<alarms::Alarm> acknowledge(std::uint64_t id, const std::string& by, const std::string& comment) override;
   core::Result<alarms::Alarm> reset(std::uint64_t id, const std::string& by, const std::string& comment) override;
+  core::Result<alarms::Alarm> comment(std::uint64_t id, const std::string&, const std::string&) override {
+    return find(id);
+  }
   core::Result<alarms::Control> suppress(alarms::Control control) override;
   core::Result<alarms::Control> release(std::uint64_t id, const std::string& by, const std::string& comment) override;
   [[nodiscard]] std::vector<alarms::Control> controls() const override;
@@ -178,6 +182,10 @@ class Plant {
   std::vector<ControlChart> charts;
   std::vector<std::string> relearnt;  // "<sensor's path> <chart>"
   TestRegistry registry{clock};
+  std::vector<asset::CommandAudit> audit;
+  core::Result<std::string> answer = std::string("ok");  // of the connector that carries out commands
+  asset::CommandDesk commands{{{"plc", [this](const auto&, auto, auto) { return answer; }}},
+                              [this](const auto& entry) { audit.push_back(entry); }};
   Server server;
 };
 

@@ -427,5 +427,54 @@ TEST(Load, TheNumberOfSensorsIsLimited) {
               ElementsAre(HasSubstr("machines[2]: with this machine there are more than 53 sensors")));
 }
 
+TEST(Load, NameplatesOfMachinesAndComponents) {
+  const Loaded loaded = load_text(
+      plant({"{name: pump-1, type: centrifugal-pump, product_instance_uri: \"urn:kx:12\", year_of_construction: 2019, "
+             "location: hall 3, software_revision: 1.2, components: [{name: motor, manufacturer: Siemens, model: 1LE1, "
+             "serial_number: M-4}]}"}));
+  ASSERT_TRUE(loaded.problems.empty()) << loaded.problems[0];
+  const Machine& pump = *loaded.model.find_machine("pump-1");
+  EXPECT_EQ(pump.product_instance_uri, "urn:kx:12");
+  EXPECT_EQ(pump.year_of_construction, 2019);
+  EXPECT_EQ(pump.location, "hall 3");
+  EXPECT_EQ(pump.software_revision, "1.2");
+  EXPECT_EQ(pump.components[0].manufacturer, "Siemens");
+  EXPECT_EQ(pump.components[0].serial_number, "M-4");
+}
+
+TEST_F(Types, CommandsOfATypeAndOfAMachine) {
+  write("pump",
+        "sensors: [{name: flow}]\ncommands:\n"
+        "- {name: set-speed, right: maintain, write: 's={machine}.{sensor}', arguments: [{name: speed, unit: rpm, "
+        "range: [0, 1800]}]}\n- {name: stop, write: 's={machine}.run', value: 0}\n");
+  const Loaded loaded = load_plant(
+      {"{name: pump-1, type: pump, commands: [{name: stop, call: s=Stop, object: s=Pump, stream: high-rate}]}"});
+  ASSERT_TRUE(loaded.problems.empty()) << loaded.problems[0];
+  const std::vector<Command>& commands = loaded.model.machines()[0].commands;
+  ASSERT_EQ(commands.size(), 2U);
+  EXPECT_EQ(commands[0].target.connector, "plc");
+  EXPECT_EQ(commands[0].target.address, "s=pump-1.set-speed");
+  EXPECT_EQ(commands[0].right, CommandRight::kMaintain);
+  ASSERT_EQ(commands[0].arguments.size(), 1U);
+  EXPECT_EQ(commands[0].arguments[0].range->high, 1800);
+  EXPECT_EQ(commands[1].kind, CommandKind::kCall);
+  EXPECT_EQ(commands[1].target.connector, "vib");
+  EXPECT_EQ(commands[1].object, "s=Pump");
+}
+
+TEST_F(Types, CommandsThatCannotBeAreSaid) {
+  const auto problem_of = [this](const std::string& command) {
+    const Loaded loaded = load_plant({"{name: pump-1, sensors: [{name: flow}], commands: [" + command + "]}"});
+    return loaded.problems.size() == 1 ? loaded.problems[0] : std::string("not one problem");
+  };
+  EXPECT_THAT(problem_of("{name: go, write: s=Go}"), HasSubstr("takes one argument, or a 'value'"));
+  EXPECT_THAT(problem_of("{name: go, call: s=Go}"), HasSubstr("the object that has the method"));
+  EXPECT_THAT(problem_of("{name: go, value: 1}"), HasSubstr("either 'write'"));
+  EXPECT_THAT(problem_of("{name: go, write: s=Go, value: 1, stream: none-such}"),
+              HasSubstr("its command go is on the stream"));
+  EXPECT_THAT(problem_of("{name: go, write: s=Go, arguments: [{name: on, type: bool, range: [0, 1]}]}"),
+              HasSubstr("only numbers"));
+}
+
 }  // namespace
 }  // namespace millwright::asset

@@ -249,5 +249,40 @@ registers:
   EXPECT_THAT(all, HasSubstr("makes every reading the same"));
 }
 
+TEST(ModbusClient, CommandsWriteOnlyWhatTheMapAllows) {
+  test::ModbusTestServer server;
+  auto speed = holding("speed", 10);
+  speed.scale = 0.1;
+  speed.writable = true;
+  auto flow = holding("flow", 20, Encoding::kFloat32);
+  flow.writable = true;
+  ModbusRegister coil{.name = "run", .item = {Table::kCoils, 3, 1}, .layout = {}, .writable = true};
+  auto options = options_of({speed, flow, coil, holding("fixed", 30)});
+  options.bus = ModbusTcp{"127.0.0.1", server.port()};
+  Rig rig({{"meter/speed", ValueType::kFloat64}}, options);
+  ASSERT_TRUE(eventually([&] { return rig.disk.total() >= 3; }));
+  const auto give = [&](const std::string& address, asset::CommandValue value) {
+    asset::Command command;
+    command.name = "go";
+    command.target = {"line", address};
+    return rig.connector->execute(command, std::span(&value, 1), 5 * core::kSecond);
+  };
+  const auto done = give("meter/speed", 120.0);
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(server.get(10), 1200);
+  EXPECT_TRUE(eventually([&] { return rig.last(0) == 120; })) << "and reads go on";
+  ASSERT_TRUE(give("meter/flow", 123.456));
+  EXPECT_EQ(server.get(20), 0x42F6);
+  EXPECT_EQ(server.get(21), 0xE979);
+  ASSERT_TRUE(give("meter/run", true));
+  EXPECT_TRUE(server.get_bit(3));
+  EXPECT_THAT(give("meter/fixed", 1.0).error().message, HasSubstr("writable: true"));
+  EXPECT_EQ(give("meter/speed", 7000.0).error().code, core::ErrorCode::kInvalid);
+  EXPECT_EQ(give("meter/none", 1.0).error().code, core::ErrorCode::kNotFound);
+  EXPECT_EQ(give("other/speed", 1.0).error().code, core::ErrorCode::kNotFound);
+  server.fall_silent(true);
+  EXPECT_FALSE(give("meter/speed", 1.0));
+}
+
 }  // namespace
 }  // namespace millwright::connectors

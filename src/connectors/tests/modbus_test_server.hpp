@@ -107,6 +107,14 @@ class ModbusTestServer {
     core::MutexLock lock(mutex_);
     mapping_->tab_bits[address] = mapping_->tab_input_bits[address] = value ? 1 : 0;
   }
+  [[nodiscard]] std::uint16_t get(int address) {
+    core::MutexLock lock(mutex_);
+    return mapping_->tab_registers[address];
+  }
+  [[nodiscard]] bool get_bit(int address) {
+    core::MutexLock lock(mutex_);
+    return mapping_->tab_bits[address] != 0;
+  }
   // Takes requests and says nothing.
   void fall_silent(bool silent) { silent_ = silent; }
   void drop_connection() { drop_ = true; }

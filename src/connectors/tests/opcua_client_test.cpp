@@ -352,6 +352,63 @@ TEST(OpcUaClient, ItsEpochRisesAlsoWhenTheClockWasSetBack) {
   EXPECT_EQ(rig.shared.identities.front().first, before + 1);
 }
 
+asset::Command command_to(asset::CommandKind kind, const std::string& address) {
+  asset::Command command;
+  command.name = "go";
+  command.kind = kind;
+  command.target = {"plc", address};
+  command.object = "i=85";
+  return command;
+}
+
+TEST(OpcUaClient, CommandsWriteVariablesInTheServersType) {
+  TestServer server(free_port());
+  server.add_folder("Line");
+  for (const char* name : {"whole", "real", "kept"}) server.add(std::string("Line/") + name, "Line");
+  server.write("Line/whole", std::int16_t{1}, UA_TYPES_INT16, kStart);
+  server.write_double("Line/real", 1, kStart);
+  server.write_double("Line/kept", 1, kStart);
+  server.make_read_only("Line/kept");
+  server.start();
+  Rig rig({{"whole", nsu("Line/whole"), ValueType::kInt64}, {"real", "Line/real"}});
+  rig.connect(server.endpoint());
+  ASSERT_TRUE(rig.connected());
+  const auto give = [&](const std::string& address, asset::CommandValue value) {
+    return rig.connector->execute(command_to(asset::CommandKind::kWrite, address), std::span(&value, 1),
+                                  5 * core::kSecond);
+  };
+  ASSERT_TRUE(give(nsu("Line/whole"), std::int64_t{-7}));
+  ASSERT_TRUE(rig.eventually([&] { return rig.taken(0).back().bits == core::to_bits(std::int64_t{-7}); }));
+  const auto by_path = give("Line/real", 2.5);
+  ASSERT_TRUE(by_path) << by_path.error().message;
+  ASSERT_TRUE(rig.eventually([&] { return rig.taken(1).back().bits == bits(2.5); }));
+  EXPECT_EQ(give(nsu("Line/whole"), std::int64_t{40'000}).error().code, core::ErrorCode::kInvalid);
+  EXPECT_EQ(give(nsu("Line/whole"), 1.5).error().code, core::ErrorCode::kInvalid);
+  EXPECT_THAT(give(nsu("Line/kept"), 1.5).error().message, HasSubstr("BadNotWritable"));
+  EXPECT_EQ(give(nsu("Line/missing"), 1.5).error().code, core::ErrorCode::kNotFound);
+}
+
+TEST(OpcUaClient, CommandsCallMethodsAndSayWhatTheyAnswer) {
+  TestServer server(free_port());
+  server.add_method("add");
+  server.add("a");
+  server.start();
+  Rig rig({{"a", nsu("a")}});
+  rig.connect(server.endpoint());
+  ASSERT_TRUE(rig.connected());
+  const auto call = [&](std::vector<asset::CommandValue> values) {
+    return rig.connector->execute(command_to(asset::CommandKind::kCall, nsu("add")), values, 5 * core::kSecond);
+  };
+  const auto sum = call({1.5, std::int64_t{40}});
+  ASSERT_TRUE(sum) << sum.error().message;
+  EXPECT_THAT(*sum, HasSubstr("41.5"));
+  EXPECT_EQ(call({1.5, std::int64_t{-1}}).error().code, core::ErrorCode::kInvalid);
+  EXPECT_EQ(call({1.5}).error().code, core::ErrorCode::kInvalid);
+  server.stop();
+  ASSERT_TRUE(rig.eventually([&] { return rig.connector->status().state == ConnectorState::kBackingOff; }));
+  EXPECT_EQ(call({1.5, std::int64_t{40}}).error().code, core::ErrorCode::kUnavailable);
+}
+
 TEST(OpcUaClient, SaysWhyItCannotConnect) {
   Rig rig({{"a", nsu("a")}});
   const std::uint16_t port = free_port();

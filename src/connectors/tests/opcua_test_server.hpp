@@ -105,6 +105,31 @@ class TestServer {
         UA_STATUSCODE_GOOD);
   }
 
+  // A method that gives the sum of its two arguments; the second is a UInt16.
+  void add_method(std::string_view name) {
+    UA_Argument arguments[3];
+    const std::size_t types[] = {UA_TYPES_DOUBLE, UA_TYPES_UINT16, UA_TYPES_DOUBLE};
+    for (int i = 0; i < 3; ++i) {
+      UA_Argument_init(&arguments[i]);
+      arguments[i].dataType = UA_TYPES[types[i]].typeId;
+      arguments[i].valueRank = UA_VALUERANK_SCALAR;
+    }
+    UA_MethodAttributes attributes = UA_MethodAttributes_default;
+    attributes.executable = attributes.userExecutable = true;
+    const auto sum = [](UA_Server*, const UA_NodeId*, void*, const UA_NodeId*, void*, const UA_NodeId*, void*,
+                        std::size_t, const UA_Variant* input, std::size_t, UA_Variant* output) -> UA_StatusCode {
+      const double result = *static_cast<const double*>(input[0].data) + *static_cast<const UA_UInt16*>(input[1].data);
+      return UA_Variant_setScalarCopy(output, &result, &UA_TYPES[UA_TYPES_DOUBLE]);
+    };
+    EXPECT_EQ(UA_Server_addMethodNode(server_, id(name), parent_of(""), UA_NODEID_NUMERIC(0, UA_NS0ID_HASCOMPONENT),
+                                      {ns_, opcua_detail::borrow(name)}, attributes, sum, 2, arguments, 1,
+                                      &arguments[2], nullptr, nullptr),
+              UA_STATUSCODE_GOOD);
+  }
+  void make_read_only(std::string_view name) {
+    EXPECT_EQ(UA_Server_writeAccessLevel(server_, id(name), UA_ACCESSLEVELMASK_READ), UA_STATUSCODE_GOOD);
+  }
+
   void write(std::string_view name, UA_DataValue& value) {
     EXPECT_EQ(UA_Server_writeDataValue(server_, id(name), value), UA_STATUSCODE_GOOD) << name;
   }

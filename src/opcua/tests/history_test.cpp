@@ -86,7 +86,7 @@ class HistoryTest : public historian::HistorianTest {
     tick_and_commit();
     const ServerHistory history{*history_, clock_};
     const ServerOptions options{.port = 0, .max_history_values = values};
-    server_ = std::make_unique<Server>(options, model_, *live_, texts_, *metrics_, nullptr, &history);
+    server_ = std::make_unique<Server>(options, model_, *live_, texts_, *metrics_, ServerParts{.history = &history});
     const core::Status started = server_->start();
     ASSERT_TRUE(started) << started.error().message;
     client_ = std::make_unique<TestClient>(server_->endpoint());

@@ -17,6 +17,7 @@
 #include <open62541/client_highlevel.h>
 #include <open62541/client_subscriptions.h>
 
+#include "core/text.hpp"
 #include "opcua/address_space.hpp"
 #include "opcua/ua.hpp"
 
@@ -132,14 +133,17 @@ class TestClient {
   };
   std::uint32_t subscribe_events(const UA_NodeId& node, Listener& listener) {
     std::vector<UA_SimpleAttributeOperand> operands(listener.names.size());
-    std::vector<UA_QualifiedName> paths(listener.names.size());
+    std::vector<std::vector<UA_QualifiedName>> paths(listener.names.size());
     for (std::size_t i = 0; i < operands.size(); ++i) {
       UA_SimpleAttributeOperand_init(&operands[i]);
-      paths[i] = borrow_name(listener.names[i].first, listener.names[i].second);
+      for (const std::string_view name : core::split(listener.names[i].second, '/')) {
+        if (!name.empty()) paths[i].push_back(borrow_name(listener.names[i].first, name));
+      }
       operands[i].typeDefinitionId = UA_NODEID_NUMERIC(0, UA_NS0ID_BASEEVENTTYPE);
-      operands[i].browsePath = &paths[i];
-      operands[i].browsePathSize = 1;
-      operands[i].attributeId = UA_ATTRIBUTEID_VALUE;
+      operands[i].browsePath = paths[i].data();
+      operands[i].browsePathSize = paths[i].size();
+      // Without a path it is the condition itself that is asked for (OPC 10000-9, 5.5.2).
+      operands[i].attributeId = paths[i].empty() ? UA_ATTRIBUTEID_NODEID : UA_ATTRIBUTEID_VALUE;
     }
     UA_EventFilter filter;
     UA_EventFilter_init(&filter);
@@ -159,6 +163,14 @@ class TestClient {
     const std::uint32_t status = created.statusCode;
     UA_MonitoredItemCreateResult_clear(&created);
     return status;
+  }
+  UA_StatusCode call(const UA_NodeId& object, std::uint32_t method, std::vector<UA_Variant> input) {
+    std::size_t n = 0;
+    UA_Variant* output = nullptr;
+    const UA_StatusCode code =
+        UA_Client_call(client_, object, UA_NODEID_NUMERIC(0, method), input.size(), input.data(), &n, &output);
+    UA_Array_delete(output, n, &UA_TYPES[UA_TYPES_VARIANT]);
+    return code;
   }
   // Lets the client work until the condition holds.
   template <typename Condition>

@@ -25,8 +25,8 @@ console.warn = console.error;
 
 const MACHINERY = "http://opcfoundation.org/UA/Machinery/";
 const PLANT = "urn:millwright:plant";
-const PLANT_FIELDS = ["ConditionName", "AlarmId", "State", "ActiveState", "AckedState", "Priority", "Machine", "Component",
-  "Sensor", "Value", "Limit"];
+const PLANT_FIELDS = ["AlarmId", "State", "Priority", "Machine", "Component", "Sensor", "Value", "Limit"];
+const CONDITION_FIELDS = { ConditionName: "ConditionName", ActiveState: "ActiveState.Id", AckedState: "AckedState.Id" };
 const BASE_FIELDS = ["EventId", "EventType", "SourceNode", "SourceName", "Time", "ReceiveTime", "Message", "Severity"];
 
 const { values: options } = parseArgs({
@@ -188,14 +188,15 @@ async function main(folder) {
       check();
     });
   }
-  const fields = [...BASE_FIELDS, ...PLANT_FIELDS.map((name) => `${plant}:${name}`)];
+  const names = [...BASE_FIELDS, ...Object.keys(CONDITION_FIELDS), ...PLANT_FIELDS];
+  const fields = [...BASE_FIELDS, ...Object.values(CONDITION_FIELDS), ...PLANT_FIELDS.map((name) => `${plant}:${name}`)];
   const events = await subscription.monitor(
     { nodeId: "i=2253", attributeId: AttributeIds.EventNotifier },
     { samplingInterval: 0, queueSize: 10000, discardOldest: true, filter: constructEventFilter(fields) },
     TimestampsToReturn.Both);
   events.on("changed", (variants) => {
     const line = { kind: "event" };
-    variants.forEach((variant, i) => { line[[...BASE_FIELDS, ...PLANT_FIELDS][i]] = plain(variant); });
+    variants.forEach((variant, i) => { line[names[i]] = plain(variant); });
     write(line);
     got.events += 1;
     check();

@@ -21,8 +21,8 @@ from asyncua.ua import ua_binary
 
 MACHINERY = "http://opcfoundation.org/UA/Machinery/"
 PLANT = "urn:millwright:plant"
-PLANT_FIELDS = ["ConditionName", "AlarmId", "State", "ActiveState", "AckedState", "Priority", "Machine", "Component",
-                "Sensor", "Value", "Limit"]
+CONDITION_FIELDS = {"ConditionName": "ConditionName", "ActiveState": "ActiveState/Id", "AckedState": "AckedState/Id"}
+PLANT_FIELDS = ["AlarmId", "State", "Priority", "Machine", "Component", "Sensor", "Value", "Limit"]
 BASE_FIELDS = ["EventId", "EventType", "SourceNode", "SourceName", "Time", "ReceiveTime", "Message", "Severity"]
 EPOCH_STEPS = 116444736000000000  # 1601 to 1970 in 100 ns
 
@@ -141,6 +141,8 @@ class Handler:
         line = {"kind": "event"}
         for name in BASE_FIELDS + PLANT_FIELDS:
             line[name] = plain(getattr(event, name, None))
+        for name, path in CONDITION_FIELDS.items():
+            line[name] = plain(getattr(event, path, None))
         line["AlarmId"] = str(line["AlarmId"])  # 64 bits: as JSON's numbers would round it
         write(line)
         self.events += 1
