@@ -14,6 +14,7 @@ core::Result<std::unique_ptr<Plant>> Plant::open(PlantConfig config) {
   auto database = database::Database::open(plant->config_.database);
   if (!database) return core::unexpected(database.error());
   plant->database_ = std::move(*database);
+  if (auto opened = plant->open_twins(); !opened) return core::unexpected(opened.error());
   plant->wire();
   if (auto opened = plant->open_outputs(); !opened) return core::unexpected(opened.error());
   return plant;
@@ -23,6 +24,25 @@ Plant::Plant(PlantConfig config)
     : config_(std::move(config)), certificates_(make_certificate_store(config_, files_, clock_)) {}
 Plant::~Plant() {
   stop();
+}
+
+core::Status Plant::open_twins() {
+  const twin::Context context{.model = *config_.model,
+                              .live = engine_->live(),
+                              .history = engine_->history(),
+                              .alarms = engine_->alarms(),
+                              .models = engine_->models(),
+                              .database = *database_,
+                              .files = files_,
+                              .clock = clock_,
+                              .metrics = engine_->metrics()};
+  auto twins = twin::Twins::open(config_.twin, context);
+  if (!twins) return core::unexpected(twins.error());
+  twins_ = std::move(*twins);
+  mirror_ = std::make_unique<twin::Mirror>(config_.twin.mirror, *twins_, context);
+  twins_->add_listener([this](const twin::MachineView& view) { api_->on_twin(view); });
+  engine_->alarms().add_listener([this](const alarms::Alarm& alarm) { twins_->on_alarm(alarm); });
+  return {};
 }
 
 void Plant::wire() {
@@ -53,7 +73,8 @@ void Plant::wire() {
                                                                   .clock = clock_,
                                                                   .plant_status = [this] { return status(); },
                                                                   .readiness = [this] { return readiness(); },
-                                                                  .charts = control_charts()});
+                                                                  .charts = control_charts(),
+                                                                  .twins = twins_.get()});
   if (config_.opcua_server.enabled) {
     engine_->alarms().add_listener([this](const alarms::Alarm& alarm) { opcua_->on_alarm(alarm); });
   }
@@ -129,6 +150,8 @@ core::Status Plant::start() {
   if (auto up = api_->start(); !up) return core::unexpected(up.error().within("api"));
   engine_->start();
   outputs_->start();
+  twins_->start();
+  mirror_->start();
   for (auto& connector : connectors_) {
     if (auto up = connector->start(); !up)
       return core::unexpected(up.error().within("connector " + connector->status().name));
@@ -137,6 +160,8 @@ core::Status Plant::start() {
 }
 
 void Plant::stop() {
+  if (mirror_) mirror_->stop();
+  if (twins_) twins_->stop();
   if (engine_) engine_->begin_stop();
   for (auto& connector : connectors_) connector->stop();
   if (engine_) engine_->stop();

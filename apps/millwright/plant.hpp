@@ -20,6 +20,7 @@
 #include "opcua/server.hpp"
 #include "plant_config.hpp"
 #include "security/certificate_store.hpp"
+#include "twin/mirror.hpp"
 
 namespace millwright::app {
 
@@ -37,6 +38,7 @@ class Plant {
 
  private:
   explicit Plant(PlantConfig config);
+  core::Status open_twins();
   void wire();
   core::Status open_outputs();
   api::PlantStatus status();
@@ -54,6 +56,8 @@ class Plant {
   std::unique_ptr<database::Database> database_;
   std::vector<std::unique_ptr<connectors::Connector>> connectors_;
   std::unique_ptr<forwarding::Outputs> outputs_;
+  std::unique_ptr<twin::Twins> twins_;
+  std::unique_ptr<twin::Mirror> mirror_;
   std::unique_ptr<opcua::Server> opcua_;
   std::unique_ptr<api::Server> api_;
 

@@ -8,6 +8,7 @@
 #include "api/dispatcher.hpp"
 #include "api/plant_routes.hpp"
 #include "api/streamer.hpp"
+#include "api/twin.hpp"
 #include "core/log.hpp"
 #include "http/transport.hpp"
 
@@ -42,9 +43,10 @@ http::TransportOptions transport_options(const Options& options, const Router& r
   return transport;
 }
 
-Router make_router(const Handlers& handlers) {
+Router make_router(const Services& services, const Handlers& handlers) {
   Router router;
   add_plant_routes(router, handlers);
+  add_twin_routes(router, services);
   return router;
 }
 
@@ -76,7 +78,7 @@ struct Server::Impl {
   Impl(Options given, Services services)
       : options(std::move(given)),
         handlers(options, services),
-        router(make_router(handlers)),
+        router(make_router(services, handlers)),
         transport(transport_options(options, router)),
         workers(kHistoryThreads, kHistoryQueueLenMax),
         streamer(options, services),
@@ -137,6 +139,10 @@ const Router& Server::router() const {
 
 void Server::on_alarm(const alarms::Alarm& alarm) {
   impl_->streamer.on_alarm(alarm);
+}
+
+void Server::on_twin(const twin::MachineView& view) {
+  impl_->streamer.on_twin(view);
 }
 
 }  // namespace millwright::api

@@ -32,6 +32,7 @@
 #include "io/clock.hpp"
 #include "models/service.hpp"
 #include "pipeline/live_table.hpp"
+#include "twin/twins.hpp"
 
 namespace millwright::api {
 
@@ -141,7 +142,8 @@ struct Services {
   const io::Clock& clock;
   std::function<PlantStatus()> plant_status;
   std::function<std::vector<Check>()> readiness;
-  ControlCharts charts{};  // without: none
+  ControlCharts charts{};        // without: none
+  twin::Twins* twins = nullptr;  // nullptr: none
 };
 
 class Router;
@@ -158,6 +160,7 @@ class Server {
   // Every path that it answers.
   [[nodiscard]] const Router& router() const;
   void on_alarm(const alarms::Alarm& alarm);
+  void on_twin(const twin::MachineView& view);
 
  private:
   struct Impl;

@@ -21,15 +21,15 @@ enum class Method : std::uint8_t {
 };
 std::string_view to_string(Method method);
 
-inline constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+inline constexpr double kNotKnown = std::numeric_limits<double>::quiet_NaN();
 
 struct Life {
   Method method = Method::kHealth;
-  double days = kUnknown;  // it lasts longer with a probability of one half
-  double low = kUnknown;   // … of (1 + share) / 2
-  double high = kUnknown;  // … of (1 - share) / 2
-  double share = 0.9;      // of the truths between low and high
-  double confidence = 0;   // 0 to 1, in the method's own terms
+  double days = kNotKnown;  // it lasts longer with a probability of one half
+  double low = kNotKnown;   // … of (1 + share) / 2
+  double high = kNotKnown;  // … of (1 - share) / 2
+  double share = 0.9;       // of the truths between low and high
+  double confidence = 0;    // 0 to 1, in the method's own terms
 };
 
 struct LifeRule {
