@@ -22,12 +22,12 @@
 namespace millwright::twin {
 
 struct LifeModelRule {
-  std::string file;          // of `millwright rul train`
-  std::string machine_type;  // "": any
-  std::string match;         // glob over machine paths
-  std::string component;
+  std::string file = {};          // of `millwright rul train`
+  std::string machine_type = {};  // "": any
+  std::string match = "**";       // glob over machine paths
+  std::string component = {};
   core::DurationNs cycle = core::kHour;
-  std::map<std::string, std::string> columns;  // the model's column → "component/sensor"; absent: the same name
+  std::map<std::string, std::string> columns = {};  // the model's column → "component/sensor"; absent: the same name
 };
 // A row of `twin.life_models`; files are meant from `directory`.
 LifeModelRule read_life_model_rule(config::Section section, const std::string& directory);
