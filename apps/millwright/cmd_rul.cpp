@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "cmd_model.hpp"
+#include "core/time.hpp"
+#include "io/clock.hpp"
 #include "io/file_system.hpp"
 #include "models/seal.hpp"
 #include "prognostics/rul_model.hpp"
@@ -26,12 +28,25 @@ struct TrainArguments {
   bool json = false;
 };
 
+// Where each column's values lay: what a running plant's are held against.
+nlohmann::json input_ranges(const RulModel& model) {
+  std::vector<std::string> names = model.columns().settings;
+  names.insert(names.end(), model.columns().sensors.begin(), model.columns().sensors.end());
+  nlohmann::json out = nlohmann::json::object();
+  for (std::size_t i = 0; i < model.inputs().size(); ++i)
+    out[names[i]] = {model.inputs()[i].low, model.inputs()[i].high};
+  return out;
+}
+
 nlohmann::json card(const RulModel& model) {
   return {{"source", model.training.source},           {"units", model.training.units},
           {"cycles", model.training.cycles},           {"regimes", model.regimes()},
           {"sensors", model.columns().sensors.size()}, {"sensors_used", model.sensors_kept()},
           {"settings", model.columns().settings},      {"cap", model.cap()},
-          {"rmse_held_out", model.training.rmse},      {"interval_width", model.training.interval}};
+          {"rmse_held_out", model.training.rmse},      {"interval_width", model.training.interval},
+          {"interval_share", model.share()},           {"interval_covered", model.training.covered},
+          {"trained", model.training.trained},         {"shortest_life", model.training.shortest},
+          {"longest_life", model.training.longest},    {"inputs", input_ranges(model)}};
 }
 
 void print_card(const std::string& path, const RulModel& model, bool json) {
@@ -41,9 +56,15 @@ void print_card(const std::string& path, const RulModel& model, bool json) {
   }
   fmt::print(
       "{}: {} units, {} cycles, {} operating regime{}, {} of {} sensors vary\n"
-      "on units held out: RMSE {:.2f} cycles (life capped at {:g}), interval {:.1f} cycles wide on average\n",
+      "on units held out: RMSE {:.2f} cycles (life capped at {:g}), interval {:.1f} cycles wide on average, with "
+      "{:.1f} "
+      "% of the truths in it ({:g} % wanted)\n"
+      "learnt {} from {}; lives of {:g} to {:g} cycles: it knows nothing of longer ones\n",
       path, model.training.units, model.training.cycles, model.regimes(), model.regimes() == 1 ? "" : "s",
-      model.sensors_kept(), model.columns().sensors.size(), model.training.rmse, model.cap(), model.training.interval);
+      model.sensors_kept(), model.columns().sensors.size(), model.training.rmse, model.cap(), model.training.interval,
+      100 * model.training.covered, 100 * model.share(),
+      model.training.trained.empty() ? "at a time not kept" : model.training.trained, model.training.source,
+      model.training.shortest, model.training.longest);
 }
 
 core::Status write(const std::string& path, const std::string& text) {
@@ -59,6 +80,7 @@ int train(TrainArguments& a) {
   auto model = RulModel::train(file->runs, std::move(file->columns), a.options);
   if (!model) return fail(model.error().within(a.data));
   model->training.source = a.data;
+  model->training.trained = core::format_time(core::floor_to(io::RealClock().now(), core::kSecond));
   const auto text = model->text();
   if (!text) return fail(text.error());
   if (auto written = write(a.out, models::seal(*text, nullptr)); !written) return fail(written.error());

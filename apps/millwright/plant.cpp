@@ -13,6 +13,7 @@ core::Result<std::unique_ptr<Plant>> Plant::open(PlantConfig config, std::functi
   if (!engine) return core::unexpected(engine.error());
   plant->engine_ = std::move(*engine);
   if (auto opened = plant->open_records(std::move(reload)); !opened) return core::unexpected(opened.error());
+  if (auto opened = plant->open_twins(); !opened) return core::unexpected(opened.error());
   plant->wire();
   if (auto opened = plant->open_outputs(); !opened) return core::unexpected(opened.error());
   return plant;
@@ -45,6 +46,25 @@ core::Status Plant::open_records(std::function<void()> reload) {
                          .check = [this](const std::string& text) { return check_assets(config_.file, text); },
                          .running = assets->version.number,
                          .reload = std::move(reload)});
+  return {};
+}
+
+core::Status Plant::open_twins() {
+  const twin::Context context{.model = *config_.model,
+                              .live = engine_->live(),
+                              .history = engine_->history(),
+                              .alarms = engine_->alarms(),
+                              .models = engine_->models(),
+                              .database = *database_,
+                              .files = files_,
+                              .clock = clock_,
+                              .metrics = engine_->metrics()};
+  auto twins = twin::Twins::open(config_.twin, context);
+  if (!twins) return core::unexpected(twins.error());
+  twins_ = std::move(*twins);
+  mirror_ = std::make_unique<twin::Mirror>(config_.twin.mirror, *twins_, context);
+  twins_->add_listener([this](const twin::MachineView& view) { api_->on_twin(view); });
+  engine_->alarms().add_listener([this](const alarms::Alarm& alarm) { twins_->on_alarm(alarm); });
   return {};
 }
 
@@ -82,7 +102,8 @@ void Plant::wire() {
                                                                   .readiness = [this] { return readiness(); },
                                                                   .charts = control_charts(),
                                                                   .assets = &*assets_,
-                                                                  .commands = commands_.get()});
+                                                                  .commands = commands_.get(),
+                                                                  .twins = twins_.get()});
   if (config_.opcua_server.enabled) {
     engine_->alarms().add_listener([this](const alarms::Alarm& alarm) { opcua_->on_alarm(alarm); });
   }
@@ -173,6 +194,8 @@ core::Status Plant::start() {
   if (auto up = api_->start(); !up) return core::unexpected(up.error().within("api"));
   engine_->start();
   outputs_->start();
+  twins_->start();
+  mirror_->start();
   for (auto& connector : connectors_) {
     if (auto up = connector->start(); !up)
       return core::unexpected(up.error().within("connector " + connector->status().name));
@@ -181,6 +204,8 @@ core::Status Plant::start() {
 }
 
 void Plant::stop() {
+  if (mirror_) mirror_->stop();
+  if (twins_) twins_->stop();
   if (engine_) engine_->begin_stop();
   for (auto& connector : connectors_) connector->stop();
   if (engine_) engine_->stop();

@@ -24,6 +24,7 @@
 #include "plant_config.hpp"
 #include "registry/registry.hpp"
 #include "security/certificate_store.hpp"
+#include "twin/mirror.hpp"
 
 namespace millwright::app {
 
@@ -43,6 +44,7 @@ class Plant {
  private:
   explicit Plant(PlantConfig config);
   core::Status open_records(std::function<void()> reload);
+  core::Status open_twins();
   void wire();
   void wire_commands();
   core::Status open_outputs();
@@ -64,6 +66,8 @@ class Plant {
   std::vector<std::unique_ptr<connectors::Connector>> connectors_;
   std::unique_ptr<asset::Commands> commands_;
   std::unique_ptr<forwarding::Outputs> outputs_;
+  std::unique_ptr<twin::Twins> twins_;
+  std::unique_ptr<twin::Mirror> mirror_;
   std::unique_ptr<opcua::Server> opcua_;
   std::unique_ptr<api::Server> api_;
 

@@ -18,6 +18,7 @@
 #include "io/file_system.hpp"
 #include "opcua/server.hpp"
 #include "security/certificate_store.hpp"
+#include "twin/options.hpp"
 
 namespace millwright::app {
 
@@ -30,6 +31,7 @@ struct PlantConfig {
   std::vector<connectors::ConnectorOptions> connectors;
   std::vector<forwarding::OutputOptions> outputs;
   database::Options database;
+  twin::Options twin;
   opcua::ServerOptions opcua_server;
   api::Options api;
 };

@@ -61,14 +61,6 @@ core::Result<Response> Handlers::machines(const Parameters& parameters) const {
   return json_response(fmt::format(R"({}],"next_cursor":{}}})", body, to_text(next)));
 }
 
-core::Result<Response> Handlers::twin(std::string_view name) const {
-  const auto machine = find_machine(name);
-  if (!machine) return unexpected(machine.error());
-  const auto active = services_.alarms.list(alarms::annunciated_alarms((*machine)->name));
-  const MachineSummary summary = summarize(services_.model, services_.live, **machine, ActiveAlarms(active));
-  return json_response(to_text(twin_json(services_, **machine, summary, active)));
-}
-
 core::Result<Subscription> Handlers::subscription(const Parameters& parameters, std::string_view last_event_id) const {
   Subscription subscription;
   if (const auto list = parameters.text("machine")) {

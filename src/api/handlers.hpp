@@ -25,7 +25,6 @@ class Handlers {
 
   [[nodiscard]] Response plant() const;
   [[nodiscard]] core::Result<Response> machines(const Parameters& parameters) const;
-  [[nodiscard]] core::Result<Response> twin(std::string_view machine) const;
   // `stopping` is asked between steps; true makes it give up with kUnavailable.
   [[nodiscard]] core::Result<Response> history(std::string_view machine, const Parameters& parameters,
                                                std::string_view accept, const std::function<bool()>& stopping) const;

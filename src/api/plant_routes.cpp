@@ -13,9 +13,6 @@ void add_machine_routes(Router& router, const Handlers& handlers) {
       {.path = "/v1/machines", .alias = true, .parameters = {"limit", "cursor"}, .handler = [&](const Call& call) {
          return handlers.machines(call.parameters);
        }});
-  router.add({.path = "/v1/machines/{id}/twin", .alias = true, .handler = [&](const Call& call) {
-                return handlers.twin(call.id());
-              }});
   router.add({.path = "/v1/machines/{id}/history",
               .alias = true,
               .parameters = {"sensor", "from", "to", "resolution", "aggregate", "limit", "cursor", "format"},

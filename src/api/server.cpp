@@ -10,6 +10,7 @@
 #include "api/dispatcher.hpp"
 #include "api/plant_routes.hpp"
 #include "api/streamer.hpp"
+#include "api/twin.hpp"
 #include "core/log.hpp"
 #include "http/transport.hpp"
 
@@ -49,6 +50,7 @@ Router make_router(const Handlers& handlers, const Services& services) {
   add_plant_routes(router, handlers);
   if (services.assets != nullptr) add_asset_routes(router, *services.assets);
   add_command_routes(router, services);
+  add_twin_routes(router, services);
   return router;
 }
 
@@ -143,6 +145,10 @@ const Router& Server::router() const {
 
 void Server::on_alarm(const alarms::Alarm& alarm) {
   impl_->streamer.on_alarm(alarm);
+}
+
+void Server::on_twin(const twin::MachineView& view) {
+  impl_->streamer.on_twin(view);
 }
 
 }  // namespace millwright::api

@@ -33,6 +33,7 @@
 #include "io/clock.hpp"
 #include "models/service.hpp"
 #include "pipeline/live_table.hpp"
+#include "twin/twins.hpp"
 
 namespace millwright::api {
 
@@ -145,8 +146,10 @@ struct Services {
   std::function<PlantStatus()> plant_status;
   std::function<std::vector<Check>()> readiness;
   ControlCharts charts{};  // without: none
+  // Parts of the plant; nullptr: it has none.
   const AssetServices* assets = nullptr;
-  asset::Commands* commands = nullptr;  // without: none
+  asset::Commands* commands = nullptr;
+  twin::Twins* twins = nullptr;
 };
 
 class Router;
@@ -163,6 +166,7 @@ class Server {
   // Every path that it answers.
   [[nodiscard]] const Router& router() const;
   void on_alarm(const alarms::Alarm& alarm);
+  void on_twin(const twin::MachineView& view);
 
  private:
   struct Impl;

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "alarms/alarm_json.hpp"
+#include "api/twin.hpp"
 #include "api/views.hpp"
 #include "core/log.hpp"
 
@@ -81,6 +82,13 @@ void Streamer::on_alarm(const alarms::Alarm& alarm) {
   if (!queue_.try_push(item)) overrun_ = true;
 }
 
+void Streamer::on_twin(const twin::MachineView& view) {
+  if (places_taken_ == 0) return;
+  const std::string data = twin_event_text(services_.model.machine(view.machine), view);
+  Item item = TwinEvent{view.machine, share(event("twin", data))};
+  queue_.try_push(item);
+}
+
 void Streamer::run() {
   const std::chrono::nanoseconds period(options_.sse_period);
   const std::chrono::nanoseconds keep_alive_period(options_.sse_keep_alive);
@@ -111,6 +119,7 @@ void Streamer::run() {
 
 void Streamer::handle(Item item) {
   if (auto* alarm = std::get_if<alarms::Alarm>(&item)) broadcast(*alarm);
+  if (auto* twin = std::get_if<TwinEvent>(&item)) broadcast(*twin);
   if (auto* client = std::get_if<Client>(&item)) welcome(std::move(*client));
 }
 
@@ -161,6 +170,15 @@ void Streamer::broadcast(const alarms::Alarm& alarm) {
     if (!text) text = share(alarm_event(alarm));
     client.alarm_version = alarm.version;
     send(client, text);
+  }
+}
+
+void Streamer::broadcast(const TwinEvent& event) {
+  for (Client& client : clients_) {
+    const auto& machines = client.machines;
+    const bool wanted =
+        machines.empty() || std::find(machines.begin(), machines.end(), event.machine) != machines.end();
+    if (wanted) send(client, event.text);
   }
 }
 

@@ -1,9 +1,9 @@
 // Streamer: the event streams (server-sent events, WHATWG HTML 9.2). Once a second the plant's readings and statistics,
-// every change of an alarm at once, and a comment now and then so that proxies keep the connection.
+// every change of an alarm or a twin at once, and a comment now and then so that proxies keep the connection.
 //
-// Threads: one of its own, which alone touches the clients; reserve(), add() and on_alarm() from any, without waiting.
-// Limits: clients_max clients; each may have queue_bytes_max waiting in its socket, or one event where that is larger,
-// and is ended when it is over. It then connects again and says by Last-Event-ID which alarms it has.
+// Threads: one of its own, which alone touches the clients; reserve(), add(), on_alarm() and on_twin() from any,
+// without waiting. Limits: clients_max clients; each may have queue_bytes_max waiting in its socket, or one event where
+// that is larger, and is ended when it is over. It then connects again and says by Last-Event-ID which alarms it has.
 #pragma once
 
 #include <atomic>
@@ -45,6 +45,8 @@ class Streamer {
   // Fills a reserved place. False where the streamer has stopped or is overrun: `sink` is then ended.
   bool add(std::unique_ptr<StreamSink> sink, Subscription subscription);
   void on_alarm(const alarms::Alarm& alarm);
+  // One that does not fit into the queue is left out: the next change tells all of it again.
+  void on_twin(const twin::MachineView& view);
 
  private:
   using Text = std::shared_ptr<const std::string>;
@@ -54,7 +56,11 @@ class Streamer {
     std::optional<std::uint64_t> alarms_after;
     std::uint64_t alarm_version = 0;  // of the newest alarm sent
   };
-  using Item = std::variant<std::monostate, alarms::Alarm, Client>;
+  struct TwinEvent {
+    core::MachineId machine;
+    Text text;
+  };
+  using Item = std::variant<std::monostate, alarms::Alarm, TwinEvent, Client>;
 
   void run();
   void handle(Item item);
@@ -62,6 +68,7 @@ class Streamer {
   void tick();
   void keep_alive();
   void broadcast(const alarms::Alarm& alarm);
+  void broadcast(const TwinEvent& event);
   void catch_up();
   void send(Client& client, const Text& text);
   void drop_closed();

@@ -86,6 +86,46 @@ Result<HeldOut> hold_out(const std::vector<Run>& runs, const std::vector<detecti
   return out;
 }
 
+// The middle 98 % of each column.
+std::vector<InputRange> input_ranges(const std::vector<Run>& runs) {
+  std::vector<std::vector<double>> columns(runs.front().settings.columns() + runs.front().sensors.columns());
+  for (const Run& run : runs) {
+    for (std::size_t i = 0; i < run.cycles.size(); ++i) {
+      std::size_t column = 0;
+      const auto take = [&](const detection::Matrix& of) {
+        for (std::size_t j = 0; j < of.columns(); ++j, ++column) {
+          if (std::isfinite(of(i, j))) columns[column].push_back(of(i, j));
+        }
+      };
+      take(run.settings);
+      take(run.sensors);
+    }
+  }
+  std::vector<InputRange> out;
+  for (std::vector<double>& values : columns) {
+    if (values.empty()) values.push_back(0);
+    const auto at = [&](double share) {
+      const auto place = values.begin() + static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size() - 1));
+      std::nth_element(values.begin(), place, values.end());
+      return *place;
+    };
+    out.push_back({at(0.01), at(0.99)});
+  }
+  return out;
+}
+
+json to_json(const std::vector<InputRange>& inputs) {
+  json out = json::array();
+  for (const InputRange& input : inputs) out.push_back({input.low, input.high});
+  return out;
+}
+
+std::vector<InputRange> inputs_from(const json& from) {
+  std::vector<InputRange> out;
+  for (const json& one : from) out.push_back({one.at(0).get<double>(), one.at(1).get<double>()});
+  return out;
+}
+
 core::Status check(const std::vector<Run>& runs) {
   if (runs.size() < RulModel::kUnitsLeast) {
     return unexpected(ErrorCode::kInvalid,
@@ -152,18 +192,27 @@ Result<RulModel> RulModel::train(const std::vector<Run>& runs, RunColumns column
     if (!trees) return unexpected(trees.error());
     out.trees_.push_back(std::move(*trees));
   }
+  out.share_ = options.share;
+  out.inputs_ = input_ranges(runs);
+  const auto [shortest, longest] = std::minmax_element(
+      runs.begin(), runs.end(), [](const Run& a, const Run& b) { return a.cycles.back() < b.cycles.back(); });
   double squares = 0;
   double width = 0;
+  double covered = 0;
   for (std::size_t i = 0; i < held->truth.size(); ++i) {
     squares += std::pow(held->predicted[i] - std::min(options.cap, held->truth[i]), 2);
     const LifeInterval::Bounds bounds = out.interval_.around(held->predicted[i]);
     width += bounds.high - bounds.low;
+    if (held->truth[i] >= bounds.low && held->truth[i] <= bounds.high) ++covered;
   }
   const auto cycles = static_cast<double>(held->truth.size());
   out.training = {.units = runs.size(),
                   .cycles = held->truth.size(),
+                  .shortest = shortest->cycles.back(),
+                  .longest = longest->cycles.back(),
                   .rmse = std::sqrt(squares / cycles),
-                  .interval = width / cycles};
+                  .interval = width / cycles,
+                  .covered = covered / cycles};
   return out;
 }
 
@@ -202,10 +251,16 @@ Result<std::string> RulModel::text() const {
                     {"settings", columns_.settings},
                     {"sensors", columns_.sensors},
                     {"cap", cap_},
+                    {"share", share_},
+                    {"inputs", to_json(inputs_)},
                     {"regimes", to_json(regimes_.learnt())},
                     {"interval", {{"at", interval_.at}, {"low", interval_.low}, {"high", interval_.high}}},
                     {"training",
                      {{"source", training.source},
+                      {"trained", training.trained},
+                      {"shortest_life", training.shortest},
+                      {"longest_life", training.longest},
+                      {"covered", training.covered},
                       {"units", training.units},
                       {"cycles", training.cycles},
                       {"rmse_held_out", training.rmse},
@@ -226,18 +281,25 @@ Result<RulModel> RulModel::read(std::string_view text) {
     from.at("settings").get_to(out.columns_.settings);
     from.at("sensors").get_to(out.columns_.sensors);
     from.at("cap").get_to(out.cap_);
+    out.share_ = from.value("share", 0.9);
+    out.inputs_ = inputs_from(from.value("inputs", json::array()));
     const json& interval = from.at("interval");
     interval.at("at").get_to(out.interval_.at);
     interval.at("low").get_to(out.interval_.low);
     interval.at("high").get_to(out.interval_.high);
     const json& training = from.at("training");
     training.at("source").get_to(out.training.source);
+    out.training.trained = training.value("trained", "");
+    out.training.shortest = training.value("shortest_life", 0.0);
+    out.training.longest = training.value("longest_life", 0.0);
+    out.training.covered = training.value("covered", 0.0);
     training.at("units").get_to(out.training.units);
     training.at("cycles").get_to(out.training.cycles);
     training.at("rmse_held_out").get_to(out.training.rmse);
     training.at("interval_width").get_to(out.training.interval);
     if (!fits(out.regimes_.learnt(), out.columns_.settings.size(), out.columns_.sensors.size()) ||
-        !fits(out.interval_) || !(out.cap_ > 0)) {
+        !fits(out.interval_) || !(out.cap_ > 0) || !(out.share_ > 0 && out.share_ < 1) ||
+        (!out.inputs_.empty() && out.inputs_.size() != out.columns_.settings.size() + out.columns_.sensors.size())) {
       return unexpected(ErrorCode::kInvalid, "is damaged: its parts do not fit each other");
     }
     // Age, and six features of each sensor.

@@ -36,10 +36,20 @@ struct Rul {
 // How it was learnt: a model's card.
 struct RulTraining {
   std::string source = {};
+  std::string trained = {};  // RFC 3339; "": before this was kept
   std::uint64_t units = 0;
   std::uint64_t cycles = 0;
+  double shortest = 0;  // lives that it has seen, in cycles
+  double longest = 0;
   double rmse = 0;      // on held-out units, the truth capped, over all of their cycles
   double interval = 0;  // mean width there
+  double covered = 0;   // share of the truths within it there
+};
+
+// Where nearly all (98 %) of a column's values were while it was learnt. What a running plant's are held against.
+struct InputRange {
+  double low = 0;
+  double high = 0;
 };
 
 class RulModel {
@@ -58,6 +68,9 @@ class RulModel {
   [[nodiscard]] std::size_t regimes() const { return regimes_.learnt().centres.size(); }
   [[nodiscard]] std::size_t sensors_kept() const { return regimes_.learnt().kept.size(); }
   [[nodiscard]] double cap() const { return cap_; }
+  [[nodiscard]] double share() const { return share_; }  // of the truths between low and high
+  // Settings, then sensors; empty of a model from before they were kept.
+  [[nodiscard]] const std::vector<InputRange>& inputs() const { return inputs_; }
   RulTraining training;
 
  private:
@@ -65,6 +78,8 @@ class RulModel {
 
   RunColumns columns_;
   double cap_ = 0;
+  double share_ = 0.9;
+  std::vector<InputRange> inputs_;
   Regimes regimes_;
   LifeInterval interval_;
   std::vector<models::BoostedTrees> trees_;

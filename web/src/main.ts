@@ -6,6 +6,7 @@ import "./styles/base.css";
 import "./styles/header.css";
 import "./styles/plant.css";
 import "./styles/machine.css";
+import "./styles/health.css";
 import "./styles/alarms.css";
 import "./styles/dialog.css";
 import "./styles/performance.css";

@@ -110,6 +110,58 @@ export interface Component {
   sensors: Sensor[];
 }
 
+/** What lowers health. */
+export interface HealthReason {
+  kind: "alarm" | "envelope" | "vibration-zone" | "model-score" | "remaining-life";
+  cost: number;
+  sensor: string | null;
+  text: string;
+  since: string | null;
+}
+
+export interface RemainingLife {
+  method: "health" | "health-trend" | "model";
+  days: number | null;
+  low: number | null;
+  high: number | null;
+  share: number;
+  problem?: string | null;
+  drift?: { column: string; share_outside: number; cycles: number; drifted: boolean };
+}
+
+export interface ComponentHealth {
+  /** Empty: the machine itself. */
+  name: string;
+  health: number;
+  confidence: number;
+  reasons: HealthReason[];
+  remaining_life: RemainingLife;
+  failure_probability: { within_days: number; probability: number };
+}
+
+export interface Computed {
+  health: number;
+  components: ComponentHealth[];
+}
+
+export interface Desired {
+  value: Value;
+  unit?: string;
+  tolerance?: number;
+  reported: Value;
+  state: "met" | "differs" | "unknown";
+  since: string | null;
+  alarmed: boolean;
+}
+
+/** A change of a machine's twin; of desired values how they stand alone. */
+export interface TwinEvent {
+  id: string;
+  version: number;
+  computed: Computed;
+  desired: Record<string, Pick<Desired, "state" | "since" | "alarmed">>;
+}
+
 export interface Twin {
   id: string;
   path: string;
@@ -121,6 +173,9 @@ export interface Twin {
   components: Component[];
   sensors: Sensor[];
   active_alarms: Alarm[];
+  version: number;
+  desired: Record<string, Desired>;
+  computed: Computed | null;
 }
 
 /** ISA-18.2. */

@@ -23,7 +23,10 @@ export type WireAlarm = Loose<
 export type WireMachine = Loose<Machine, "state_name" | "description" | "site" | "area" | "line" | "cell">;
 export type WireSensor = Loose<Sensor, "component" | "description" | "state_name">;
 export type WireComponent = Omit<Loose<Component, "part_of" | "description">, "sensors"> & { sensors: WireSensor[] };
-export type WireTwin = Omit<Twin, "components" | "sensors" | "active_alarms"> & {
+export type WireTwin = Omit<
+  Loose<Twin, "version" | "desired" | "computed">,
+  "components" | "sensors" | "active_alarms"
+> & {
   components: WireComponent[];
   sensors: WireSensor[];
   active_alarms: WireAlarm[];
@@ -82,5 +85,8 @@ export function clean_twin(twin: WireTwin): Twin {
       ),
     })),
     active_alarms: twin.active_alarms.map(clean_alarm),
+    version: twin.version ?? 0,
+    desired: twin.desired ?? {},
+    computed: twin.computed ?? null,
   };
 }

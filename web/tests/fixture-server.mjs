@@ -534,7 +534,44 @@ export async function start_fixture({ port = 0, machines: machine_count = 24, di
       })),
       sensors: machine.own.map((sensor) => sensor_json(sensor, ms)),
       active_alarms: active_of(machine.id),
+      version: 2,
+      desired: desired_of(machine),
+      computed: computed_of(machine),
     };
+  }
+
+  function desired_of(machine) {
+    const sensor = machine.sensors.find((one) => one.component);
+    if (!sensor || active_of(machine.id).length === 0) return {};
+    const entry = { value: 25, tolerance: 0.5, reported: 31.25, state: "differs", since: iso(started - 90_000), alarmed: true };
+    return { [`${sensor.component}/${sensor.name}`]: entry };
+  }
+
+  /** Health falls with active alarms; the component of the first is the one that wears. */
+  function computed_of(machine) {
+    const active = active_of(machine.id);
+    const components = machine.components.map((component) => {
+      const own = active.filter((alarm) => alarm.component === component.name);
+      const health = 100 * 0.7 ** own.length;
+      const wears = own.length > 0;
+      return {
+        name: component.name,
+        health,
+        confidence: 1,
+        reasons: own.map((alarm) => ({
+          kind: "alarm", cost: 0.3, sensor: null, text: `${alarm.priority} alarm on ${alarm.sensor}`, since: alarm.raised,
+        })),
+        in_service_since: null,
+        remaining_life: {
+          method: wears ? "health-trend" : "health",
+          days: wears ? 6.2 : null, low: wears ? 3.8 : null, high: wears ? 10.1 : null, share: 0.9, confidence: 0.9,
+        },
+        failure_probability: { within_days: 30, probability: wears ? 0.97 : 0.027 },
+      };
+    });
+    const healths = components.map((one) => one.health);
+    const mean = healths.reduce((sum, one) => sum + one, 0) / Math.max(1, healths.length);
+    return { time: iso(Date.now()), health: 0.8 * Math.min(100, ...healths) + 0.2 * mean, components };
   }
 
   function page(list, query, fallback) {

@@ -9,8 +9,9 @@ import { event_json, LiveStream } from "../stream";
 import type { Link, State } from "../state";
 import { WorkQueue } from "../trend/queue";
 import { all_sensors, apply_updates, find_sensor, sensor_key, StateNames } from "../twin";
-import type { Alarm, Machine, ReadingsEvent, Sensor, Twin } from "../types";
+import type { Alarm, Machine, ReadingsEvent, Sensor, Twin, TwinEvent } from "../types";
 import { AlarmRows, type AlarmActions } from "./alarm_row";
+import { HealthPanel } from "./health_panel";
 import { state_glyph } from "./icons";
 import { notice } from "./notice";
 import { SensorDialog } from "./sensor_dialog";
@@ -31,6 +32,7 @@ export class MachineView {
     this.alarm_list,
   );
   private readonly alarm_rows: AlarmRows;
+  private readonly health = new HealthPanel();
   private readonly body = h("div", { class: "machine-body" });
   private readonly rows = new Map<string, SensorRow>();
   private readonly queue = new WorkQueue(HISTORIES_AT_ONCE);
@@ -55,6 +57,7 @@ export class MachineView {
     this.stream = new LiveStream({
       url: () => url_of("v1/stream", { machine: id }),
       on_event: (event) => {
+        if (event.event === "twin") return this.apply_twin(event_json<TwinEvent>(event));
         if (event.event !== "readings") return;
         const readings = event_json<ReadingsEvent>(event);
         if (readings) this.apply(readings);
@@ -158,6 +161,7 @@ export class MachineView {
     if (link.kind !== "live") return;
     // After an interruption the trends have a hole, which the history fills.
     if (this.was_live) {
+      void this.reload_twin();
       for (const row of this.rows.values()) row.reload();
       void this.dialog?.load(true);
     }
@@ -174,6 +178,27 @@ export class MachineView {
       this.rows.get(item.path)?.update(sensor, item);
       if (this.dialog?.path === item.path) this.dialog.update(sensor, item);
       if (this.names.lacks(sensor)) this.ask_names();
+    }
+  }
+
+  private apply_twin(event: TwinEvent | null): void {
+    if (!event || event.id !== this.id || !this.twin) return;
+    const { version } = this.twin;
+    this.twin = { ...this.twin, version: event.version, computed: event.computed };
+    this.health.show(event.computed);
+    // What is desired has changed: the event has not the values.
+    if (event.version !== version) void this.reload_twin();
+    else this.health.note(event.desired);
+  }
+
+  private async reload_twin(): Promise<void> {
+    try {
+      const twin = await get_twin(this.id, this.abort.signal);
+      if (this.twin) this.twin = { ...this.twin, desired: twin.desired, computed: twin.computed, version: twin.version };
+      this.health.show(twin.computed);
+      this.health.show_desired(twin.desired);
+    } catch {
+      // The next event brings it.
     }
   }
 
@@ -212,8 +237,11 @@ export class MachineView {
         pair("Serial number", twin.nameplate.serial_number),
       ),
       this.alarm_box,
+      this.health.element,
       this.body,
     );
+    this.health.show(twin.computed);
+    this.health.show_desired(twin.desired);
     this.heading.replaceChildren(twin.id);
     this.body.replaceChildren(...this.sections(twin));
     this.render_status();

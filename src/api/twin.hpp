@@ -1,0 +1,18 @@
+// The routes of machines' digital twins, of their health and of what may fail.
+#pragma once
+
+#include <string>
+
+#include "api/router.hpp"
+#include "api/server.hpp"
+#include "twin/twins.hpp"
+
+namespace millwright::api {
+
+// Without twins, a twin is what the plant reports alone.
+void add_twin_routes(Router& router, const Services& services);
+
+// Of an event stream: a machine's health, lives and desired values, as JSON.
+std::string twin_event_text(const asset::Machine& machine, const twin::MachineView& view);
+
+}  // namespace millwright::api

@@ -1,0 +1,46 @@
+// Options of the twin: the `twin` section of the plant's file. docs/configuration.md explains every key.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "alarms/alarm.hpp"
+#include "config/document.hpp"
+#include "config/secret.hpp"
+#include "core/time.hpp"
+#include "database/database.hpp"
+#include "twin/envelope.hpp"
+#include "twin/life.hpp"
+#include "twin/life_models.hpp"
+
+namespace millwright::twin {
+
+struct RedisMirrorOptions {
+  std::string host;  // "": none
+  std::uint16_t port = 6379;
+  std::string user;
+  config::Secret password;
+  std::string prefix;  // of the hashes' names, before the machine's path
+};
+
+struct MirrorOptions {
+  RedisMirrorOptions redis;
+  database::Options postgresql;             // where `postgresql` is not empty
+  core::DurationNs period = core::kSecond;  // of a machine's updates
+};
+
+struct Options {
+  core::DurationNs differs_after = core::kMinute;  // a desired value that is not met is an alarm then
+  alarms::Priority differs_priority = alarms::Priority::kLow;
+  core::DurationNs health_period = core::kSecond;
+  core::DurationNs life_period = 5 * core::kMinute;
+  core::DurationNs alarm_half_life = core::kHour;
+  LifeRule life;
+  std::vector<EnvelopeRule> envelopes;
+  std::vector<LifeModelRule> life_models;
+  MirrorOptions mirror;
+};
+// Files are meant from `directory`.
+Options read_options(config::Section section, const std::string& directory);
+
+}  // namespace millwright::twin
