@@ -83,6 +83,7 @@ class Loader {
   bool add_sensor(Section& section, const Scope& scope, const SensorSpec& spec, std::string_view component,
                   Machine& machine);
   void add_features(const MachineSpec& spec, Machine& machine, std::size_t first);
+  void add_oee(const OeeSpec& spec, Machine& machine);
   bool claim_address(Section& section, const SensorSpec& spec, const Sensor& sensor);
   [[nodiscard]] config::Place place_of(core::SensorId sensor) const;
 
@@ -199,7 +200,8 @@ void Loader::read_machine(Section& section, const Scope& parent) {
     spec = types_.find(machine.type, section, "type");
     usable = spec != nullptr;
   }
-  const bool changed = section.has("components") + section.has("sensors") + section.has("without") > 0;
+  const bool changed =
+      section.has("components") + section.has("sensors") + section.has("without") + section.has("oee") > 0;
   if (changed && usable) {
     if (spec != nullptr) own = *spec;
     apply_changes(document_, section, SpecSource::kMachine, own);
@@ -246,6 +248,21 @@ void Loader::add_sensors(Section& section, const Scope& scope, const MachineSpec
     }
   }
   if (spec.sensor_count() > sensors_.size() - first && document_.problems().empty()) add_features(spec, machine, first);
+  if (spec.oee && document_.problems().empty()) add_oee(*spec.oee, machine);
+}
+
+void Loader::add_oee(const OeeSpec& spec, Machine& machine) {
+  machine.oee = make_oee(document_, spec, [&](const std::string& name) -> const Sensor* {
+    for (const core::SensorId id : machine.sensors) {
+      const Sensor& sensor = sensors_[id.value];
+      const bool whole = sensor.component.empty() ? sensor.name == name : sensor.component + "/" + sensor.name == name;
+      if (whole) return &sensor;
+    }
+    for (const core::SensorId id : machine.sensors) {
+      if (sensors_[id.value].name == name) return &sensors_[id.value];
+    }
+    return nullptr;
+  });
 }
 
 // Behind all of the machine's own sensors, so that theirs may be looked up; from `first` on they are in the order of

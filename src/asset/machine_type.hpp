@@ -13,6 +13,7 @@
 #include "asset/address.hpp"
 #include "asset/feature_spec.hpp"
 #include "asset/model.hpp"
+#include "asset/oee_spec.hpp"
 #include "config/document.hpp"
 #include "core/block.hpp"
 
@@ -52,6 +53,7 @@ struct MachineSpec {
   std::string description;
   std::vector<ComponentSpec> components;
   std::vector<SensorSpec> sensors;  // of the machine itself
+  std::optional<OeeSpec> oee;
 
   [[nodiscard]] std::size_t sensor_count() const;  // with feature sensors
   // visit(component or nullptr, sensor), without feature sensors.
@@ -67,7 +69,7 @@ struct MachineSpec {
 // Where a description stands: addresses in a type are templates, at a machine of the plant file they are final.
 enum class SpecSource { kType, kMachine };
 
-// Reads `components`, `sensors` and `without` of a type or machine onto what `spec` already holds: the same name
+// Reads `components`, `sensors`, `without` and `oee` of a type or machine onto what `spec` already holds: the same name
 // changes only what it gives, a new name is added.
 void apply_changes(config::Document& document, config::Section& section, SpecSource source, MachineSpec& spec);
 

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "asset/features.hpp"
+#include "asset/oee.hpp"
 #include "asset/units.hpp"
 #include "core/block.hpp"
 #include "core/ids.hpp"
@@ -83,6 +84,7 @@ struct Machine {
   std::string time_zone;                // its site's, an IANA name such as "Europe/Paris"; "" = not given
   std::vector<Component> components;    // sensors of the machine itself are in no component
   std::vector<core::SensorId> sensors;  // all of them
+  std::shared_ptr<const Oee> oee;       // nullptr: its effectiveness is not computed
 };
 
 class Model {
