@@ -14,6 +14,13 @@ core::Result<std::unique_ptr<Plant>> Plant::open(PlantConfig config) {
   auto database = database::Database::open(plant->config_.database);
   if (!database) return core::unexpected(database.error());
   plant->database_ = std::move(*database);
+  auto analytics = analytics::Service::open(plant->config_.analytics, {.model = *plant->config_.model,
+                                                                       .historian = plant->engine_->history(),
+                                                                       .database = *plant->database_,
+                                                                       .clock = plant->clock_,
+                                                                       .metrics = plant->engine_->metrics()});
+  if (!analytics) return core::unexpected(analytics.error());
+  plant->analytics_ = std::move(*analytics);
   plant->wire();
   if (auto opened = plant->open_outputs(); !opened) return core::unexpected(opened.error());
   return plant;
@@ -53,7 +60,8 @@ void Plant::wire() {
                                                                   .clock = clock_,
                                                                   .plant_status = [this] { return status(); },
                                                                   .readiness = [this] { return readiness(); },
-                                                                  .charts = control_charts()});
+                                                                  .charts = control_charts(),
+                                                                  .analytics = analytics_.get()});
   if (config_.opcua_server.enabled) {
     engine_->alarms().add_listener([this](const alarms::Alarm& alarm) { opcua_->on_alarm(alarm); });
   }
@@ -128,6 +136,7 @@ core::Status Plant::start() {
   }
   if (auto up = api_->start(); !up) return core::unexpected(up.error().within("api"));
   engine_->start();
+  analytics_->start();
   outputs_->start();
   for (auto& connector : connectors_) {
     if (auto up = connector->start(); !up)
@@ -143,6 +152,7 @@ void Plant::stop() {
   if (outputs_) outputs_->stop();
   if (opcua_) opcua_->stop();
   if (api_) api_->stop();
+  if (analytics_) analytics_->stop();
 }
 
 std::string Plant::opcua_endpoint() const {

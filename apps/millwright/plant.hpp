@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "analytics/service.hpp"
 #include "api/server.hpp"
 #include "connectors/connector.hpp"
 #include "core/mutex.hpp"
@@ -52,6 +53,7 @@ class Plant {
   core::TimeNs started_ = 0;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<database::Database> database_;
+  std::unique_ptr<analytics::Service> analytics_;
   std::vector<std::unique_ptr<connectors::Connector>> connectors_;
   std::unique_ptr<forwarding::Outputs> outputs_;
   std::unique_ptr<opcua::Server> opcua_;

@@ -33,6 +33,10 @@
 #include "models/service.hpp"
 #include "pipeline/live_table.hpp"
 
+namespace millwright::analytics {
+class Service;
+}
+
 namespace millwright::api {
 
 struct Options {
@@ -142,6 +146,7 @@ struct Services {
   std::function<PlantStatus()> plant_status;
   std::function<std::vector<Check>()> readiness;
   ControlCharts charts{};  // without: none
+  analytics::Service* analytics = nullptr;
 };
 
 class Router;
