@@ -91,6 +91,10 @@ core::Result<DowntimeBook::Look> DowntimeBook::look_now(const asset::Machine& ma
     const bool lasts = wide.to == now && event.time.to >= now;
     look.records.push_back(record_of(machine, event, edited, lasts));
   }
+  // What was found while history still told of it.
+  for (const DowntimeRecord& record : stored) {
+    if (!record.edited && !knows(look.spans, record.time)) look.records.push_back(record);
+  }
   if (auto kept = keep(stored, look); !kept) return unexpected(kept.error());
   return look;
 }

@@ -32,7 +32,7 @@ class DowntimeBook {
   struct Look {
     std::vector<Span> spans;  // of the period, with the stops at its ends whole
     std::vector<Event> events;
-    std::vector<DowntimeRecord> records;  // an event each, as kept
+    std::vector<DowntimeRecord> records;  // as kept; also those that history no longer tells
   };
   core::Result<Look> look(const asset::Machine& machine, const Interval& period) EXCLUDES(mutex_);
 

@@ -4,15 +4,14 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <map>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include "analytics/options.hpp"
+#include "analytics/tests/memory_history.hpp"
 #include "database/database.hpp"
-#include "historian/follower.hpp"
 
 namespace millwright::analytics {
 namespace {
@@ -25,63 +24,6 @@ using testing::SizeIs;
 
 constexpr core::DurationNs kMin = core::kMinute;
 const core::TimeNs kMonday = core::parse_time("2026-06-01T00:00:00Z").value();
-
-// What was put into it.
-class MemoryHistory final : public historian::Historian {
- public:
-  std::unique_ptr<pipeline::Stage> recorder(std::size_t) override { return nullptr; }
-  core::Texts& texts() const override { return texts_; }
-  void join(journal::GroupCommit&) override {}
-  void stop_waiting() override {}
-  pipeline::LanePosition recovered(core::SourceId, std::size_t) const override { return {}; }
-  pipeline::LanePosition durable(core::SourceId) const override { return {}; }
-  std::unique_ptr<historian::Follower> follow() const override { return nullptr; }
-  void start() override {}
-  core::Status tidy() override { return {}; }
-  Stats stats() const override { return {}; }
-
-  core::Result<std::vector<historian::Reading>> raw(core::SensorId sensor, historian::Range range, std::size_t limit,
-                                                    std::optional<core::TimeNs>* next) const override {
-    next->reset();
-    std::vector<historian::Reading> found;
-    for (const auto& [time, reading] : of(sensor)) {
-      if (time < range.from || time >= range.to) continue;
-      if (found.size() == limit) {
-        *next = time;
-        break;
-      }
-      found.push_back(reading);
-    }
-    return found;
-  }
-  core::Result<std::vector<historian::Aggregate>> aggregates(core::SensorId, historian::Range,
-                                                             const historian::Intervals&, std::size_t,
-                                                             std::optional<core::TimeNs>*) const override {
-    return std::vector<historian::Aggregate>();
-  }
-  core::Result<std::optional<historian::Reading>> before(core::SensorId sensor, core::TimeNs time) const override {
-    std::optional<historian::Reading> last;
-    for (const auto& [at, reading] : of(sensor)) {
-      if (at < time && !reading.quality.is_bad()) last = reading;
-    }
-    return last;
-  }
-
-  template <typename T>
-  void put(core::SensorId sensor, core::TimeNs time, T value, core::Quality quality = core::kGood) {
-    readings_[sensor.value][time] = {time, core::to_bits(value), quality};
-  }
-
- private:
-  using Readings = std::map<core::TimeNs, historian::Reading>;
-  const Readings& of(core::SensorId sensor) const {
-    static const Readings kNone;
-    const auto at = readings_.find(sensor.value);
-    return at == readings_.end() ? kNone : at->second;
-  }
-  mutable core::TextTable texts_;
-  std::map<std::uint32_t, Readings> readings_;
-};
 
 // press-1 (counters) and press-2 (pieces by production orders) on one line.
 asset::Model model_of_two() {
@@ -247,6 +189,18 @@ TEST_F(ServiceTest, LateReadingsMoveWhatNobodySetAndLoseNoEdit) {
   ASSERT_THAT(events, SizeIs(1));
   EXPECT_EQ(events[0].stopped, 0);
   EXPECT_EQ(totals().breakdown, 0);
+}
+
+TEST_F(ServiceTest, EventsStayWhereHistoryIsGone) {
+  state(100, 2);
+  state(160, 1);
+  const std::string id = downtime().front().id;
+  history_ = {};
+  const auto kept = downtime();
+  ASSERT_THAT(kept, SizeIs(1));
+  EXPECT_EQ(kept[0].id, id);
+  EXPECT_EQ(kept[0].stopped, 60 * kMin);
+  EXPECT_EQ(totals().unknown, 600 * kMin);
 }
 
 TEST_F(ServiceTest, WhatLastsIsOpenAndNotKnownIsNoDowntime) {
