@@ -14,6 +14,7 @@ core::Result<std::unique_ptr<Plant>> Plant::open(PlantConfig config, std::functi
   plant->engine_ = std::move(*engine);
   if (auto opened = plant->open_records(std::move(reload)); !opened) return core::unexpected(opened.error());
   if (auto opened = plant->open_twins(); !opened) return core::unexpected(opened.error());
+  if (auto opened = plant->open_analytics(); !opened) return core::unexpected(opened.error());
   plant->wire();
   if (auto opened = plant->open_outputs(); !opened) return core::unexpected(opened.error());
   return plant;
@@ -46,6 +47,17 @@ core::Status Plant::open_records(std::function<void()> reload) {
                          .check = [this](const std::string& text) { return check_assets(config_.file, text); },
                          .running = assets->version.number,
                          .reload = std::move(reload)});
+  return {};
+}
+
+core::Status Plant::open_analytics() {
+  auto analytics = analytics::Service::open(config_.analytics, {.model = *config_.model,
+                                                                .historian = engine_->history(),
+                                                                .database = *database_,
+                                                                .clock = clock_,
+                                                                .metrics = engine_->metrics()});
+  if (!analytics) return core::unexpected(analytics.error());
+  analytics_ = std::move(*analytics);
   return {};
 }
 
@@ -103,7 +115,8 @@ void Plant::wire() {
                                                                   .charts = control_charts(),
                                                                   .assets = &*assets_,
                                                                   .commands = commands_.get(),
-                                                                  .twins = twins_.get()});
+                                                                  .twins = twins_.get(),
+                                                                  .analytics = analytics_.get()});
   if (config_.opcua_server.enabled) {
     engine_->alarms().add_listener([this](const alarms::Alarm& alarm) { opcua_->on_alarm(alarm); });
   }
@@ -193,6 +206,7 @@ core::Status Plant::start() {
   }
   if (auto up = api_->start(); !up) return core::unexpected(up.error().within("api"));
   engine_->start();
+  analytics_->start();
   outputs_->start();
   twins_->start();
   mirror_->start();
@@ -212,6 +226,7 @@ void Plant::stop() {
   if (outputs_) outputs_->stop();
   if (opcua_) opcua_->stop();
   if (api_) api_->stop();
+  if (analytics_) analytics_->stop();
 }
 
 std::string Plant::opcua_endpoint() const {

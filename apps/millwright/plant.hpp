@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "analytics/service.hpp"
 #include "api/assets.hpp"
 #include "api/server.hpp"
 #include "connectors/connector.hpp"
@@ -44,6 +45,7 @@ class Plant {
  private:
   explicit Plant(PlantConfig config);
   core::Status open_records(std::function<void()> reload);
+  core::Status open_analytics();
   core::Status open_twins();
   void wire();
   void wire_commands();
@@ -63,6 +65,7 @@ class Plant {
   std::unique_ptr<database::Database> database_;
   std::optional<registry::Registry> registry_;
   std::optional<api::AssetServices> assets_;
+  std::unique_ptr<analytics::Service> analytics_;
   std::vector<std::unique_ptr<connectors::Connector>> connectors_;
   std::unique_ptr<asset::Commands> commands_;
   std::unique_ptr<forwarding::Outputs> outputs_;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "analytics/options.hpp"
 #include "api/server.hpp"
 #include "asset/model.hpp"
 #include "config/document.hpp"
@@ -32,6 +33,7 @@ struct PlantConfig {
   std::vector<forwarding::OutputOptions> outputs;
   database::Options database;
   twin::Options twin;
+  analytics::Options analytics;
   opcua::ServerOptions opcua_server;
   api::Options api;
 };

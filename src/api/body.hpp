@@ -21,6 +21,7 @@ inline constexpr std::size_t kNameBytesMax = 200;
 class Body {
  public:
   static core::Result<Body> parse(std::string_view text, std::span<const std::string_view> members);
+  [[nodiscard]] bool has(const char* name) const { return json_.contains(name); }
   // Absent: "".
   [[nodiscard]] core::Result<std::string> text(const char* name, std::size_t bytes_max) const;
   [[nodiscard]] core::Result<std::string> required(const char* name, std::size_t bytes_max, const char* say) const;

@@ -110,15 +110,6 @@ Response json_page(const HistoryQuery& query, const std::string& rows, const std
   return response;
 }
 
-bool accepts_csv(std::string_view accept) {
-  for (const std::string_view range : core::split(accept, ',')) {
-    const std::string_view type = core::trim(core::split(range, ';').front());
-    if (type == "text/csv") return true;
-    if (type == "application/json") return false;
-  }
-  return false;
-}
-
 core::Status read_intervals(const Parameters& parameters, HistoryQuery& query) {
   query.resolution = parameters.text("resolution").value_or("raw");
   const auto width = historian::parse_resolution(query.resolution);

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "api/analytics.hpp"
 #include "api/assets.hpp"
 #include "api/command_routes.hpp"
 #include "api/dispatcher.hpp"
@@ -51,6 +52,7 @@ Router make_router(const Handlers& handlers, const Services& services) {
   if (services.assets != nullptr) add_asset_routes(router, *services.assets);
   add_command_routes(router, services);
   add_twin_routes(router, services);
+  add_analytics_routes(router, services.analytics);
   return router;
 }
 

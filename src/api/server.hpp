@@ -35,6 +35,10 @@
 #include "pipeline/live_table.hpp"
 #include "twin/twins.hpp"
 
+namespace millwright::analytics {
+class Service;
+}
+
 namespace millwright::api {
 
 struct AssetServices;
@@ -150,6 +154,7 @@ struct Services {
   const AssetServices* assets = nullptr;
   asset::Commands* commands = nullptr;
   twin::Twins* twins = nullptr;
+  analytics::Service* analytics = nullptr;
 };
 
 class Router;

@@ -173,6 +173,15 @@ std::string to_text(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+bool accepts_csv(std::string_view accept) {
+  for (const std::string_view range : core::split(accept, ',')) {
+    const std::string_view type = core::trim(core::split(range, ';').front());
+    if (type == "text/csv") return true;
+    if (type == "application/json") return false;
+  }
+  return false;
+}
+
 Response json_response(std::string body) {
   Response response;
   response.content_type = "application/json";

@@ -28,6 +28,8 @@ using Json = nlohmann::ordered_json;
 // What is no UTF-8 is replaced, never an error.
 std::string to_text(const Json& json);
 Response json_response(std::string body);
+// Whether an Accept field asks for CSV rather than JSON.
+bool accepts_csv(std::string_view accept);
 
 Json time_or_null(core::TimeNs time);  // 0: null
 // A value by its own bytes: number, true, false or text; null where it is not finite. A float32 prints as the shortest

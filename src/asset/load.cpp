@@ -91,6 +91,7 @@ class Loader {
                   Machine& machine);
   void add_commands(Section& section, const Scope& scope, const MachineSpec& spec, Machine& machine);
   void add_features(const MachineSpec& spec, Machine& machine, std::size_t first);
+  void add_oee(const OeeSpec& spec, Machine& machine);
   bool claim_address(Section& section, const SensorSpec& spec, const Sensor& sensor);
   [[nodiscard]] config::Place place_of(core::SensorId sensor) const;
 
@@ -213,8 +214,9 @@ void Loader::read_machine(Section& section, const Scope& parent) {
     spec = types_.find(machine.type, section, "type");
     usable = spec != nullptr;
   }
-  const bool changed =
-      section.has("components") + section.has("sensors") + section.has("without") + section.has("commands") > 0;
+  const bool changed = section.has("components") + section.has("sensors") + section.has("without") +
+                           section.has("commands") + section.has("oee") >
+                       0;
   if (changed && usable) {
     if (spec != nullptr) own = *spec;
     apply_changes(document_, section, SpecSource::kMachine, own);
@@ -265,6 +267,21 @@ void Loader::add_sensors(Section& section, const Scope& scope, const MachineSpec
   }
   add_commands(section, scope, spec, machine);
   if (spec.sensor_count() > sensors_.size() - first && document_.problems().empty()) add_features(spec, machine, first);
+  if (spec.oee && document_.problems().empty()) add_oee(*spec.oee, machine);
+}
+
+void Loader::add_oee(const OeeSpec& spec, Machine& machine) {
+  machine.oee = make_oee(document_, spec, [&](const std::string& name) -> const Sensor* {
+    for (const core::SensorId id : machine.sensors) {
+      const Sensor& sensor = sensors_[id.value];
+      const bool whole = sensor.component.empty() ? sensor.name == name : sensor.component + "/" + sensor.name == name;
+      if (whole) return &sensor;
+    }
+    for (const core::SensorId id : machine.sensors) {
+      if (sensors_[id.value].name == name) return &sensors_[id.value];
+    }
+    return nullptr;
+  });
 }
 
 void Loader::add_commands(Section& section, const Scope& scope, const MachineSpec& spec, Machine& machine) {

@@ -349,6 +349,10 @@ void apply_changes(config::Document& document, Section& section, SpecSource sour
   }
   read_commands(section, source == SpecSource::kMachine, spec.commands);
   check_features(document, spec);
+  if (section.has("oee")) {
+    if (!spec.oee) spec.oee.emplace();
+    read_oee(section.section("oee"), *spec.oee);
+  }
 }
 
 TypeLibrary::TypeLibrary(config::Document& document, std::vector<std::string> directories)

@@ -14,6 +14,7 @@
 #include "asset/command_spec.hpp"
 #include "asset/feature_spec.hpp"
 #include "asset/model.hpp"
+#include "asset/oee_spec.hpp"
 #include "config/document.hpp"
 #include "core/block.hpp"
 
@@ -57,6 +58,7 @@ struct MachineSpec {
   std::vector<ComponentSpec> components;
   std::vector<SensorSpec> sensors;  // of the machine itself
   std::vector<CommandSpec> commands;
+  std::optional<OeeSpec> oee;
 
   [[nodiscard]] std::size_t sensor_count() const;  // with feature sensors
   // visit(component or nullptr, sensor), without feature sensors.
@@ -74,6 +76,8 @@ enum class SpecSource { kType, kMachine };
 
 // Reads `components`, `sensors`, `commands` and `without` of a type or machine onto what `spec` already holds: the same
 // name changes only what it gives, a new name is added.
+// Reads `components`, `sensors`, `without` and `oee` of a type or machine onto what `spec` already holds: the same name
+// changes only what it gives, a new name is added.
 void apply_changes(config::Document& document, config::Section& section, SpecSource source, MachineSpec& spec);
 
 // A problem at `key` unless `name` is a right asset name.

@@ -17,6 +17,7 @@
 
 #include "asset/command.hpp"
 #include "asset/features.hpp"
+#include "asset/oee.hpp"
 #include "asset/units.hpp"
 #include "core/block.hpp"
 #include "core/ids.hpp"
@@ -81,6 +82,7 @@ struct Machine {
   std::vector<Component> components;    // sensors of the machine itself are in no component
   std::vector<core::SensorId> sensors;  // all of them
   std::vector<Command> commands;
+  std::shared_ptr<const Oee> oee;  // nullptr: its effectiveness is not computed
 };
 
 class Model {

@@ -1,6 +1,6 @@
 // The REST API. Every failure becomes an ApiError that says what went wrong and what to do.
 
-import type { Alarm, AlarmControl, AlarmControls, AlarmPerformance, Bucket, Machine, Page, Plant, Resolution, Twin } from "./types";
+import type { Alarm, AlarmControl, AlarmControls, AlarmPerformance, Bucket, DowntimeEvent, Machine, Oee, Page, Plant, Reason, Resolution, Twin } from "./types";
 import { clean_alarm, clean_machine, clean_twin, type WireAlarm, type WireMachine, type WireTwin } from "./wire";
 
 const TIMEOUT_MS = 15_000;
@@ -125,14 +125,16 @@ export interface Person {
   comment: string;
 }
 
-async function post<T>(path: string, body: object): Promise<T> {
+async function send<T>(method: string, path: string, body: object, headers: Record<string, string> = {}): Promise<T> {
   const response = await request(url_of(path), {
-    method: "POST",
-    headers: { "Content-Type": "application/json", Accept: "application/json" },
+    method,
+    headers: { "Content-Type": "application/json", Accept: "application/json", ...headers },
     body: JSON.stringify(body),
   });
   return (await response.json()) as T;
 }
+
+const post = <T>(path: string, body: object): Promise<T> => send<T>("POST", path, body);
 
 const alarm_path = (id: Alarm["id"]): string => `v1/alarms/${encodeURIComponent(String(id))}`;
 
@@ -159,6 +161,25 @@ export const get_controls = (signal?: AbortSignal): Promise<AlarmControls> =>
 
 export const get_performance = (period: string, signal?: AbortSignal): Promise<AlarmPerformance> =>
   get<AlarmPerformance>("v1/alarm-performance", { period }, signal);
+
+export const get_oee = (query: { level: "machine" | "site"; from?: string | undefined }, signal?: AbortSignal): Promise<Oee> =>
+  get<Oee>("v1/analytics/oee", query, signal);
+
+export const get_downtime = (from: string, signal?: AbortSignal): Promise<DowntimeEvent[]> =>
+  all_pages<DowntimeEvent>("v1/downtime", { from, limit: 1000 }, signal);
+
+export async function get_reasons(signal?: AbortSignal): Promise<Reason[]> {
+  return (await get<{ items: Reason[] }>("v1/downtime/reasons", {}, signal)).items;
+}
+
+/** Refused where somebody else has changed the event since it was read. */
+export const explain_downtime = (event: DowntimeEvent, reason: string, comment: string): Promise<DowntimeEvent> =>
+  send<DowntimeEvent>(
+    "PATCH",
+    `v1/downtime/${encodeURIComponent(event.id)}`,
+    { reason, comment },
+    { "If-Match": `"${event.version}"` },
+  );
 
 export interface HistoryQuery {
   machine: string;

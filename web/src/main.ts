@@ -10,6 +10,7 @@ import "./styles/health.css";
 import "./styles/alarms.css";
 import "./styles/dialog.css";
 import "./styles/performance.css";
+import "./styles/oee.css";
 
 import { is_open, is_unacknowledged } from "./alarms";
 import { Announcer } from "./announcer";
@@ -22,6 +23,7 @@ import { AlarmList } from "./views/alarm_list";
 import type { AlarmActions } from "./views/alarm_row";
 import { Header } from "./views/header";
 import { MachineView } from "./views/machine";
+import { OeeView } from "./views/oee";
 import { PerformanceView } from "./views/performance";
 import { PlantView } from "./views/plant";
 
@@ -58,6 +60,7 @@ const plant = new PlantView(() => session.retry_now());
 const alarms = new AlarmList(by_id("alarms"), store, actions);
 let machine: MachineView | null = null;
 let performance_view: PerformanceView | null = null;
+let oee: OeeView | null = null;
 let plant_scroll = 0;
 
 function show_route(first: boolean): void {
@@ -74,7 +77,14 @@ function show_route(first: boolean): void {
     performance_view?.destroy();
     performance_view = null;
   }
-  if (route.view === "performance") {
+  if (route.view !== "oee") {
+    oee?.destroy();
+    oee = null;
+  }
+  if (route.view === "oee") {
+    oee ??= new OeeView((words) => announcer.say(words));
+    content.replaceChildren(oee.element);
+  } else if (route.view === "performance") {
     performance_view ??= new PerformanceView();
     content.replaceChildren(performance_view.element);
   } else if (route.view === "machine") {

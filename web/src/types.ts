@@ -246,6 +246,51 @@ export interface AlarmPerformance {
   stale: string[];
 }
 
+/** A machine, line or site over a part of the period; times in seconds, shares of one. */
+export interface OeeRow {
+  path: string;
+  oee: number | null;
+  availability: number | null;
+  performance: number | null;
+  quality: number | null;
+  teep: number | null;
+  planned_busy_s: number;
+  breakdowns_s: number;
+  waiting_s: number;
+  setup_s: number;
+  small_stops_s: number;
+  reduced_speed_s: number;
+  start_up_rejects_s: number;
+  production_rejects_s: number;
+}
+
+export interface Oee {
+  from: string;
+  to: string;
+  items: OeeRow[];
+}
+
+export interface DowntimeEvent {
+  id: string;
+  machine: string;
+  path: string;
+  from: string;
+  to: string | null;
+  stopped_s: number;
+  activity: string;
+  counts_as: string;
+  reason: string | null;
+  comment: string;
+  version: number;
+}
+
+export interface Reason {
+  code: string;
+  name: string;
+  parent: string | null;
+  counts_as: string;
+}
+
 export type Resolution = "raw" | "1s" | "1m" | "1h";
 
 export interface Bucket {

@@ -292,6 +292,28 @@ test("the performance of the alarms is shown beside its targets", async () => {
   await close();
 });
 
+test(
+  "effectiveness is shown, and a downtime is given its reason",
+  { skip: real_plant !== undefined },
+  async () => {
+    const { page, errors, close } = await open("#/oee");
+    await page.getByRole("heading", { name: "Time lost" }).waitFor();
+    await page.getByRole("button", { name: "7 days" }).click();
+    await shot(page, "oee");
+    await page.getByRole("button", { name: /Reason of/ }).first().click();
+    await page.getByLabel("Reason").selectOption({ value: "mechanical" });
+    await page.getByLabel("Comment").fill("Belt torn");
+    await accessible(page);
+    await shot(page, "oee-reason");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("Belt torn").waitFor();
+    await accessible(page);
+    await no_sideways_scroll(page);
+    assert.deepEqual(errors, []);
+    await close();
+  },
+);
+
 for (const width of [390, 1280])
   for (const scheme of ["light", "dark"])
     test(`every view fits ${width} px and is accessible, ${scheme}`, async () => {
@@ -311,6 +333,11 @@ for (const width of [390, 1280])
       await page.waitForSelector(".measure");
       await accessible(page);
       await no_sideways_scroll(page);
+      await page.goto(`${base}/#/oee`);
+      await page.waitForSelector(".downtime-list, .oee .notice-empty");
+      await accessible(page);
+      await no_sideways_scroll(page);
+      if (!real_plant) await shot(page, `oee-${width}-${scheme}`);
       assert.deepEqual(errors, []);
       await close();
     });

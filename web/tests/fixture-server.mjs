@@ -329,6 +329,53 @@ export async function start_fixture({ port = 0, machines: machine_count = 24, di
     return { ...control, released: true };
   }
 
+  const reasons = [
+    { code: "failure", name: "Failure", parent: null, counts_as: "down" },
+    { code: "mechanical", name: "Mechanical", parent: "failure", counts_as: "down" },
+    { code: "waiting", name: "Waiting", parent: null, counts_as: "idle" },
+    { code: "no-material", name: "No material", parent: "waiting", counts_as: "idle" },
+  ];
+  const downtime = machines.slice(0, 6).map((machine, i) => ({
+    id: `${machine.id}-${i}`,
+    machine: machine.id,
+    path: `acme/lyon/hall/line/cell/${machine.id}`,
+    from: iso(Date.now() - (7 - i) * 1_900_000),
+    to: i === 5 ? null : iso(Date.now() - (7 - i) * 1_900_000 + 600_000),
+    stopped_s: 600 + 40 * i,
+    activity: i % 2 === 0 ? "down" : "idle",
+    counts_as: i % 2 === 0 ? "down" : "idle",
+    reason: i === 1 ? "no-material" : null,
+    comment: i === 1 ? "Coil late" : "",
+    version: 1,
+  }));
+
+  function oee_row(path, low) {
+    const [availability, performance, quality] = [0.93 - low, 0.88 - low / 2, 0.985 - low / 5];
+    const of = availability * performance * quality;
+    return {
+      ...{ path, oee: of, availability, performance, quality, teep: of * 0.7, planned_busy_s: 28_800, waiting_s: 620 },
+      ...{ breakdowns_s: 28_800 * (0.04 + low), setup_s: 580, small_stops_s: 340, reduced_speed_s: 2_300 },
+      ...{ start_up_rejects_s: 60, production_rejects_s: 310 },
+    };
+  }
+
+  function oee(query) {
+    const items =
+      query.get("level") === "machine"
+        ? machines.slice(0, 8).map((machine, i) => oee_row(`acme/lyon/hall/line/cell/${machine.id}`, i * 0.03))
+        : [oee_row("acme/lyon", 0.05)];
+    return { from: iso(Date.now() - 28_800_000), to: iso(Date.now()), time_zone: "Europe/Paris", items };
+  }
+
+  async function explain(path, request, response) {
+    const event = downtime.find((one) => path === `/v1/downtime/${one.id}`);
+    const body = await body_of(request);
+    if (request.headers["if-match"] !== `"${event.version}"`) return problem(response, 409, "Conflict", "Read it again.");
+    const reason = reasons.find((one) => one.code === body.reason);
+    Object.assign(event, { reason: reason?.code ?? null, comment: body.comment, version: event.version + 1 });
+    return send(response, 200, event);
+  }
+
   function performance() {
     const conditions = [...new Set(alarms.map((alarm) => alarm.condition))];
     const raises = alarms.length;
@@ -728,6 +775,10 @@ export async function start_fixture({ port = 0, machines: machine_count = 24, di
   const server = createServer(async (request, response) => {
     const { pathname: path, searchParams: query } = new URL(request.url, "http://fixture");
     if (request.method === "POST") return post(path, request, response);
+    if (request.method === "PATCH") return explain(path, request, response);
+    if (path === "/v1/analytics/oee") return send(response, 200, oee(query));
+    if (path === "/v1/downtime") return send(response, 200, { items: downtime, next_cursor: null });
+    if (path === "/v1/downtime/reasons") return send(response, 200, { items: reasons });
     if (path === "/v1/plant") return send(response, 200, plant(Date.now()));
     if (path === "/v1/machines") return send(response, 200, page(machines.map(machine_json), query, 100));
     if (path === "/v1/alarm-controls") return send(response, 200, { items: controls, shelve_max_s: 86_400 });

@@ -71,7 +71,7 @@ export class Header {
   private readonly retry: HTMLButtonElement;
   private readonly values = new Map<string, HTMLElement>();
   private readonly connectors = new ConnectorChips();
-  private readonly tabs: Record<"plant" | "alarms" | "performance", HTMLAnchorElement>;
+  private readonly tabs: Record<"plant" | "alarms" | "performance" | "oee", HTMLAnchorElement>;
   private readonly open_count = h("span", { class: "count", hidden: true });
   private readonly open_words = h("span", { class: "visually-hidden" });
   private readonly alarm_mark = h("span");
@@ -81,6 +81,7 @@ export class Header {
       plant: h("a", { href: "#/" }, "Plant"),
       alarms: h("a", { href: "#/alarms" }, "Alarms", this.open_count, this.open_words),
       performance: h("a", { href: "#/performance" }, "Performance"),
+      oee: h("a", { href: "#/oee" }, "OEE"),
     };
     this.retry = h("button", { type: "button", class: "button", onclick: on_retry }, "Try now");
     this.link.append(h("span", { class: "dot", "aria-hidden": "true" }), this.link_text);
@@ -95,7 +96,7 @@ export class Header {
         "div",
         { class: "bar" },
         h("a", { class: "brand", href: "#/" }, logo(), this.name),
-        h("nav", { "aria-label": "Views" }, this.tabs.plant, this.tabs.alarms, this.tabs.performance),
+        h("nav", { "aria-label": "Views" }, this.tabs.plant, this.tabs.alarms, this.tabs.performance, this.tabs.oee),
         this.link,
       ),
       h("section", { class: "status", "aria-label": "Plant figures" }, this.figures(), this.connectors.element),
@@ -104,7 +105,7 @@ export class Header {
   }
 
   set_route(route: Route): void {
-    for (const view of ["plant", "alarms", "performance"] as const)
+    for (const view of ["plant", "alarms", "performance", "oee"] as const)
       set_attribute(this.tabs[view], "aria-current", route.view === view ? "page" : null);
   }
 

@@ -1,0 +1,72 @@
+// A history in memory for tests: what was put into it, by the rules of historian.hpp.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/texts.hpp"
+#include "historian/follower.hpp"
+#include "historian/historian.hpp"
+
+namespace millwright::analytics {
+
+class MemoryHistory final : public historian::Historian {
+ public:
+  std::unique_ptr<pipeline::Stage> recorder(std::size_t) override { return nullptr; }
+  core::Texts& texts() const override { return *texts_; }
+  void join(journal::GroupCommit&) override {}
+  void stop_waiting() override {}
+  pipeline::LanePosition recovered(core::SourceId, std::size_t) const override { return {}; }
+  pipeline::LanePosition durable(core::SourceId) const override { return {}; }
+  std::unique_ptr<historian::Follower> follow() const override { return nullptr; }
+  void start() override {}
+  core::Status tidy() override { return {}; }
+  Stats stats() const override { return {}; }
+
+  core::Result<std::vector<historian::Reading>> raw(core::SensorId sensor, historian::Range range, std::size_t limit,
+                                                    std::optional<core::TimeNs>* next) const override {
+    next->reset();
+    std::vector<historian::Reading> found;
+    for (const auto& [time, reading] : of(sensor)) {
+      if (time < range.from || time >= range.to) continue;
+      if (found.size() == limit) {
+        *next = time;
+        break;
+      }
+      found.push_back(reading);
+    }
+    return found;
+  }
+  core::Result<std::vector<historian::Aggregate>> aggregates(core::SensorId, historian::Range,
+                                                             const historian::Intervals&, std::size_t,
+                                                             std::optional<core::TimeNs>*) const override {
+    return std::vector<historian::Aggregate>();
+  }
+  core::Result<std::optional<historian::Reading>> before(core::SensorId sensor, core::TimeNs time) const override {
+    std::optional<historian::Reading> last;
+    for (const auto& [at, reading] : of(sensor)) {
+      if (at < time && !reading.quality.is_bad()) last = reading;
+    }
+    return last;
+  }
+
+  template <typename T>
+  void put(core::SensorId sensor, core::TimeNs time, T value, core::Quality quality = core::kGood) {
+    readings_[sensor.value][time] = {time, core::to_bits(value), quality};
+  }
+
+ private:
+  using Readings = std::map<core::TimeNs, historian::Reading>;
+  const Readings& of(core::SensorId sensor) const {
+    static const Readings kNone;
+    const auto at = readings_.find(sensor.value);
+    return at == readings_.end() ? kNone : at->second;
+  }
+  // Behind a pointer, so that a history can be put in the place of another.
+  std::unique_ptr<core::TextTable> texts_ = std::make_unique<core::TextTable>();
+  std::map<std::uint32_t, Readings> readings_;
+};
+
+}  // namespace millwright::analytics
