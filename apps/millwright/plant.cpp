@@ -14,6 +14,7 @@ core::Result<std::unique_ptr<Plant>> Plant::open(PlantConfig config) {
   auto database = database::Database::open(plant->config_.database);
   if (!database) return core::unexpected(database.error());
   plant->database_ = std::move(*database);
+  if (auto opened = plant->open_desk(); !opened) return core::unexpected(opened.error());
   plant->wire();
   if (auto opened = plant->open_outputs(); !opened) return core::unexpected(opened.error());
   return plant;
@@ -44,20 +45,32 @@ void Plant::wire() {
   const opcua::ServerHistory history{engine_->history(), clock_};
   opcua_ = std::make_unique<opcua::Server>(config_.opcua_server, *config_.model, engine_->live(),
                                            engine_->history().texts(), engine_->metrics(), &security, &history);
-  api_ = std::make_unique<api::Server>(config_.api, api::Services{.model = *config_.model,
-                                                                  .live = engine_->live(),
-                                                                  .historian = engine_->history(),
-                                                                  .alarms = engine_->alarms(),
-                                                                  .models = engine_->models(),
-                                                                  .metrics = engine_->metrics(),
-                                                                  .clock = clock_,
-                                                                  .plant_status = [this] { return status(); },
-                                                                  .readiness = [this] { return readiness(); },
-                                                                  .charts = control_charts()});
+  api_ =
+      std::make_unique<api::Server>(config_.api, api::Services{.model = *config_.model,
+                                                               .live = engine_->live(),
+                                                               .historian = engine_->history(),
+                                                               .alarms = engine_->alarms(),
+                                                               .models = engine_->models(),
+                                                               .metrics = engine_->metrics(),
+                                                               .clock = clock_,
+                                                               .plant_status = [this] { return status(); },
+                                                               .readiness = [this] { return readiness(); },
+                                                               .charts = control_charts(),
+                                                               .maintenance = maintenance_ ? &*maintenance_ : nullptr});
   if (config_.opcua_server.enabled) {
     engine_->alarms().add_listener([this](const alarms::Alarm& alarm) { opcua_->on_alarm(alarm); });
   }
   engine_->alarms().add_listener([this](const alarms::Alarm& alarm) { api_->on_alarm(alarm); });
+}
+
+core::Status Plant::open_desk() {
+  if (!config_.maintenance.enabled) return {};
+  auto desk = maintenance::Desk::open(config_.maintenance,
+                                      {.database = *database_, .clock = clock_, .metrics = engine_->metrics()});
+  if (!desk) return core::unexpected(desk.error());
+  desk_ = std::move(*desk);
+  maintenance_.emplace(api::MaintenanceServices{.desk = *desk_, .model = *config_.model, .clock = clock_});
+  return {};
 }
 
 core::Status Plant::open_outputs() {
@@ -129,6 +142,7 @@ core::Status Plant::start() {
   if (auto up = api_->start(); !up) return core::unexpected(up.error().within("api"));
   engine_->start();
   outputs_->start();
+  if (desk_) desk_->start();
   for (auto& connector : connectors_) {
     if (auto up = connector->start(); !up)
       return core::unexpected(up.error().within("connector " + connector->status().name));
@@ -141,6 +155,7 @@ void Plant::stop() {
   for (auto& connector : connectors_) connector->stop();
   if (engine_) engine_->stop();
   if (outputs_) outputs_->stop();
+  if (desk_) desk_->stop();
   if (opcua_) opcua_->stop();
   if (api_) api_->stop();
 }

@@ -4,9 +4,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "api/maintenance.hpp"
 #include "api/server.hpp"
 #include "connectors/connector.hpp"
 #include "core/mutex.hpp"
@@ -38,6 +40,7 @@ class Plant {
  private:
   explicit Plant(PlantConfig config);
   void wire();
+  core::Status open_desk();
   core::Status open_outputs();
   api::PlantStatus status();
   std::vector<api::Check> readiness();
@@ -52,6 +55,8 @@ class Plant {
   core::TimeNs started_ = 0;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<database::Database> database_;
+  std::unique_ptr<maintenance::Desk> desk_;  // nullptr: off
+  std::optional<api::MaintenanceServices> maintenance_;
   std::vector<std::unique_ptr<connectors::Connector>> connectors_;
   std::unique_ptr<forwarding::Outputs> outputs_;
   std::unique_ptr<opcua::Server> opcua_;

@@ -64,6 +64,7 @@ core::Result<std::vector<config::Problem>> read_plant_config(const std::string& 
   config.outputs = forwarding::read_options(*document, root, config.name);
   config.database = database::read_options(root.section("database"), document->directory(),
                                            config.engine.data_directory + "/plant.db");
+  config.maintenance = maintenance::read_options(*document, root.section("maintenance"));
   read_opcua_server(*document, root.section("opcua_server"), config);
   for (const auto& connector : config.connectors) {
     const auto* burst = std::get_if<connectors::BurstServerOptions>(&connector.source);

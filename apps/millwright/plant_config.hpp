@@ -16,6 +16,7 @@
 #include "forwarding/outputs.hpp"
 #include "io/clock.hpp"
 #include "io/file_system.hpp"
+#include "maintenance/options.hpp"
 #include "opcua/server.hpp"
 #include "security/certificate_store.hpp"
 
@@ -29,6 +30,7 @@ struct PlantConfig {
   std::vector<forwarding::OutputOptions> outputs;
   database::Options database;
   opcua::ServerOptions opcua_server;
+  maintenance::Options maintenance;
   api::Options api;
 };
 

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "api/dispatcher.hpp"
+#include "api/maintenance.hpp"
 #include "api/plant_routes.hpp"
 #include "api/streamer.hpp"
 #include "core/log.hpp"
@@ -42,9 +43,10 @@ http::TransportOptions transport_options(const Options& options, const Router& r
   return transport;
 }
 
-Router make_router(const Handlers& handlers) {
+Router make_router(const Handlers& handlers, const Services& services) {
   Router router;
   add_plant_routes(router, handlers);
+  add_maintenance_routes(router, services.maintenance);
   return router;
 }
 
@@ -76,7 +78,7 @@ struct Server::Impl {
   Impl(Options given, Services services)
       : options(std::move(given)),
         handlers(options, services),
-        router(make_router(handlers)),
+        router(make_router(handlers, services)),
         transport(transport_options(options, router)),
         workers(kHistoryThreads, kHistoryQueueLenMax),
         streamer(options, services),

@@ -35,6 +35,8 @@
 
 namespace millwright::api {
 
+struct MaintenanceServices;
+
 struct Options {
   // There are no accounts: anybody who reaches the port may read and acknowledge. So it is this machine's alone.
   std::string host = "127.0.0.1";
@@ -142,6 +144,7 @@ struct Services {
   std::function<PlantStatus()> plant_status;
   std::function<std::vector<Check>()> readiness;
   ControlCharts charts{};  // without: none
+  const MaintenanceServices* maintenance = nullptr;
 };
 
 class Router;
