@@ -11,6 +11,7 @@
 #include "connectors/opcua_probe.hpp"
 #include "core/text.hpp"
 #include "io/network.hpp"
+#include "maintenance/erp.hpp"
 #include "mqtt/publisher.hpp"
 
 namespace millwright::app {
@@ -45,6 +46,7 @@ class Doctor {
       what_ = "output " + output.lane.name;
       std::visit([this](const auto& to) { check_output(to); }, output.to);
     }
+    for (const auto& erp : config_.maintenance.erps) check_erp(erp);
     return std::move(findings_);
   }
 
@@ -184,6 +186,14 @@ class Doctor {
     const auto publisher = mqtt::Publisher::open(broker, {}, [] { return false; });
     if (publisher) return say(State::kOk, mqtt::to_string(broker) + " takes the connection");
     say(State::kBad, publisher.error().message, "see host, port, user, password and tls");
+  }
+
+  // A read with the plant's own log-in; nothing is written.
+  void check_erp(const maintenance::ErpOptions& options) {
+    what_ = "ERP " + options.name;
+    const auto answered = maintenance::make_erp(options, clock_)->probe([] { return false; });
+    if (answered) return say(State::kOk, "answers a read of its work orders");
+    say(State::kBad, answered.error().message, "see url, allow, log-in and docs/maintenance.md");
   }
 
   void check_output(const forwarding::MqttOptions& to) { check_broker(to.broker); }

@@ -15,6 +15,7 @@ core::Result<std::unique_ptr<Plant>> Plant::open(PlantConfig config, std::functi
   if (auto opened = plant->open_records(std::move(reload)); !opened) return core::unexpected(opened.error());
   if (auto opened = plant->open_twins(); !opened) return core::unexpected(opened.error());
   if (auto opened = plant->open_analytics(); !opened) return core::unexpected(opened.error());
+  if (auto opened = plant->open_desk(); !opened) return core::unexpected(opened.error());
   plant->wire();
   if (auto opened = plant->open_outputs(); !opened) return core::unexpected(opened.error());
   return plant;
@@ -103,20 +104,22 @@ void Plant::wire() {
       config_.opcua_server, *config_.model, engine_->live(), engine_->history().texts(), engine_->metrics(),
       opcua::ServerParts{
           .security = &security, .history = &history, .alarms = &engine_->alarms(), .commands = commands_.get()});
-  api_ = std::make_unique<api::Server>(config_.api, api::Services{.model = *config_.model,
-                                                                  .live = engine_->live(),
-                                                                  .historian = engine_->history(),
-                                                                  .alarms = engine_->alarms(),
-                                                                  .models = engine_->models(),
-                                                                  .metrics = engine_->metrics(),
-                                                                  .clock = clock_,
-                                                                  .plant_status = [this] { return status(); },
-                                                                  .readiness = [this] { return readiness(); },
-                                                                  .charts = control_charts(),
-                                                                  .assets = &*assets_,
-                                                                  .commands = commands_.get(),
-                                                                  .twins = twins_.get(),
-                                                                  .analytics = analytics_.get()});
+  api_ =
+      std::make_unique<api::Server>(config_.api, api::Services{.model = *config_.model,
+                                                               .live = engine_->live(),
+                                                               .historian = engine_->history(),
+                                                               .alarms = engine_->alarms(),
+                                                               .models = engine_->models(),
+                                                               .metrics = engine_->metrics(),
+                                                               .clock = clock_,
+                                                               .plant_status = [this] { return status(); },
+                                                               .readiness = [this] { return readiness(); },
+                                                               .charts = control_charts(),
+                                                               .assets = &*assets_,
+                                                               .commands = commands_.get(),
+                                                               .twins = twins_.get(),
+                                                               .analytics = analytics_.get(),
+                                                               .maintenance = maintenance_ ? &*maintenance_ : nullptr});
   if (config_.opcua_server.enabled) {
     engine_->alarms().add_listener([this](const alarms::Alarm& alarm) { opcua_->on_alarm(alarm); });
   }
@@ -136,6 +139,16 @@ void Plant::wire_commands() {
               entry.route, entry.good ? "done" : "refused: ", entry.good && entry.result.empty() ? "" : entry.result);
   };
   commands_ = std::make_unique<asset::CommandDesk>(std::move(senders), audit);
+}
+
+core::Status Plant::open_desk() {
+  if (!config_.maintenance.enabled) return {};
+  auto desk = maintenance::Desk::open(config_.maintenance,
+                                      {.database = *database_, .clock = clock_, .metrics = engine_->metrics()});
+  if (!desk) return core::unexpected(desk.error());
+  desk_ = std::move(*desk);
+  maintenance_.emplace(api::MaintenanceServices{.desk = *desk_, .model = *config_.model, .clock = clock_});
+  return {};
 }
 
 core::Status Plant::open_outputs() {
@@ -210,6 +223,7 @@ core::Status Plant::start() {
   outputs_->start();
   twins_->start();
   mirror_->start();
+  if (desk_) desk_->start();
   for (auto& connector : connectors_) {
     if (auto up = connector->start(); !up)
       return core::unexpected(up.error().within("connector " + connector->status().name));
@@ -224,6 +238,7 @@ void Plant::stop() {
   for (auto& connector : connectors_) connector->stop();
   if (engine_) engine_->stop();
   if (outputs_) outputs_->stop();
+  if (desk_) desk_->stop();
   if (opcua_) opcua_->stop();
   if (api_) api_->stop();
   if (analytics_) analytics_->stop();

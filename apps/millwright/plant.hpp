@@ -11,6 +11,7 @@
 
 #include "analytics/service.hpp"
 #include "api/assets.hpp"
+#include "api/maintenance.hpp"
 #include "api/server.hpp"
 #include "connectors/connector.hpp"
 #include "core/mutex.hpp"
@@ -49,6 +50,7 @@ class Plant {
   core::Status open_twins();
   void wire();
   void wire_commands();
+  core::Status open_desk();
   core::Status open_outputs();
   api::PlantStatus status();
   std::vector<api::Check> readiness();
@@ -66,6 +68,8 @@ class Plant {
   std::optional<registry::Registry> registry_;
   std::optional<api::AssetServices> assets_;
   std::unique_ptr<analytics::Service> analytics_;
+  std::unique_ptr<maintenance::Desk> desk_;  // nullptr: off
+  std::optional<api::MaintenanceServices> maintenance_;
   std::vector<std::unique_ptr<connectors::Connector>> connectors_;
   std::unique_ptr<asset::Commands> commands_;
   std::unique_ptr<forwarding::Outputs> outputs_;

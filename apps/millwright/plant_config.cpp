@@ -75,6 +75,7 @@ core::Result<std::vector<config::Problem>> read_plant_config(const std::string& 
                                            config.engine.data_directory + "/plant.db");
   config.twin = twin::read_options(root.section("twin"), document->directory());
   config.analytics = analytics::read_options(root.section("analytics"), document->directory(), config.name);
+  config.maintenance = maintenance::read_options(*document, root.section("maintenance"));
   read_opcua_server(*document, root.section("opcua_server"), config);
   for (const auto& connector : config.connectors) {
     const auto* burst = std::get_if<connectors::BurstServerOptions>(&connector.source);

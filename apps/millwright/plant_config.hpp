@@ -17,6 +17,7 @@
 #include "forwarding/outputs.hpp"
 #include "io/clock.hpp"
 #include "io/file_system.hpp"
+#include "maintenance/options.hpp"
 #include "opcua/server.hpp"
 #include "security/certificate_store.hpp"
 #include "twin/options.hpp"
@@ -35,6 +36,7 @@ struct PlantConfig {
   twin::Options twin;
   analytics::Options analytics;
   opcua::ServerOptions opcua_server;
+  maintenance::Options maintenance;
   api::Options api;
 };
 

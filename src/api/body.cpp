@@ -40,6 +40,11 @@ core::Result<std::string> Body::text(const char* name, std::size_t bytes_max) co
                     fmt::format("body: {} has {} bytes; at most {} are kept", name, text.size(), bytes_max));
 }
 
+const nlohmann::json* Body::find(const char* name) const {
+  const auto at = json_.find(name);
+  return at == json_.end() ? nullptr : &*at;
+}
+
 core::Result<std::string> Body::required(const char* name, std::size_t bytes_max, const char* say) const {
   auto given = text(name, bytes_max);
   if (!given || !core::trim(*given).empty()) return given;

@@ -1,4 +1,4 @@
-// Body: the body of a POST, a JSON object whose members are texts, under a closed list.
+// Body: the body of a POST, a JSON object whose members, mostly texts, are of a closed list.
 //
 // Threads: values. Errors: kInvalid, with the member and what would be right.
 #pragma once
@@ -25,6 +25,8 @@ class Body {
   // Absent: "".
   [[nodiscard]] core::Result<std::string> text(const char* name, std::size_t bytes_max) const;
   [[nodiscard]] core::Result<std::string> required(const char* name, std::size_t bytes_max, const char* say) const;
+  // The member as it is, whatever that is; nullptr: absent.
+  [[nodiscard]] const nlohmann::json* find(const char* name) const;
   // Absent: 0.
   [[nodiscard]] core::Result<core::DurationNs> duration(const char* name) const;
 

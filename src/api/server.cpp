@@ -9,6 +9,7 @@
 #include "api/assets.hpp"
 #include "api/command_routes.hpp"
 #include "api/dispatcher.hpp"
+#include "api/maintenance.hpp"
 #include "api/plant_routes.hpp"
 #include "api/streamer.hpp"
 #include "api/twin.hpp"
@@ -53,6 +54,7 @@ Router make_router(const Handlers& handlers, const Services& services) {
   add_command_routes(router, services);
   add_twin_routes(router, services);
   add_analytics_routes(router, services.analytics);
+  add_maintenance_routes(router, services.maintenance);
   return router;
 }
 

@@ -42,6 +42,7 @@ class Service;
 namespace millwright::api {
 
 struct AssetServices;
+struct MaintenanceServices;
 
 struct Options {
   // There are no accounts: anybody who reaches the port may read and acknowledge. So it is this machine's alone.
@@ -155,6 +156,7 @@ struct Services {
   asset::Commands* commands = nullptr;
   twin::Twins* twins = nullptr;
   analytics::Service* analytics = nullptr;
+  const MaintenanceServices* maintenance = nullptr;
 };
 
 class Router;
