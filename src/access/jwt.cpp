@@ -100,8 +100,7 @@ PublicKey ec_key(const json& jwk) {
   }
   const std::string point = "\x04" + *x + *y;
   Builder builder(OSSL_PARAM_BLD_new());
-  if (!builder ||
-      OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME, "prime256v1", 0) != 1 ||
+  if (!builder || OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME, "prime256v1", 0) != 1 ||
       OSSL_PARAM_BLD_push_octet_string(builder.get(), OSSL_PKEY_PARAM_PUB_KEY, point.data(), point.size()) != 1) {
     return nullptr;
   }
@@ -201,8 +200,8 @@ struct KeySet::Key {
       made->algorithm = Algorithm::kEdDsa;
       made->key = ed25519_key(jwk);
     }
-    const bool other = jwk.contains("alg") &&
-                       text_of(jwk, "alg") != kAlgorithmNames.at(static_cast<std::size_t>(made->algorithm));
+    const bool other =
+        jwk.contains("alg") && text_of(jwk, "alg") != kAlgorithmNames.at(static_cast<std::size_t>(made->algorithm));
     return made->key && !other ? made : nullptr;
   }
 
@@ -210,8 +209,7 @@ struct KeySet::Key {
     const std::string der = algorithm == Algorithm::kEs256 ? to_der(signature) : std::string(signature);
     const EVP_MD* hash = algorithm == Algorithm::kEdDsa ? nullptr : EVP_sha256();
     const DigestContext context(EVP_MD_CTX_new());
-    return context && !der.empty() &&
-           EVP_DigestVerifyInit(context.get(), nullptr, hash, nullptr, key.get()) == 1 &&
+    return context && !der.empty() && EVP_DigestVerifyInit(context.get(), nullptr, hash, nullptr, key.get()) == 1 &&
            EVP_DigestVerify(context.get(), bytes_of(der), der.size(), bytes_of(text), text.size()) == 1;
   }
 };

@@ -4,7 +4,8 @@
 // and keyed hashes cannot be asked for. A key is used with the algorithm of its own type only.
 //
 // Threads: values and pure functions; a KeySet is shared as const. Limits: kTokenBytesMax, kKeySetBytesMax, kKeysMax.
-// Errors: kInvalid with the reason, for the log of whoever runs the plant; kNotFound where no key has the token's `kid`.
+// Errors: kInvalid with the reason, for the log of whoever runs the plant; kNotFound where no key has the token's
+// `kid`.
 #pragma once
 
 #include <array>

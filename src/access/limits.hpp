@@ -1,8 +1,8 @@
 // How often somebody may try: sign-ins by name and by address, and reads by principal.
 //
-// LoginGuard: five wrong passwords are free, then each further one doubles the time until the next is looked at, from one
-// second to a quarter of an hour. A name that is tried from many addresses and an address that tries many names are both
-// held up; a right password clears the name (not the address). What is forgotten first is what is oldest.
+// LoginGuard: five wrong passwords are free, then each further one doubles the time until the next is looked at, from
+// one second to a quarter of an hour. A name that is tried from many addresses and an address that tries many names are
+// both held up; a right password clears the name (not the address). What is forgotten first is what is oldest.
 //
 // ReadLimiter: a bucket of tokens a principal, filled at a rate; a second's worth may be used at once.
 //

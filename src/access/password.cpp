@@ -30,9 +30,9 @@ std::string cost() {
 
 // "password1234", "qwertyuiop12", "111111111111": what is tried first.
 bool is_common(std::string_view lower) {
-  static constexpr std::array<std::string_view, 10> kWords = {"password", "passw0rd", "qwerty", "letmein", "welcome",
-                                                              "administrator", "changeme", "iloveyou", "millwright",
-                                                              "abc123"};
+  static constexpr std::array<std::string_view, 10> kWords = {"password",   "passw0rd",      "qwerty",   "letmein",
+                                                              "welcome",    "administrator", "changeme", "iloveyou",
+                                                              "millwright", "abc123"};
   std::string rest(lower);
   for (const std::string_view word : kWords) {
     for (auto at = rest.find(word); at != std::string::npos; at = rest.find(word)) rest.erase(at, word.size());
@@ -86,12 +86,14 @@ core::Status check_password(std::string_view name, std::string_view password) {
 core::Status check_user_name(std::string_view name) {
   const auto plain = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; };
   const auto fits = [&](char c) { return plain(c) || c == '.' || c == '_' || c == '@' || c == '-'; };
-  if (!name.empty() && name.size() <= kUserNameLongest && plain(name[0]) && std::all_of(name.begin(), name.end(), fits)) {
+  if (!name.empty() && name.size() <= kUserNameLongest && plain(name[0]) &&
+      std::all_of(name.begin(), name.end(), fits)) {
     return {};
   }
-  return unexpected(ErrorCode::kInvalid,
-                    fmt::format("a user's name is 1 to {} letters, digits, '.', '_', '@' and '-', a letter or digit first",
-                                kUserNameLongest));
+  return unexpected(
+      ErrorCode::kInvalid,
+      fmt::format("a user's name is 1 to {} letters, digits, '.', '_', '@' and '-', a letter or digit first",
+                  kUserNameLongest));
 }
 
 core::Result<std::string> hash_password(std::string_view password) {

@@ -88,8 +88,7 @@ bool Scope::sees(std::string_view path) const {
 
 bool Scope::covers(const Scope& other) const {
   if (whole_ || other.whole_) return whole_;
-  return std::all_of(other.places_.begin(), other.places_.end(),
-                     [&](const std::string& place) { return sees(place); });
+  return std::all_of(other.places_.begin(), other.places_.end(), [&](const std::string& place) { return sees(place); });
 }
 
 Scope Scope::common(const Scope& other) const {
@@ -109,6 +108,20 @@ Scope Scope::common(const Scope& other) const {
 
 std::vector<std::string> Scope::places() const {
   return whole_ ? std::vector<std::string>{std::string(kWholePlant)} : places_;
+}
+
+std::string proof_text(const Principal& principal) {
+  switch (principal.proof) {
+    case Proof::kLocal:
+      return "local";
+    case Proof::kSession:
+      return "session";
+    case Proof::kToken:
+      return "token " + principal.credential;
+    case Proof::kOpenId:
+      return "openid";
+  }
+  return {};
 }
 
 std::string Scope::text() const {

@@ -1,9 +1,9 @@
 // Who may do how much, and where: the five roles, the part of the plant that somebody sees, and the principal, which is
 // both with a name.
 //
-// A scope is a list of places, each an asset path or the beginning of one ("acme", "acme/lyon", …), or "*" for the whole
-// plant. The first part of a path is the enterprise, and an enterprise is a tenant: who has places of one sees nothing
-// of another. Nothing is seen by default.
+// A scope is a list of places, each an asset path or the beginning of one ("acme", "acme/lyon", …), or "*" for the
+// whole plant. The first part of a path is the enterprise, and an enterprise is a tenant: who has places of one sees
+// nothing of another. Nothing is seen by default.
 //
 // Threads: values. Limits: kPlacesMax places, each of kPlaceLongest bytes. Errors: kInvalid with the place.
 #pragma once
@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "access/token.hpp"
 #include "core/result.hpp"
 #include "core/time.hpp"
 
@@ -62,9 +63,12 @@ struct Principal {
   Role role = Role::kViewer;
   Scope scope;
   Proof proof = Proof::kLocal;
-  std::string credential;                         // which session or token, for whoever ends it; no secret
+  std::string credential{};  // which session or token, for whoever ends it; no secret
+  std::string token_name{};  // of an API token
   core::TimeNs expires = INT64_MAX;
-  std::string token_name{};                       // of an API token
+  Digest digest{};  // of what was shown as proof
 };
+// How somebody is known, for people: "session", "token 3f9a…", "openid", "local".
+std::string proof_text(const Principal& principal);
 
 }  // namespace millwright::access
