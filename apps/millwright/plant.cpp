@@ -3,8 +3,24 @@
 #include <fmt/format.h>
 
 #include "commands.hpp"
+#include "http/client.hpp"
 
 namespace millwright::app {
+
+namespace {
+
+// The public keys of an identity provider.
+core::Result<std::string> fetch_keys(const std::string& url) {
+  http::ClientOptions options;
+  options.timeout = 10 * core::kSecond;
+  options.answer_bytes_max = access::kKeySetBytesMax;
+  auto answer = http::Client(options).ask({.url = url});
+  if (!answer) return core::unexpected(answer.error());
+  if (answer->ok()) return std::move(answer->body);
+  return core::unexpected(core::ErrorCode::kUnavailable, fmt::format("{} answers with {}", url, answer->status));
+}
+
+}  // namespace
 
 core::Result<std::unique_ptr<Plant>> Plant::open(PlantConfig config) {
   std::unique_ptr<Plant> plant(new Plant(std::move(config)));
@@ -14,6 +30,10 @@ core::Result<std::unique_ptr<Plant>> Plant::open(PlantConfig config) {
   auto database = database::Database::open(plant->config_.database);
   if (!database) return core::unexpected(database.error());
   plant->database_ = std::move(*database);
+  auto authority = access::Authority::open(plant->config_.access, *plant->database_,
+                                           plant->config_.engine.data_directory, plant->clock_, fetch_keys);
+  if (!authority) return core::unexpected(authority.error().within("access"));
+  plant->access_ = std::move(*authority);
   plant->wire();
   if (auto opened = plant->open_outputs(); !opened) return core::unexpected(opened.error());
   return plant;
@@ -53,7 +73,8 @@ void Plant::wire() {
                                                                   .clock = clock_,
                                                                   .plant_status = [this] { return status(); },
                                                                   .readiness = [this] { return readiness(); },
-                                                                  .charts = control_charts()});
+                                                                  .charts = control_charts(),
+                                                                  .access = access_.get()});
   if (config_.opcua_server.enabled) {
     engine_->alarms().add_listener([this](const alarms::Alarm& alarm) { opcua_->on_alarm(alarm); });
   }
@@ -126,6 +147,7 @@ core::Status Plant::start() {
   if (config_.opcua_server.enabled) {
     if (auto up = opcua_->start(); !up) return core::unexpected(up.error().within("opcua_server"));
   }
+  if (auto up = access_->start(); !up) return core::unexpected(up.error().within("access"));
   if (auto up = api_->start(); !up) return core::unexpected(up.error().within("api"));
   engine_->start();
   outputs_->start();
@@ -143,6 +165,7 @@ void Plant::stop() {
   if (outputs_) outputs_->stop();
   if (opcua_) opcua_->stop();
   if (api_) api_->stop();
+  if (access_) access_->stop();
 }
 
 std::string Plant::opcua_endpoint() const {
@@ -150,7 +173,7 @@ std::string Plant::opcua_endpoint() const {
 }
 
 std::string Plant::dashboard_url() const {
-  return fmt::format("http://{}:{}/", config_.api.host, api_->port());
+  return fmt::format("{}://{}:{}/", config_.api.tls.given() ? "https" : "http", config_.api.host, api_->port());
 }
 
 // Over the last second or so; asked often, computed once a second.

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "access/authority.hpp"
 #include "api/server.hpp"
 #include "connectors/connector.hpp"
 #include "core/mutex.hpp"
@@ -55,6 +56,7 @@ class Plant {
   std::vector<std::unique_ptr<connectors::Connector>> connectors_;
   std::unique_ptr<forwarding::Outputs> outputs_;
   std::unique_ptr<opcua::Server> opcua_;
+  std::unique_ptr<access::Authority> access_;
   std::unique_ptr<api::Server> api_;
 
   core::Mutex rate_mutex_;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "access/authority.hpp"
 #include "api/server.hpp"
 #include "asset/model.hpp"
 #include "config/document.hpp"
@@ -29,6 +30,7 @@ struct PlantConfig {
   std::vector<forwarding::OutputOptions> outputs;
   database::Options database;
   opcua::ServerOptions opcua_server;
+  access::Options access;
   api::Options api;
 };
 

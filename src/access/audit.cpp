@@ -166,6 +166,12 @@ core::Result<AuditHead> AuditLog::append(const AuditEntry& entry) {
   return head_;
 }
 
+core::Status AuditLog::ready() {
+  core::MutexLock lock(mutex_);
+  const FileLock file_lock(fd_);
+  return catch_up();
+}
+
 // Reads the end of the log where somebody else has written since.
 core::Status AuditLog::catch_up() {
   struct stat now {};

@@ -52,6 +52,8 @@ class AuditLog {
   ~AuditLog();
 
   core::Result<AuditHead> append(const AuditEntry& entry);
+  // Whether a record could be added: asked before a change is made.
+  core::Status ready();
 
  private:
   AuditLog(std::string file, int fd, KeepHead keep);

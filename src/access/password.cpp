@@ -38,7 +38,7 @@ bool is_common(std::string_view lower) {
     for (auto at = rest.find(word); at != std::string::npos; at = rest.find(word)) rest.erase(at, word.size());
   }
   // What is left beside a common word must carry the weight by itself.
-  return rest.size() < kPasswordShortest / 2;
+  return rest.size() <= kPasswordShortest / 2;
 }
 
 bool is_run(std::string_view text) {

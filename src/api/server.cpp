@@ -5,9 +5,11 @@
 
 #include <fmt/format.h>
 
+#include "api/access.hpp"
 #include "api/dispatcher.hpp"
 #include "api/plant_routes.hpp"
 #include "api/streamer.hpp"
+#include "config/secret.hpp"
 #include "core/log.hpp"
 #include "http/transport.hpp"
 
@@ -16,6 +18,8 @@ namespace {
 
 constexpr std::size_t kHistoryThreads = 2;
 constexpr std::size_t kHistoryQueueLenMax = 64;
+constexpr std::size_t kChangeThreads = 1;
+constexpr std::size_t kChangeQueueLenMax = 256;
 
 bool is_this_machine(const std::string& host) {
   static constexpr std::array<std::string_view, 3> kHosts = {"127.0.0.1", "::1", "localhost"};
@@ -24,8 +28,8 @@ bool is_this_machine(const std::string& host) {
 
 std::string refuse_host(const std::string& host) {
   return fmt::format(
-      "'{}' is refused: there are no accounts yet, so the server listens on this machine alone; use "
-      "127.0.0.1, ::1 or localhost",
+      "'{}' is refused: a listener leaves this machine only with accounts (access.mode: accounts) and TLS (api.tls); "
+      "without them use 127.0.0.1, ::1 or localhost",
       host);
 }
 
@@ -35,6 +39,7 @@ http::TransportOptions transport_options(const Options& options, const Router& r
   transport.host = options.host;
   transport.port = options.port;
   transport.port_setting = "api.port";
+  transport.tls = options.tls;
   transport.body_bytes_max = std::max(transport.body_bytes_max, 2 * options.body_bytes_max);
   for (const auto& one : router.endpoints()) {
     transport.body_bytes_max = std::max(transport.body_bytes_max, one->body_bytes_max + options.body_bytes_max);
@@ -42,18 +47,28 @@ http::TransportOptions transport_options(const Options& options, const Router& r
   return transport;
 }
 
-Router make_router(const Handlers& handlers) {
+Router make_router(const Handlers& handlers, const Services& services) {
   Router router;
   add_plant_routes(router, handlers);
+  add_access_routes(router, services);
   return router;
 }
 
 }  // namespace
 
-Options read_options(config::Section section) {
+Options read_options(config::Section section, const std::string& directory) {
   Options options;
   options.host = section.text("host", {.fallback = options.host});
-  if (!is_this_machine(options.host)) section.problem("host", refuse_host(options.host));
+  config::Section tls = section.section("tls");
+  if (tls.present()) {
+    options.tls = {config::read_path(tls, "certificate_file", directory),
+                   config::read_path(tls, "key_file", directory)};
+    if (options.tls.certificate.empty())
+      tls.problem("certificate_file", "is missing; `millwright cert issue` makes one");
+    if (options.tls.key.empty()) tls.problem("key_file", "is missing; `millwright cert issue` makes one");
+  }
+  tls.finish();
+  if (!is_this_machine(options.host) && !options.tls.given()) section.problem("host", refuse_host(options.host));
   options.port =
       static_cast<std::uint16_t>(section.integer("port", {.fallback = options.port, .low = 0, .high = 65535}));
   options.web_directory = section.text("web_directory", {.fallback = options.web_directory});
@@ -75,18 +90,22 @@ Options read_options(config::Section section) {
 struct Server::Impl {
   Impl(Options given, Services services)
       : options(std::move(given)),
+        access(services.access),
         handlers(options, services),
-        router(make_router(handlers)),
+        router(make_router(handlers, services)),
         transport(transport_options(options, router)),
         workers(kHistoryThreads, kHistoryQueueLenMax),
+        changes(kChangeThreads, kChangeQueueLenMax),
         streamer(options, services),
-        dispatcher(options, services, router, handlers, workers, streamer) {}
+        dispatcher(options, services, router, handlers, workers, changes, streamer) {}
 
   const Options options;
+  const access::Authority* access;
   const Handlers handlers;
   const Router router;
   http::Transport transport;
   WorkerPool workers;
+  WorkerPool changes;
   Streamer streamer;
   Dispatcher dispatcher;
   bool running = false;
@@ -101,7 +120,7 @@ Server::~Server() {
 
 core::Status Server::start() {
   Impl& impl = *impl_;
-  if (!is_this_machine(impl.options.host)) {
+  if (!is_this_machine(impl.options.host) && !(impl.options.tls.given() && has_accounts(impl.access))) {
     return core::unexpected(core::ErrorCode::kInvalid, "host " + refuse_host(impl.options.host));
   }
   auto started = impl.transport.start([&impl](Request request, std::shared_ptr<Exchange> exchange) {
@@ -109,9 +128,11 @@ core::Status Server::start() {
   });
   if (!started) return started;
   impl.workers.start();
+  impl.changes.start();
   impl.streamer.start();
   impl.running = true;
-  core::logger("api")->info("listening on http://{}:{}", impl.options.host, impl.transport.port());
+  core::logger("api")->info("listening on {}://{}:{}", impl.options.tls.given() ? "https" : "http", impl.options.host,
+                            impl.transport.port());
   return {};
 }
 
@@ -120,10 +141,12 @@ void Server::stop() {
   if (!std::exchange(impl.running, false)) return;
   impl.streamer.stop();  // says goodbye to its clients, while there is still a way to
   impl.workers.stop();
+  impl.changes.stop();
   impl.transport.stop();
   // What came in between holds connections, which must go before the transport's end.
   impl.streamer.discard();
   impl.workers.discard();
+  impl.changes.discard();
   impl.transport.close();
 }
 

@@ -29,16 +29,23 @@
 #include "core/result.hpp"
 #include "core/time.hpp"
 #include "historian/historian.hpp"
+#include "http/transport.hpp"
 #include "io/clock.hpp"
 #include "models/service.hpp"
 #include "pipeline/live_table.hpp"
 
+namespace millwright::access {
+class Authority;
+}
+
 namespace millwright::api {
 
 struct Options {
-  // There are no accounts: anybody who reaches the port may read and acknowledge. So it is this machine's alone.
+  // Without accounts, anybody who reaches the port may do everything, so it is this machine's alone; without TLS,
+  // passwords would go in the clear, so it is as well.
   std::string host = "127.0.0.1";
   std::uint16_t port = 8080;  // 0: any free one, see Server::port()
+  http::TlsFiles tls;         // none: in the clear
   std::string web_directory;  // of the dashboard's files; "": none
   std::size_t history_rows_max = 100'000;
   core::DurationNs history_time_limit = 30 * core::kSecond;  // of one answer
@@ -48,9 +55,9 @@ struct Options {
   core::DurationNs sse_period = core::kSecond;
   core::DurationNs sse_keep_alive = 15 * core::kSecond;
 };
-// Reads the `api` section: host, port, web_directory, history_rows_max, history_time_limit, body_bytes_max,
+// Reads the `api` section: host, port, tls, web_directory, history_rows_max, history_time_limit, body_bytes_max,
 // sse_clients_max.
-Options read_options(config::Section section);
+Options read_options(config::Section section, const std::string& directory = ".");
 
 struct ConnectorInfo {
   std::string name;
@@ -141,7 +148,8 @@ struct Services {
   const io::Clock& clock;
   std::function<PlantStatus()> plant_status;
   std::function<std::vector<Check>()> readiness;
-  ControlCharts charts{};  // without: none
+  ControlCharts charts{};               // without: none
+  access::Authority* access = nullptr;  // without: who is on this machine may do everything
 };
 
 class Router;

@@ -267,10 +267,7 @@ class ModelBuilder {
   std::vector<asset::Sensor> sensors_;
 };
 
-}  // namespace
-
-asset::Model make_model() {
-  ModelBuilder b;
+void add_acme(ModelBuilder& b) {
   asset::Machine& pump = b.machine("pump-1", {"acme", "lyon", "utilities", "cooling", "pumps"});
   pump.description = "cooling water";
   pump.manufacturer = "Sulzer \"AG\"";
@@ -288,6 +285,21 @@ asset::Model make_model() {
   b.sensor("", "flow", core::ValueType::kFloat64);
   b.machine("fan-1", {"acme", "ulm", "assembly", "line-1", ""});
   b.sensor("", "batch", core::ValueType::kText);
+}
+
+}  // namespace
+
+asset::Model make_model() {
+  ModelBuilder b;
+  add_acme(b);
+  return b.build();
+}
+
+asset::Model make_model_of_two_tenants() {
+  ModelBuilder b;
+  add_acme(b);
+  b.machine("press-1", {"globex", "brno", "hall-1", "line-1", ""});
+  b.sensor("", "force", core::ValueType::kFloat64);
   return b.build();
 }
 
@@ -300,7 +312,7 @@ asset::Model make_large_model(std::size_t machines) {
   return b.build();
 }
 
-Plant::Plant(Options options, asset::Model given)
+Plant::Plant(Options options, asset::Model given, access::Authority* access)
     : model(std::move(given)),
       live(model.sensors().size()),
       server(
@@ -344,7 +356,8 @@ Plant::Plant(Options options, asset::Model given)
                       if (chart == "none") return 0;
                       relearnt.push_back((sensor.valid() ? model.sensor(sensor).path : "*") + " " + chart);
                       return 2;
-                    }}}) {
+                    }},
+                   access}) {
   alarms.add_listener([this](const alarms::Alarm& alarm) { server.on_alarm(alarm); });
   const auto started = server.start();
   EXPECT_TRUE(started) << started.error().message;
