@@ -18,7 +18,7 @@ build_packages=(
   build-essential ca-certificates ccache cmake ninja-build pkg-config git python3
   libopen62541-1.4-dev libhowardhinnant-date-dev
   libasio-dev librestinio-dev libfmt-dev libspdlog-dev nlohmann-json3-dev libyaml-cpp-dev libcli11-dev libeigen3-dev
-  prometheus-cpp-dev libcurl4-openssl-dev libssl-dev libmosquitto-dev libhiredis-dev liblz4-dev librdkafka-dev libsoci-dev libboost-dev libsqlite3-dev libpq-dev libmodbus-dev libpugixml-dev zlib1g-dev
+  prometheus-cpp-dev libcurl4-openssl-dev libssl-dev libmosquitto-dev libhiredis-dev liblz4-dev librdkafka-dev libsoci-dev libboost-dev libsqlite3-dev libpq-dev libmodbus-dev libpugixml-dev libargon2-dev zlib1g-dev
 )
 test_servers=(mosquitto redis-server)
 # Apache Kafka comes from Maven Central (tests/e2e/kafka_broker.py) and needs Java.

@@ -36,6 +36,10 @@ void add_backup(CLI::App& app, const SetCommand& set);
 void add_assets(CLI::App& app, const SetCommand& set);
 void add_opcua(CLI::App& app, const SetCommand& set);
 void add_history(CLI::App& app, const SetCommand& set);
+void add_user_command(CLI::App& app, const SetCommand& set);
+void add_token_command(CLI::App& app, const SetCommand& set);
+void add_audit(CLI::App& app, const SetCommand& set);
+void add_cert(CLI::App& app, const SetCommand& set);
 void add_version(CLI::App& app, const SetCommand& set);
 
 // Prints the error as a person reads it and gives the exit code that fits.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "config/secret.hpp"
 #include "http/client.hpp"
 
 namespace millwright::app {
@@ -13,10 +14,21 @@ using core::ErrorCode;
 constexpr core::DurationNs kPlantPatience = 2 * core::kMinute;
 constexpr std::size_t kAnswerMax = std::size_t{1} << 30;
 
-core::Result<http::Answer> ask(const http::ClientRequest& request, core::DurationNs timeout) {
+struct Trust {
+  std::string token;
+  std::string ca_file;
+};
+Trust& trust_of_process() {
+  static Trust trust;
+  return trust;
+}
+
+core::Result<http::Answer> ask(http::ClientRequest request, core::DurationNs timeout) {
   http::ClientOptions options;
   options.timeout = timeout;
   options.answer_bytes_max = kAnswerMax;
+  options.ca_file = trust_of_process().ca_file;
+  request.credentials.bearer = trust_of_process().token;
   return http::Client(options).ask(request);
 }
 
@@ -34,11 +46,22 @@ ErrorCode code_of(int status) {
 
 }  // namespace
 
+core::Status use_plant_trust(const PlantTrust& trust) {
+  trust_of_process().ca_file = trust.ca_file;
+  if (trust.token_file.empty()) return {};
+  const config::Secret secret{.file = trust.token_file, .variable = {}};
+  auto token = secret.read();
+  if (!token) return core::unexpected(token.error().within("--token-file"));
+  trust_of_process().token = std::move(**token);
+  return {};
+}
+
 core::Result<std::string> get_text(const std::string& url, core::DurationNs timeout) {
   auto answer = ask({.url = url}, timeout);
   if (!answer) return core::unexpected(answer.error());
   if (answer->status >= 400) {
-    return core::unexpected(ErrorCode::kUnavailable, fmt::format("{}: HTTP {}", url, answer->status));
+    const char* hint = answer->status == 401 ? "; show who you are with --token-file" : "";
+    return core::unexpected(ErrorCode::kUnavailable, fmt::format("{}: HTTP {}{}", url, answer->status, hint));
   }
   return std::move(answer->body);
 }

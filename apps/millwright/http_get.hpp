@@ -12,6 +12,13 @@
 
 namespace millwright::app {
 
+// How this process shows who it is, and whom it trusts: for all of the requests below. Once, at its start.
+struct PlantTrust {
+  std::string token_file;  // "": nobody
+  std::string ca_file;     // "": the system's
+};
+core::Status use_plant_trust(const PlantTrust& trust);
+
 core::Result<std::string> get_text(const std::string& url, core::DurationNs timeout);
 core::Result<nlohmann::json> get_json(const std::string& url, core::DurationNs timeout);
 

@@ -7,6 +7,7 @@
 #include "cmd_doctor.hpp"
 #include "commands.hpp"
 #include "core/log.hpp"
+#include "http_get.hpp"
 
 namespace {
 
@@ -26,6 +27,10 @@ int run(int argc, char** argv) {
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
 
+  app::PlantTrust trust;
+  app.add_option("--token-file", trust.token_file, "an API token, for commands that ask a running plant by --url");
+  app.add_option("--ca-file", trust.ca_file, "whom to trust for its TLS (PEM), such as the plant's own ca.crt");
+
   app::Command command;
   const auto set = [&command](app::Command chosen) { command = std::move(chosen); };
   app::add_run(app, set);
@@ -41,6 +46,10 @@ int run(int argc, char** argv) {
   app::add_history(app, set);
   app::add_assets(app, set);
   app::add_opcua(app, set);
+  app::add_user_command(app, set);
+  app::add_token_command(app, set);
+  app::add_audit(app, set);
+  app::add_cert(app, set);
   app::add_version(app, set);
 
   try {
@@ -50,6 +59,7 @@ int run(int argc, char** argv) {
   }
   core::set_up_logs(log_format == "json" ? core::LogFormat::kJson : core::LogFormat::kText,
                     spdlog::level::from_str(log_level));
+  if (auto used = app::use_plant_trust(trust); !used) return app::fail(used.error());
   return command();
 }
 

@@ -4,8 +4,24 @@
 
 #include "commands.hpp"
 #include "core/log.hpp"
+#include "http/client.hpp"
 
 namespace millwright::app {
+
+namespace {
+
+// The public keys of an identity provider.
+core::Result<std::string> fetch_keys(const std::string& url) {
+  http::ClientOptions options;
+  options.timeout = 10 * core::kSecond;
+  options.answer_bytes_max = access::kKeySetBytesMax;
+  auto answer = http::Client(options).ask({.url = url});
+  if (!answer) return core::unexpected(answer.error());
+  if (answer->ok()) return std::move(answer->body);
+  return core::unexpected(core::ErrorCode::kUnavailable, fmt::format("{} answers with {}", url, answer->status));
+}
+
+}  // namespace
 
 core::Result<std::unique_ptr<Plant>> Plant::open(PlantConfig config, std::function<void()> reload) {
   std::unique_ptr<Plant> plant(new Plant(std::move(config)));
@@ -13,6 +29,7 @@ core::Result<std::unique_ptr<Plant>> Plant::open(PlantConfig config, std::functi
   if (!engine) return core::unexpected(engine.error());
   plant->engine_ = std::move(*engine);
   if (auto opened = plant->open_records(std::move(reload)); !opened) return core::unexpected(opened.error());
+  if (auto opened = plant->open_access(); !opened) return core::unexpected(opened.error());
   if (auto opened = plant->open_twins(); !opened) return core::unexpected(opened.error());
   if (auto opened = plant->open_analytics(); !opened) return core::unexpected(opened.error());
   if (auto opened = plant->open_desk(); !opened) return core::unexpected(opened.error());
@@ -48,6 +65,14 @@ core::Status Plant::open_records(std::function<void()> reload) {
                          .check = [this](const std::string& text) { return check_assets(config_.file, text); },
                          .running = assets->version.number,
                          .reload = std::move(reload)});
+  return {};
+}
+
+core::Status Plant::open_access() {
+  auto authority =
+      access::Authority::open(config_.access, *database_, config_.engine.data_directory, clock_, fetch_keys);
+  if (!authority) return core::unexpected(authority.error().within("access"));
+  access_ = std::move(*authority);
   return {};
 }
 
@@ -119,7 +144,8 @@ void Plant::wire() {
                                                                .commands = commands_.get(),
                                                                .twins = twins_.get(),
                                                                .analytics = analytics_.get(),
-                                                               .maintenance = maintenance_ ? &*maintenance_ : nullptr});
+                                                               .maintenance = maintenance_ ? &*maintenance_ : nullptr,
+                                                               .access = access_.get()});
   if (config_.opcua_server.enabled) {
     engine_->alarms().add_listener([this](const alarms::Alarm& alarm) { opcua_->on_alarm(alarm); });
   }
@@ -217,6 +243,7 @@ core::Status Plant::start() {
   if (config_.opcua_server.enabled) {
     if (auto up = opcua_->start(); !up) return core::unexpected(up.error().within("opcua_server"));
   }
+  if (auto up = access_->start(); !up) return core::unexpected(up.error().within("access"));
   if (auto up = api_->start(); !up) return core::unexpected(up.error().within("api"));
   engine_->start();
   analytics_->start();
@@ -242,6 +269,7 @@ void Plant::stop() {
   if (opcua_) opcua_->stop();
   if (api_) api_->stop();
   if (analytics_) analytics_->stop();
+  if (access_) access_->stop();
 }
 
 std::string Plant::opcua_endpoint() const {
@@ -249,7 +277,7 @@ std::string Plant::opcua_endpoint() const {
 }
 
 std::string Plant::dashboard_url() const {
-  return fmt::format("http://{}:{}/", config_.api.host, api_->port());
+  return fmt::format("{}://{}:{}/", config_.api.tls.given() ? "https" : "http", config_.api.host, api_->port());
 }
 
 // Over the last second or so; asked often, computed once a second.

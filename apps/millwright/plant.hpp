@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "access/authority.hpp"
 #include "analytics/service.hpp"
 #include "api/assets.hpp"
 #include "api/maintenance.hpp"
@@ -46,6 +47,7 @@ class Plant {
  private:
   explicit Plant(PlantConfig config);
   core::Status open_records(std::function<void()> reload);
+  core::Status open_access();
   core::Status open_analytics();
   core::Status open_twins();
   void wire();
@@ -76,6 +78,7 @@ class Plant {
   std::unique_ptr<twin::Twins> twins_;
   std::unique_ptr<twin::Mirror> mirror_;
   std::unique_ptr<opcua::Server> opcua_;
+  std::unique_ptr<access::Authority> access_;
   std::unique_ptr<api::Server> api_;
 
   core::Mutex rate_mutex_;

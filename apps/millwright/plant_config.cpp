@@ -29,10 +29,10 @@ bool is_loopback(const std::string& host) {
   return host == "localhost" || host == "::1" || host.starts_with("127.");
 }
 
-// Anybody who reaches a port may use it, so until there are accounts it is this machine alone.
+// Anybody who reaches a port without accounts may use it, so it is this machine alone.
 void require_loopback(config::Section at, const std::string& key, const std::string& host) {
   if (is_loopback(host)) return;
-  at.problem(key, "'" + host + "' is not this machine; there are no accounts yet, so listeners stay on 127.0.0.1");
+  at.problem(key, "'" + host + "' is not this machine; a listener without accounts stays on 127.0.0.1");
 }
 
 void read_opcua_server(config::Document& document, config::Section at, PlantConfig& config) {
@@ -83,7 +83,9 @@ core::Result<std::vector<config::Problem>> read_plant_config(const std::string& 
     const auto* influx = std::get_if<connectors::InfluxServerOptions>(&connector.source);
     if (influx != nullptr) require_loopback(root, "connectors", influx->host);
   }
-  config.api = api::read_options(root.section("api"));
+  config.access = access::read_options(root.section("access"), document->directory());
+  config.api = api::read_options(root.section("api"), document->directory());
+  if (config.access.mode == access::Mode::kLocal) require_loopback(root, "api", config.api.host);
   if (config.api.web_directory.empty()) config.api.web_directory = shipped_directory("web");
   root.finish();
   return document->problems();

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "access/authority.hpp"
 #include "analytics/options.hpp"
 #include "api/server.hpp"
 #include "asset/model.hpp"
@@ -37,6 +38,7 @@ struct PlantConfig {
   analytics::Options analytics;
   opcua::ServerOptions opcua_server;
   maintenance::Options maintenance;
+  access::Options access;
   api::Options api;
 };
 

@@ -51,6 +51,15 @@ core::Result<std::string> Body::required(const char* name, std::size_t bytes_max
   return unexpected(ErrorCode::kInvalid, fmt::format("body: {} is missing; say {}", name, say));
 }
 
+core::Result<std::optional<std::vector<std::string>>> Body::texts(const char* name) const {
+  const auto at = json_.find(name);
+  if (at == json_.end()) return std::optional<std::vector<std::string>>();
+  const bool good =
+      at->is_array() && std::all_of(at->begin(), at->end(), [](const auto& one) { return one.is_string(); });
+  if (!good) return unexpected(ErrorCode::kInvalid, fmt::format("body: {} must be a list of texts", name));
+  return std::optional(at->get<std::vector<std::string>>());
+}
+
 core::Result<core::DurationNs> Body::duration(const char* name) const {
   const auto given = text(name, kNameBytesMax);
   if (!given) return unexpected(given.error());

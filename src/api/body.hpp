@@ -4,9 +4,11 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -27,6 +29,8 @@ class Body {
   [[nodiscard]] core::Result<std::string> required(const char* name, std::size_t bytes_max, const char* say) const;
   // The member as it is, whatever that is; nullptr: absent.
   [[nodiscard]] const nlohmann::json* find(const char* name) const;
+  // A list of texts; absent: nothing.
+  [[nodiscard]] core::Result<std::optional<std::vector<std::string>>> texts(const char* name) const;
   // Absent: 0.
   [[nodiscard]] core::Result<core::DurationNs> duration(const char* name) const;
 

@@ -29,14 +29,17 @@ struct ChartQuery {
   bool triangles = false;
 };
 
-core::Status read_sensors(const Parameters& parameters, const asset::Model& model, ChartQuery& query) {
+core::Status read_sensors(const Parameters& parameters, const asset::Model& model, const Identity& who,
+                          ChartQuery& query) {
   const auto names = parameters.text("sensors");
   if (!names) return unexpected(ErrorCode::kInvalid, "sensors: is missing; give full paths, with commas between them");
   for (const std::string_view name : core::split(*names, ',')) {
     const asset::Sensor* sensor = model.find_sensor(core::trim(name));
-    if (sensor == nullptr) {
+    if (sensor == nullptr || !who.sees(sensor->path)) {
       std::vector<std::string_view> paths;
-      for (const asset::Sensor& each : model.sensors()) paths.push_back(each.path);
+      for (const asset::Sensor& each : model.sensors()) {
+        if (who.sees(each.path)) paths.push_back(each.path);
+      }
       return unexpected(ErrorCode::kNotFound, fmt::format("sensors={}: there is no such sensor{}; give its full path",
                                                           name, core::did_you_mean(name, paths)));
     }
@@ -57,12 +60,13 @@ std::string items(const asset::Sensor& sensor, const core::Texts& texts, const R
 
 }  // namespace
 
-core::Result<Response> Handlers::charts(const Parameters& parameters, const std::function<bool()>& stopping) const {
+core::Result<Response> Handlers::charts(const Parameters& parameters, const Identity& who,
+                                        const std::function<bool()>& stopping) const {
   ChartQuery query;
   const auto range = parameters.range(services_.clock.now(), kSpanDefault);
   if (!range) return unexpected(range.error());
   query.range = {range->first, range->second};
-  if (auto read = read_sensors(parameters, services_.model, query); !read) return unexpected(read.error());
+  if (auto read = read_sensors(parameters, services_.model, who, query); !read) return unexpected(read.error());
   const auto points = parameters.number("points", kPointsDefault, historian::kChartPointsMin, kPointsMax);
   if (!points) return unexpected(points.error());
   const auto method = parameters.choice("method", kMethods, 0);

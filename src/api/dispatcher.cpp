@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "api/access.hpp"
 #include "api/problem.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
@@ -41,13 +42,14 @@ struct Dispatcher::Pending {
 };
 
 Dispatcher::Dispatcher(const Options& options, const Services& services, const Router& router, const Handlers& handlers,
-                       WorkerPool& workers, Streamer& streamer)
+                       WorkerPool& workers, WorkerPool& changes, Streamer& streamer)
     : options_(options),
       services_(services),
       router_(router),
       handlers_(handlers),
       files_(options.web_directory),
       workers_(workers),
+      changes_(changes),
       streamer_(streamer) {
   const auto add = [&](std::string_view name) {
     seconds_[name] = &services_.metrics.histogram(
@@ -81,14 +83,7 @@ bool Dispatcher::refuse(Pending& pending) const {
   if (request.path.size() + request.query.size() > kUrlBytesMax) {
     return refused(problem(414, fmt::format("the URL is longer than {} bytes", kUrlBytesMax), ""));
   }
-  if (request.host.empty()) return refused(problem(400, "the Host field is missing", request.path));
-  if (!http::names_this_machine(request.host)) {
-    return refused(problem(421,
-                           fmt::format("Host '{}' is not this machine; use localhost, 127.0.0.1 or [::1] (there are no "
-                                       "accounts yet, so the server answers to this machine alone)",
-                                       request.host),
-                           request.path));
-  }
+  if (refuse_host(pending)) return true;
   auto found = router_.match(request.path, request.method);
   if (!found) return refused(problem(found.error(), request.path));
   if (!*found) {
@@ -105,12 +100,54 @@ bool Dispatcher::refuse(Pending& pending) const {
   if (pending.endpoint->method != Method::kGet && http::from_elsewhere(request)) {
     return refused(problem(403, "requests from another site's pages are refused", request.path));
   }
-  if (refuse_body(pending)) return true;
+  if (refuse_person(pending) || refuse_body(pending)) return true;
   if (pending.endpoint->pace == Pace::kFile) return false;  // a query there is a browser's cache-buster
   auto parameters = Parameters::parse(request.query, pending.endpoint->parameters);
   if (!parameters) return refused(problem(parameters.error(), request.path));
   pending.parameters = std::move(*parameters);
   return false;
+}
+
+bool Dispatcher::refuse_host(Pending& pending) const {
+  const Request& request = pending.request;
+  if (request.host.empty()) {
+    finish(pending, problem(400, "the Host field is missing", request.path));
+    return true;
+  }
+  if (has_accounts(services_.access) || http::names_this_machine(request.host)) return false;
+  finish(pending, problem(421,
+                          fmt::format("Host '{}' is not this machine; use localhost, 127.0.0.1 or [::1] (without "
+                                      "accounts the server answers to this machine alone: access.mode)",
+                                      request.host),
+                          request.path));
+  return true;
+}
+
+// Fills in who asks.
+bool Dispatcher::refuse_person(Pending& pending) const {
+  if (!has_accounts(services_.access)) return false;
+  const Request& request = pending.request;
+  const Endpoint& endpoint = *pending.endpoint;
+  auto principal = principal_of(request, *services_.access);
+  pending.who = principal ? identity_of(std::move(principal)) : Identity{};
+  if (endpoint.right == Right::kPublic) return false;
+  if (!pending.who.principal) {
+    finish(pending, unauthorized(request));
+    return true;
+  }
+  if (!pending.who.may(endpoint.right) || (endpoint.whole_plant && !pending.who.sees_all())) {
+    Response response = forbidden(pending.who, endpoint, request);
+    if (endpoint.method == Method::kGet) {
+      finish(pending, std::move(response));
+    } else {
+      answer_on(changes_, pending, [this, response](const Pending& call) { return recorded(call, response); });
+    }
+    return true;
+  }
+  if (endpoint.method != Method::kGet) return false;
+  const auto wait = services_.access->limit(*pending.who.principal, endpoint.pace == Pace::kSlow);
+  if (wait) finish(pending, too_many(*wait, "too many reads at once (access.reads_per_s)", request.path));
+  return wait.has_value();
 }
 
 bool Dispatcher::refuse_body(Pending& pending) const {
@@ -134,11 +171,13 @@ bool Dispatcher::refuse_body(Pending& pending) const {
 }
 
 void Dispatcher::answer(Pending& pending) {
+  const bool change = pending.endpoint->method != Method::kGet && services_.access != nullptr;
+  const auto now = [this](const Pending& call) { return answer_now(call); };
   switch (pending.endpoint->pace) {
     case Pace::kQuick:
-      return finish(pending, answer_now(pending));
+      return change ? answer_on(changes_, pending, now) : finish(pending, answer_now(pending));
     case Pace::kSlow:
-      return answer_slowly(pending);
+      return answer_on(workers_, pending, now);
     case Pace::kStream:
       return answer_stream(pending);
     case Pace::kFile:
@@ -148,30 +187,46 @@ void Dispatcher::answer(Pending& pending) {
 
 Response Dispatcher::answer_now(const Pending& pending) const {
   const std::function<bool()> stopping = [this] { return workers_.stopping(); };
+  const bool change = pending.endpoint->method != Method::kGet && services_.access != nullptr;
+  if (change) {
+    if (auto ready = services_.access->audit().ready(); !ready) return problem(ready.error(), pending.request.path);
+  }
   auto result =
       pending.endpoint->handler(Call{pending.request, pending.captured, pending.parameters, pending.who, stopping});
-  return result ? std::move(*result) : problem(result.error(), pending.request.path);
+  Response response = result ? std::move(*result) : problem(result.error(), pending.request.path);
+  return change ? recorded(pending, std::move(response)) : response;
 }
 
-void Dispatcher::answer_slowly(Pending& pending) {
+// What was asked to be changed goes to the audit log before the answer goes out.
+Response Dispatcher::recorded(const Pending& pending, Response response) const {
+  const auto sealed =
+      record_change(*services_.access, pending.request, pending.who, response.status, services_.clock.now());
+  if (sealed) return response;
+  core::logger("api")->error("{}: the audit log: {}", pending.request.path, sealed.error().message);
+  if (response.status >= 400) return response;
+  return problem(500, "the change was made, but could not be written to the audit log; the server's log says why",
+                 pending.request.path);
+}
+
+void Dispatcher::answer_on(WorkerPool& pool, Pending& pending, Answer answer) const {
   auto shared = std::make_shared<Pending>(std::move(pending));
-  const auto job = [this, shared] {
+  const auto job = [this, shared, answer = std::move(answer)] {
     Response response;
     try {
-      response = answer_now(*shared);
+      response = answer(*shared);
     } catch (const std::exception& error) {
       core::logger("api")->error("{}: {}", shared->request.path, error.what());
       response = problem(500, "the request failed inside; the server's log says why", shared->request.path);
     }
     finish(*shared, std::move(response));
   };
-  if (workers_.submit(job)) return;
+  if (pool.submit(job)) return;
   finish(*shared, problem(503, "too many long requests at once; ask again in a moment", shared->request.path));
 }
 
 void Dispatcher::answer_stream(Pending& pending) {
   const Request& request = pending.request;
-  auto subscription = handlers_.subscription(pending.parameters, request.last_event_id);
+  auto subscription = handlers_.subscription(pending.parameters, request.last_event_id, pending.who);
   if (!subscription) return finish(pending, problem(subscription.error(), request.path));
   HeaderFields fields = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}};
   if (request.method == Method::kHead) {
@@ -207,6 +262,7 @@ void Dispatcher::finish(Pending& pending, Response response) const {
                                   [](const auto& field) { return field.first == "Cache-Control"; });
   if (!cached) response.fields.emplace_back("Cache-Control", "no-store");
   secure(response.fields);
+  if (pending.request.secure) response.fields.emplace_back("Strict-Transport-Security", "max-age=31536000");
   if (pending.request.method == Method::kHead) response.body_omitted = true;
   count(pending.endpoint == nullptr ? kNoRoute : pending.endpoint->path, response.status, pending.started);
   std::exchange(pending.exchange, nullptr)->respond(std::move(response));

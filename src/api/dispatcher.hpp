@@ -1,14 +1,17 @@
 // Dispatcher: from a request to its answer: who may ask, which route, which thread; and the metrics of it.
 //
 // Threads: handle() is called from the transport's threads and never waits: endpoints of the pace kSlow go to the
-// worker pool, streams to the streamer, the rest is answered at once.
+// worker pool, changes to a pool of their own (each is written to the audit log before it is answered), streams to the
+// streamer, the rest is answered at once.
 //
-// Who may ask: as there are no accounts, being on this machine is the only right there is. A web page on another site,
-// opened in a browser on this machine, must not borrow it: the Host must name this machine (else a foreign name may
-// have been pointed at 127.0.0.1), and a POST must be JSON, or a model bundle, and come from this origin. No CORS field
-// is ever sent.
+// Who may ask: who shows a token (Authorization: Bearer) or a session's cookie, as far as role and places reach
+// (docs/security.md); without accounts, whoever is on this machine. A web page on another site, opened in a browser
+// that is signed in or on this machine, must not borrow that: what changes something must be JSON, or a model bundle,
+// and come from this origin; without accounts the Host must also name this machine (else a foreign name may have been
+// pointed at 127.0.0.1). No CORS field is ever sent.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 
@@ -25,16 +28,20 @@ class Dispatcher {
  public:
   // All of it outlives the dispatcher.
   Dispatcher(const Options& options, const Services& services, const Router& router, const Handlers& handlers,
-             WorkerPool& workers, Streamer& streamer);
+             WorkerPool& workers, WorkerPool& changes, Streamer& streamer);
   void handle(Request request, std::shared_ptr<Exchange> exchange);
 
  private:
   struct Pending;  // one request on its way
   [[nodiscard]] bool refuse(Pending& pending) const;
+  [[nodiscard]] bool refuse_host(Pending& pending) const;
+  [[nodiscard]] bool refuse_person(Pending& pending) const;
   [[nodiscard]] bool refuse_body(Pending& pending) const;
   void answer(Pending& pending);
   [[nodiscard]] Response answer_now(const Pending& pending) const;
-  void answer_slowly(Pending& pending);
+  using Answer = std::function<Response(const Pending&)>;
+  void answer_on(WorkerPool& pool, Pending& pending, Answer answer) const;
+  [[nodiscard]] Response recorded(const Pending& pending, Response response) const;
   void answer_stream(Pending& pending);
   [[nodiscard]] Response file(const Pending& pending) const;
   void finish(Pending& pending, Response response) const;
@@ -48,6 +55,7 @@ class Dispatcher {
   const Handlers& handlers_;
   const StaticFiles files_;
   WorkerPool& workers_;
+  WorkerPool& changes_;
   Streamer& streamer_;
   std::map<std::string_view, core::Histogram*> seconds_;  // by route
 };

@@ -20,24 +20,30 @@ using core::unexpected;
 }  // namespace
 
 Handlers::Handlers(const Options& options, const Services& services)
-    : options_(options), services_(services), hierarchy_(to_text(hierarchy_json(services.model))) {}
+    : options_(options), services_(services), hierarchy_(to_text(hierarchy_json(services.model, local_identity()))) {}
 
-core::Result<const asset::Machine*> Handlers::find_machine(std::string_view name) const {
-  if (const asset::Machine* machine = services_.model.find_machine(name)) return machine;
+core::Result<const asset::Machine*> Handlers::find_machine(std::string_view name, const Identity& who) const {
+  const asset::Machine* found = services_.model.find_machine(name);
+  if (found != nullptr && who.sees(found->path)) return found;
   std::vector<std::string_view> names;
-  for (const asset::Machine& machine : services_.model.machines()) names.push_back(machine.name);
+  for (const asset::Machine& machine : services_.model.machines()) {
+    if (who.sees(machine.path)) names.push_back(machine.name);
+  }
   return unexpected(ErrorCode::kNotFound,
                     fmt::format("machine '{}' does not exist{}; GET /v1/machines lists those that do", name,
                                 core::did_you_mean(name, names)));
 }
 
-Response Handlers::plant() const {
-  // The hierarchy is large and always the same: it is spliced in as text.
-  const std::string rest = to_text(plant_json(services_.plant_status(), services_));
-  return json_response(fmt::format(R"({{"hierarchy":{},{})", hierarchy_, std::string_view(rest).substr(1)));
+Response Handlers::plant(const Identity& who) const {
+  // The hierarchy is large and for most always the same: it is spliced in as text.
+  const bool whole = who.sees_all();
+  const std::string rest = to_text(plant_json(services_.plant_status(), services_, who));
+  return json_response(fmt::format(R"({{"hierarchy":{},{})",
+                                   whole ? hierarchy_ : to_text(hierarchy_json(services_.model, who)),
+                                   std::string_view(rest).substr(1)));
 }
 
-core::Result<Response> Handlers::machines(const Parameters& parameters) const {
+core::Result<Response> Handlers::machines(const Parameters& parameters, const Identity& who) const {
   const auto all = services_.model.machines();
   const auto limit = parameters.limit(kPageDefault, kPageMax);
   if (!limit) return unexpected(limit.error());
@@ -50,22 +56,27 @@ core::Result<Response> Handlers::machines(const Parameters& parameters) const {
     if (!cursor) return unexpected(cursor.error());
     first = std::min(static_cast<std::size_t>(cursor->position), all.size());
   }
-  const std::size_t end = std::min(all.size(), first + *limit);
   const ActiveAlarms active(services_.alarms.list(alarms::annunciated_alarms()));
   std::string body = R"({"items":[)";
-  for (std::size_t i = first; i < end; ++i) {
-    if (i != first) body += ',';
-    body += to_text(machine_json(all[i], summarize(services_.model, services_.live, all[i], active)));
+  std::size_t written = 0;
+  std::size_t end = first;
+  for (; end < all.size(); ++end) {
+    if (!who.sees(all[end].path)) continue;
+    if (written == *limit) break;
+    if (written++ != 0) body += ',';
+    body += to_text(machine_json(all[end], summarize(services_.model, services_.live, all[end], active)));
   }
   const Json next = end < all.size() ? Json(encode_cursor({query, static_cast<std::int64_t>(end), 0})) : Json();
   return json_response(fmt::format(R"({}],"next_cursor":{}}})", body, to_text(next)));
 }
 
-core::Result<Subscription> Handlers::subscription(const Parameters& parameters, std::string_view last_event_id) const {
+core::Result<Subscription> Handlers::subscription(const Parameters& parameters, std::string_view last_event_id,
+                                                  const Identity& who) const {
   Subscription subscription;
+  subscription.who = who;
   if (const auto list = parameters.text("machine")) {
     for (const std::string_view name : core::split(*list, ',')) {
-      const auto machine = find_machine(name);
+      const auto machine = find_machine(name, who);
       if (!machine) return unexpected(machine.error());
       auto& ids = subscription.machines;
       if (std::find(ids.begin(), ids.end(), (*machine)->id) == ids.end()) ids.push_back((*machine)->id);

@@ -224,9 +224,10 @@ historian::Check Handlers::check(const std::function<bool()>& stopping) const {
 }
 
 core::Result<Response> Handlers::history(std::string_view machine_name, const Parameters& parameters,
-                                         std::string_view accept, const std::function<bool()>& stopping) const {
+                                         std::string_view accept, const Identity& who,
+                                         const std::function<bool()>& stopping) const {
   HistoryQuery query;
-  const auto machine = find_machine(machine_name);
+  const auto machine = find_machine(machine_name, who);
   if (!machine) return unexpected(machine.error());
   query.machine = *machine;
   const auto name = parameters.text("sensor");

@@ -18,8 +18,8 @@ constexpr std::size_t kPathBytesMax = 1000;
 
 }  // namespace
 
-core::Result<Response> Handlers::limits(std::string_view name) const {
-  const auto machine = find_machine(name);
+core::Result<Response> Handlers::limits(std::string_view name, const Identity& who) const {
+  const auto machine = find_machine(name, who);
   if (!machine) return unexpected(machine.error());
   Json charts = Json::array();
   if (services_.charts.of) {
@@ -30,9 +30,9 @@ core::Result<Response> Handlers::limits(std::string_view name) const {
   return json_response(to_text({{"machine", (*machine)->name}, {"charts", std::move(charts)}}));
 }
 
-core::Result<Response> Handlers::relearn(std::string_view name, std::string_view text) const {
+core::Result<Response> Handlers::relearn(std::string_view name, std::string_view text, const Identity& who) const {
   static constexpr std::array<std::string_view, 2> kMembers = {"sensor", "chart"};
-  const auto machine = find_machine(name);
+  const auto machine = find_machine(name, who);
   if (!machine) return unexpected(machine.error());
   const auto body = Body::parse(text, kMembers);
   if (!body) return unexpected(body.error());

@@ -86,9 +86,19 @@ constexpr std::array<std::string_view, 3> kModes = {"active", "shadow", "none"};
 
 }  // namespace
 
-Response Handlers::models() const {
+// Who does not see the whole plant sees the models that judge machines they see, and only these machines.
+Response Handlers::models(const Identity& who) const {
+  const auto unseen = [&](const std::string& machine) { return !find_machine(machine, who); };
   Json items = Json::array();
-  for (const models::ModelInfo& info : services_.models.list()) items.push_back(model_json(info));
+  for (models::ModelInfo info : services_.models.list()) {
+    if (!who.sees_all()) {
+      std::erase_if(info.active_on, unseen);
+      std::erase_if(info.shadow_on, unseen);
+      if (info.active_on.empty() && info.shadow_on.empty()) continue;
+      info.bundle.training.sources.clear();
+    }
+    items.push_back(model_json(info));
+  }
   return json_response(to_text({{"items", std::move(items)}}));
 }
 
@@ -111,12 +121,17 @@ core::Result<Response> Handlers::deploy_model(std::string_view model, std::strin
   return json_response(to_text({{"items", std::move(items)}}));
 }
 
-core::Result<Response> Handlers::machine_model(std::string_view machine) const {
-  return machine_response(services_.models.find(machine));
+core::Result<Response> Handlers::machine_model(std::string_view name, const Identity& who) const {
+  const auto machine = find_machine(name, who);
+  if (!machine) return unexpected(machine.error());
+  return machine_response(services_.models.find((*machine)->name));
 }
 
-core::Result<Response> Handlers::set_machine_model(std::string_view machine, std::string_view text) const {
+core::Result<Response> Handlers::set_machine_model(std::string_view name, std::string_view text,
+                                                   const Identity& who) const {
   static constexpr std::array<std::string_view, 2> kMembers = {"model", "mode"};
+  const auto machine = find_machine(name, who);
+  if (!machine) return unexpected(machine.error());
   const auto body = Body::parse(text, kMembers);
   if (!body) return unexpected(body.error());
   const auto mode = mode_of(*body, kModes);
@@ -124,15 +139,18 @@ core::Result<Response> Handlers::set_machine_model(std::string_view machine, std
   const auto model = *mode == Mode::kNone ? body->text("model", kNameBytesMax)
                                           : body->required("model", kNameBytesMax, "which, like pump-pca@1.0.0");
   if (!model) return unexpected(model.error());
-  const auto machines = services_.models.deploy(machine, *model, *mode);
+  const auto machines = services_.models.deploy((*machine)->name, *model, *mode);
   if (!machines) return unexpected(machines.error());
   return machine_response(machines->front());
 }
 
-core::Result<Response> Handlers::roll_back_model(std::string_view machine, std::string_view text) const {
+core::Result<Response> Handlers::roll_back_model(std::string_view name, std::string_view text,
+                                                 const Identity& who) const {
+  const auto machine = find_machine(name, who);
+  if (!machine) return unexpected(machine.error());
   const auto body = Body::parse(text, {});
   if (!body) return unexpected(body.error());
-  return machine_response(services_.models.rollback(machine));
+  return machine_response(services_.models.rollback((*machine)->name));
 }
 
 }  // namespace millwright::api

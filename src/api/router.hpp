@@ -52,6 +52,7 @@ struct Endpoint {
   std::size_t body_bytes_max = 0;  // 0: as the options say
   Pace pace = Pace::kQuick;
   Right right = Right::kView;
+  bool whole_plant = false;  // only for who sees all of it: totals, and what is no machine's
   Handler handler{};
 };
 

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "api/access.hpp"
 #include "api/analytics.hpp"
 #include "api/assets.hpp"
 #include "api/command_routes.hpp"
@@ -13,6 +14,7 @@
 #include "api/plant_routes.hpp"
 #include "api/streamer.hpp"
 #include "api/twin.hpp"
+#include "config/secret.hpp"
 #include "core/log.hpp"
 #include "http/transport.hpp"
 
@@ -21,6 +23,8 @@ namespace {
 
 constexpr std::size_t kHistoryThreads = 2;
 constexpr std::size_t kHistoryQueueLenMax = 64;
+constexpr std::size_t kChangeThreads = 1;
+constexpr std::size_t kChangeQueueLenMax = 256;
 
 bool is_this_machine(const std::string& host) {
   static constexpr std::array<std::string_view, 3> kHosts = {"127.0.0.1", "::1", "localhost"};
@@ -29,8 +33,8 @@ bool is_this_machine(const std::string& host) {
 
 std::string refuse_host(const std::string& host) {
   return fmt::format(
-      "'{}' is refused: there are no accounts yet, so the server listens on this machine alone; use "
-      "127.0.0.1, ::1 or localhost",
+      "'{}' is refused: a listener leaves this machine only with accounts (access.mode: accounts) and TLS (api.tls); "
+      "without them use 127.0.0.1, ::1 or localhost",
       host);
 }
 
@@ -40,6 +44,7 @@ http::TransportOptions transport_options(const Options& options, const Router& r
   transport.host = options.host;
   transport.port = options.port;
   transport.port_setting = "api.port";
+  transport.tls = options.tls;
   transport.body_bytes_max = std::max(transport.body_bytes_max, 2 * options.body_bytes_max);
   for (const auto& one : router.endpoints()) {
     transport.body_bytes_max = std::max(transport.body_bytes_max, one->body_bytes_max + options.body_bytes_max);
@@ -55,15 +60,25 @@ Router make_router(const Handlers& handlers, const Services& services) {
   add_twin_routes(router, services);
   add_analytics_routes(router, services.analytics);
   add_maintenance_routes(router, services.maintenance);
+  add_access_routes(router, services);
   return router;
 }
 
 }  // namespace
 
-Options read_options(config::Section section) {
+Options read_options(config::Section section, const std::string& directory) {
   Options options;
   options.host = section.text("host", {.fallback = options.host});
-  if (!is_this_machine(options.host)) section.problem("host", refuse_host(options.host));
+  config::Section tls = section.section("tls");
+  if (tls.present()) {
+    options.tls = {config::read_path(tls, "certificate_file", directory),
+                   config::read_path(tls, "key_file", directory)};
+    if (options.tls.certificate.empty())
+      tls.problem("certificate_file", "is missing; `millwright cert issue` makes one");
+    if (options.tls.key.empty()) tls.problem("key_file", "is missing; `millwright cert issue` makes one");
+  }
+  tls.finish();
+  if (!is_this_machine(options.host) && !options.tls.given()) section.problem("host", refuse_host(options.host));
   options.port =
       static_cast<std::uint16_t>(section.integer("port", {.fallback = options.port, .low = 0, .high = 65535}));
   options.web_directory = section.text("web_directory", {.fallback = options.web_directory});
@@ -90,8 +105,9 @@ struct Server::Impl {
         router(make_router(handlers, services)),
         transport(transport_options(options, router)),
         workers(kHistoryThreads, kHistoryQueueLenMax),
+        changes(kChangeThreads, kChangeQueueLenMax),
         streamer(options, services),
-        dispatcher(options, services, router, handlers, workers, streamer) {}
+        dispatcher(options, services, router, handlers, workers, changes, streamer) {}
 
   const Options options;
   const Services services;
@@ -99,6 +115,7 @@ struct Server::Impl {
   const Router router;
   http::Transport transport;
   WorkerPool workers;
+  WorkerPool changes;
   Streamer streamer;
   Dispatcher dispatcher;
   bool running = false;
@@ -113,7 +130,7 @@ Server::~Server() {
 
 core::Status Server::start() {
   Impl& impl = *impl_;
-  if (!is_this_machine(impl.options.host)) {
+  if (!is_this_machine(impl.options.host) && !(impl.options.tls.given() && has_accounts(impl.services.access))) {
     return core::unexpected(core::ErrorCode::kInvalid, "host " + refuse_host(impl.options.host));
   }
   auto started = impl.transport.start([&impl](Request request, std::shared_ptr<Exchange> exchange) {
@@ -121,9 +138,11 @@ core::Status Server::start() {
   });
   if (!started) return started;
   impl.workers.start();
+  impl.changes.start();
   impl.streamer.start();
   impl.running = true;
-  core::logger("api")->info("listening on http://{}:{}", impl.options.host, impl.transport.port());
+  core::logger("api")->info("listening on {}://{}:{}", impl.options.tls.given() ? "https" : "http", impl.options.host,
+                            impl.transport.port());
   return {};
 }
 
@@ -132,10 +151,12 @@ void Server::stop() {
   if (!std::exchange(impl.running, false)) return;
   impl.streamer.stop();  // says goodbye to its clients, while there is still a way to
   impl.workers.stop();
+  impl.changes.stop();
   impl.transport.stop();
   // What came in between holds connections, which must go before the transport's end.
   impl.streamer.discard();
   impl.workers.discard();
+  impl.changes.discard();
   impl.transport.close();
 }
 

@@ -30,6 +30,7 @@
 #include "core/result.hpp"
 #include "core/time.hpp"
 #include "historian/historian.hpp"
+#include "http/transport.hpp"
 #include "io/clock.hpp"
 #include "models/service.hpp"
 #include "pipeline/live_table.hpp"
@@ -39,15 +40,21 @@ namespace millwright::analytics {
 class Service;
 }
 
+namespace millwright::access {
+class Authority;
+}
+
 namespace millwright::api {
 
 struct AssetServices;
 struct MaintenanceServices;
 
 struct Options {
-  // There are no accounts: anybody who reaches the port may read and acknowledge. So it is this machine's alone.
+  // Without accounts, anybody who reaches the port may do everything, so it is this machine's alone; without TLS,
+  // passwords would go in the clear, so it is as well.
   std::string host = "127.0.0.1";
   std::uint16_t port = 8080;  // 0: any free one, see Server::port()
+  http::TlsFiles tls;         // none: in the clear
   std::string web_directory;  // of the dashboard's files; "": none
   std::size_t history_rows_max = 100'000;
   core::DurationNs history_time_limit = 30 * core::kSecond;  // of one answer
@@ -57,9 +64,9 @@ struct Options {
   core::DurationNs sse_period = core::kSecond;
   core::DurationNs sse_keep_alive = 15 * core::kSecond;
 };
-// Reads the `api` section: host, port, web_directory, history_rows_max, history_time_limit, body_bytes_max,
+// Reads the `api` section: host, port, tls, web_directory, history_rows_max, history_time_limit, body_bytes_max,
 // sse_clients_max.
-Options read_options(config::Section section);
+Options read_options(config::Section section, const std::string& directory = ".");
 
 struct ConnectorInfo {
   std::string name;
@@ -157,6 +164,7 @@ struct Services {
   twin::Twins* twins = nullptr;
   analytics::Service* analytics = nullptr;
   const MaintenanceServices* maintenance = nullptr;
+  access::Authority* access = nullptr;  // then who is on this machine may do everything
 };
 
 class Router;

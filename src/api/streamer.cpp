@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "access/authority.hpp"
 #include "alarms/alarm_json.hpp"
 #include "api/twin.hpp"
 #include "api/views.hpp"
@@ -70,7 +71,8 @@ void Streamer::give_back() {
 }
 
 bool Streamer::add(std::unique_ptr<StreamSink> sink, Subscription subscription) {
-  Item item = Client{std::move(sink), std::move(subscription.machines), subscription.alarms_after, 0};
+  Item item = Client{std::move(sink), std::move(subscription.who), std::move(subscription.machines),
+                     subscription.alarms_after, 0};
   if (queue_.try_push(item)) return true;
   give_back();
   std::get<Client>(item).sink->finish(": too busy, try again\n\n");
@@ -131,7 +133,9 @@ void Streamer::welcome(Client client) {
     bool cut = false;
     const auto changed = changed_after(after, &cut);
     if (cut) text += ": more alarms have changed than are sent here; read /v1/alarms\n\n";
-    for (const alarms::Alarm& alarm : changed) text += alarm_event(alarm);
+    for (const alarms::Alarm& alarm : changed) {
+      if (sees(client.who, services_.model, alarm)) text += alarm_event(alarm);
+    }
     if (!changed.empty()) client.alarm_version = changed.back().version;
   }
   send(client, share(std::move(text)));
@@ -140,21 +144,37 @@ void Streamer::welcome(Client client) {
 }
 
 void Streamer::tick() {
+  look_who_is_there();
   if (clients_.empty()) return;
   const core::TimeNs now = services_.clock.now();
   fragments_.clear();
+  briefs_.clear();
   active_alarms_.reset();
   Text of_all;
   const Text stats = share(event("stats", to_text(stats_json(services_.plant_status(), services_))));
   for (Client& client : clients_) {
     if (!client.machines.empty()) {
       send(client, readings_of(client.machines, now));
-    } else {
-      if (!of_all) of_all = readings_of_all(now);
+    } else if (client.who.sees_all()) {
+      if (!of_all) of_all = readings_of_all(client.who, now);
       send(client, of_all);
+    } else {
+      send(client, readings_of_all(client.who, now));
     }
-    send(client, stats);
+    if (client.who.sees_all()) send(client, stats);
   }
+}
+
+void Streamer::look_who_is_there() {
+  for (Client& client : clients_) {
+    const auto& before = client.who.principal;
+    if (!client.sink || !before || services_.access == nullptr) continue;
+    const auto now = services_.access->again(*before);
+    if (now && now->role == before->role && now->scope == before->scope) continue;
+    client.sink->finish(": ended, because who you are or what you may see has changed\n\n");
+    client.sink.reset();
+  }
+  drop_closed();
 }
 
 void Streamer::keep_alive() {
@@ -167,6 +187,7 @@ void Streamer::broadcast(const alarms::Alarm& alarm) {
   Text text;
   for (Client& client : clients_) {
     if (alarm.version <= client.alarm_version) continue;
+    if (!sees(client.who, services_.model, alarm)) continue;
     if (!text) text = share(alarm_event(alarm));
     client.alarm_version = alarm.version;
     send(client, text);
@@ -225,13 +246,18 @@ const ActiveAlarms& Streamer::active_alarms() {
   return *active_alarms_;
 }
 
-Streamer::Text Streamer::readings_of_all(core::TimeNs now) {
+Streamer::Text Streamer::readings_of_all(const Identity& who, core::TimeNs now) {
   std::string data = fmt::format(R"({{"time":"{}","machines":[)", core::format_time(now));
-  const auto machines = services_.model.machines();
-  for (const asset::Machine& machine : machines) {
-    if (&machine != &machines.front()) data += ',';
-    const MachineSummary summary = summarize(services_.model, services_.live, machine, active_alarms());
-    data += to_text(stream_machine_json(services_, machine, summary, false));
+  bool first = true;
+  for (const asset::Machine& machine : services_.model.machines()) {
+    if (!who.sees(machine.path)) continue;
+    std::string& brief = briefs_[machine.id.value];
+    if (brief.empty()) {
+      const MachineSummary summary = summarize(services_.model, services_.live, machine, active_alarms());
+      brief = to_text(stream_machine_json(services_, machine, summary, false));
+    }
+    if (!std::exchange(first, false)) data += ',';
+    data += brief;
   }
   return share(event("readings", data + "]}"));
 }

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "api/http.hpp"
+#include "api/identity.hpp"
 #include "api/server.hpp"
 #include "api/views.hpp"
 #include "core/bounded_queue.hpp"
@@ -26,6 +27,7 @@
 namespace millwright::api {
 
 struct Subscription {
+  Identity who = local_identity();
   std::vector<core::MachineId> machines;      // with their sensors; empty: all machines, without
   std::optional<std::uint64_t> alarms_after;  // Last-Event-ID: the version of the last alarm that it has
 };
@@ -52,6 +54,7 @@ class Streamer {
   using Text = std::shared_ptr<const std::string>;
   struct Client {
     std::unique_ptr<StreamSink> sink;
+    Identity who;
     std::vector<core::MachineId> machines;
     std::optional<std::uint64_t> alarms_after;
     std::uint64_t alarm_version = 0;  // of the newest alarm sent
@@ -66,6 +69,8 @@ class Streamer {
   void handle(Item item);
   void welcome(Client client);
   void tick();
+  // Ends the streams of those who are no longer who they were.
+  void look_who_is_there();
   void keep_alive();
   void broadcast(const alarms::Alarm& alarm);
   void broadcast(const TwinEvent& event);
@@ -75,7 +80,8 @@ class Streamer {
   // Alarms that changed after `version`, oldest change first, the newest kReplayMax of them.
   [[nodiscard]] std::vector<alarms::Alarm> changed_after(std::uint64_t version, bool* cut) const;
   [[nodiscard]] const ActiveAlarms& active_alarms();
-  [[nodiscard]] Text readings_of_all(core::TimeNs now);
+  // Of all machines that somebody sees, without their sensors.
+  [[nodiscard]] Text readings_of_all(const Identity& who, core::TimeNs now);
   [[nodiscard]] Text readings_of(const std::vector<core::MachineId>& machines, core::TimeNs now);
 
   static constexpr std::size_t kQueueLenMax = 1024;
@@ -91,8 +97,9 @@ class Streamer {
   // The thread's own from here on.
   std::vector<Client> clients_;
   std::uint64_t alarm_version_ = 0;  // newest seen
-  // Of this tick, shared by the clients: active alarms, and machines with their sensors as JSON.
+  // Of this tick, shared by the clients: active alarms, and machines as JSON without and with their sensors.
   std::optional<ActiveAlarms> active_alarms_;
+  std::unordered_map<std::uint32_t, std::string> briefs_;
   std::unordered_map<std::uint32_t, std::string> fragments_;
 };
 

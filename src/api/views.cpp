@@ -396,7 +396,7 @@ Json tree_json(const std::vector<TreeNode>& nodes, std::size_t at) {
 
 }  // namespace
 
-Json hierarchy_json(const asset::Model& model) {
+Json hierarchy_json(const asset::Model& model, const Identity& who) {
   static constexpr std::array<std::string_view, 5> kKinds = {"enterprise", "site", "area", "line", "cell"};
   std::vector<TreeNode> nodes(1);  // nodes[0] is the enterprise
   std::unordered_map<std::string, std::size_t> by_path;
@@ -409,6 +409,7 @@ Json hierarchy_json(const asset::Model& model) {
     return at->second;
   };
   for (const asset::Machine& machine : model.machines()) {
+    if (!who.sees(machine.path)) continue;
     std::string path = machine.hierarchy[0];
     std::size_t parent = 0;
     for (std::size_t level = 1; level < kKinds.size(); ++level) {
@@ -437,22 +438,56 @@ Json stats_json(const PlantStatus& status, const Services& services) {
           {"disk_full", history.disk_full}};
 }
 
-Json plant_json(const PlantStatus& status, const Services& services) {
+bool sees(const Identity& who, const asset::Model& model, const alarms::Alarm& alarm) {
+  if (who.sees_all()) return true;
+  if (!alarm.sensor.empty()) return who.sees(alarm.sensor);
+  const asset::Machine* machine = model.find_machine(alarm.machine);
+  return machine != nullptr && who.sees(machine->path);
+}
+
+namespace {
+
+// The enterprise, where somebody sees a part of it at all; how many machines, with how many sensors.
+struct Seen {
+  std::string enterprise;
+  std::size_t machines = 0;
+  std::size_t sensors = 0;
+};
+
+Seen seen_of(const asset::Model& model, const Identity& who) {
+  Seen seen;
+  for (const asset::Machine& machine : model.machines()) {
+    if (!who.sees(machine.path)) continue;
+    seen.enterprise = machine.hierarchy[0];
+    ++seen.machines;
+    seen.sensors += machine.sensors.size();
+  }
+  return seen;
+}
+
+}  // namespace
+
+Json plant_json(const PlantStatus& status, const Services& services, const Identity& who) {
   Json connectors = Json::array();
-  for (const ConnectorInfo& connector : status.connectors) connectors.push_back(connector_json(connector));
   Json outputs = Json::array();
-  for (const OutputInfo& output : status.outputs) outputs.push_back(output_json(output));
+  const bool whole = who.sees_all();
+  const Seen seen = whole ? Seen{status.enterprise, services.model.machines().size(), services.model.sensors().size()}
+                          : seen_of(services.model, who);
+  if (whole) {
+    for (const ConnectorInfo& connector : status.connectors) connectors.push_back(connector_json(connector));
+    for (const OutputInfo& output : status.outputs) outputs.push_back(output_json(output));
+  }
   return {{"name", status.name},
-          {"enterprise", status.enterprise},
+          {"enterprise", seen.enterprise},
           {"version", status.version},
           {"started", time_or_null(status.started)},
           {"shards", status.shards},
-          {"opcua_endpoint", text_or_null(status.opcua_endpoint)},
-          {"machines", services.model.machines().size()},
-          {"sensors", services.model.sensors().size()},
+          {"opcua_endpoint", text_or_null(whole ? status.opcua_endpoint : std::string())},
+          {"machines", seen.machines},
+          {"sensors", seen.sensors},
           {"connectors", std::move(connectors)},
           {"outputs", std::move(outputs)},
-          {"stats", stats_json(status, services)}};
+          {"stats", whole ? stats_json(status, services) : Json()}};
 }
 
 }  // namespace millwright::api

@@ -15,6 +15,7 @@
 #include "alarms/control.hpp"
 #include "alarms/performance.hpp"
 #include "api/http.hpp"
+#include "api/identity.hpp"
 #include "api/server.hpp"
 #include "asset/model.hpp"
 #include "core/texts.hpp"
@@ -76,8 +77,11 @@ Json stream_machine_json(const Services& services, const asset::Machine& machine
                          bool with_sensors);
 
 // The sites, with areas, lines, cells and machines in them.
-Json hierarchy_json(const asset::Model& model);
+Json hierarchy_json(const asset::Model& model, const Identity& who);
 Json stats_json(const PlantStatus& status, const Services& services);
-Json plant_json(const PlantStatus& status, const Services& services);
+// Who does not see the whole plant is told nothing of its connectors, outputs and totals.
+Json plant_json(const PlantStatus& status, const Services& services, const Identity& who);
+// Whether somebody sees an alarm: its sensor, else its machine; the platform's own are of the whole plant.
+bool sees(const Identity& who, const asset::Model& model, const alarms::Alarm& alarm);
 
 }  // namespace millwright::api

@@ -26,7 +26,9 @@ bool names_this_machine(std::string_view host) {
 }
 
 bool from_elsewhere(const Request& request) {
-  if (!request.origin.empty() && core::lower(request.origin) != "http://" + core::lower(request.host)) return true;
+  if (!request.origin.empty() &&
+      core::lower(request.origin) != (request.secure ? "https://" : "http://") + core::lower(request.host))
+    return true;
   return request.fetch_site == "cross-site" || request.fetch_site == "same-site";
 }
 

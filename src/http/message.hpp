@@ -22,7 +22,8 @@ struct Request {
   std::string path;   // as sent, percent-encoded
   std::string query;  // as sent, without '?'
   std::string_view body;
-  std::string peer;  // the address that it came from, without the port
+  std::string peer;     // the address that it came from, without the port
+  bool secure = false;  // came over TLS
   std::string host;
   std::string authorization;
   std::string cookie;
@@ -68,6 +69,7 @@ class Exchange {
   virtual std::unique_ptr<StreamSink> open_stream(const std::string& content_type, const HeaderFields& fields) = 0;
 };
 
+std::string_view method_name(Method method);
 // "Not Found" for 404.
 std::string_view reason_phrase(int status);
 

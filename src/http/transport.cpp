@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 #include <restinio/all.hpp>
+#include <restinio/tls.hpp>
 
 #include "core/log.hpp"
 
@@ -99,6 +100,9 @@ class ConnectionMonitor {
 struct Traits : restinio::traits_t<restinio::asio_timer_manager_t, Logger> {
   [[maybe_unused]] static constexpr bool use_connection_count_limiter = true;  // by the library
 };
+struct TlsTraits : restinio::tls_traits_t<restinio::asio_timer_manager_t, Logger> {
+  [[maybe_unused]] static constexpr bool use_connection_count_limiter = true;
+};
 
 }  // namespace
 }  // namespace millwright::http
@@ -106,6 +110,11 @@ struct Traits : restinio::traits_t<restinio::asio_timer_manager_t, Logger> {
 namespace restinio {
 template <>
 struct connection_count_limit_types<millwright::http::Traits> {
+  using limiter_t = millwright::http::ConnectionLimiter;
+  using lifetime_monitor_t = millwright::http::ConnectionMonitor;
+};
+template <>
+struct connection_count_limit_types<millwright::http::TlsTraits> {
   using limiter_t = millwright::http::ConnectionLimiter;
   using lifetime_monitor_t = millwright::http::ConnectionMonitor;
 };
@@ -227,13 +236,29 @@ std::chrono::milliseconds to_ms(core::DurationNs duration) {
   return std::chrono::milliseconds(std::max<core::DurationNs>(1, duration / core::kMillisecond));
 }
 
+// Ciphers with forward secrecy and authentication alone; TLS 1.3 has no others.
+asio::ssl::context tls_context(const TlsFiles& files) {
+  asio::ssl::context context(asio::ssl::context::tls_server);
+  context.set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_sslv2 |
+                      asio::ssl::context::no_sslv3 | asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1 |
+                      asio::ssl::context::no_compression);
+  SSL_CTX_set_cipher_list(context.native_handle(), "ECDHE+AESGCM:ECDHE+CHACHA20");
+  context.use_certificate_chain_file(files.certificate);
+  context.use_private_key_file(files.key, asio::ssl::context::pem);
+  if (SSL_CTX_check_private_key(context.native_handle()) != 1) {
+    throw std::runtime_error("the key is not the certificate's");
+  }
+  return context;
+}
+
 }  // namespace
 
 struct Transport::Impl {
   explicit Impl(TransportOptions given) : options(std::move(given)) {}
 
-  restinio::server_settings_t<Traits> settings(Handler handler) {
-    restinio::server_settings_t<Traits> s;
+  template <typename With>
+  restinio::server_settings_t<With> settings(Handler handler) {
+    restinio::server_settings_t<With> s;
     s.port(options.port)
         .address(asio::ip::make_address(options.host == "localhost" ? "127.0.0.1" : options.host))
         .max_parallel_connections(options.connections_max)
@@ -252,18 +277,33 @@ struct Transport::Impl {
                                       .max_body_size(options.body_bytes_max))
         .socket_options_setter([](auto& socket) { socket.set_option(asio::ip::tcp::no_delay(true)); })
         .acceptor_post_bind_hook([this](asio::ip::tcp::acceptor& acceptor) { port = acceptor.local_endpoint().port(); })
-        .request_handler([handler = std::move(handler)](const restinio::request_handle_t& request) {
-          handler(to_request(*request), std::make_shared<RestinioExchange>(request));
-          return restinio::request_accepted();
-        });
+        .request_handler(
+            [handler = std::move(handler), secure = options.tls.given()](const restinio::request_handle_t& request) {
+              Request asked = to_request(*request);
+              asked.secure = secure;
+              handler(std::move(asked), std::make_shared<RestinioExchange>(request));
+              return restinio::request_accepted();
+            });
     // The library takes the protocol from here, not from the address.
     if (options.host.find(':') != std::string::npos) s.protocol(asio::ip::tcp::v6());
     return s;
   }
 
+  void run(Handler handler) {
+    if (!options.tls.given()) {
+      server = restinio::run_async<Traits>(restinio::own_io_context(), settings<Traits>(std::move(handler)),
+                                           options.threads);
+      return;
+    }
+    auto s = settings<TlsTraits>(std::move(handler));
+    s.tls_context(tls_context(options.tls));
+    tls_server = restinio::run_async<TlsTraits>(restinio::own_io_context(), std::move(s), options.threads);
+  }
+
   TransportOptions options;
   std::atomic<std::uint16_t> port{0};
-  restinio::running_server_handle_t<Traits> server;
+  restinio::running_server_handle_t<Traits> server;  // one of the two
+  restinio::running_server_handle_t<TlsTraits> tls_server;
 };
 
 Transport::Transport(TransportOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
@@ -272,12 +312,24 @@ Transport::~Transport() {
   close();
 }
 
+// Says what is wrong with the files in their own words, which the library would not.
+core::Status check_tls(const TlsFiles& files) {
+  if (!files.given()) return {};
+  try {
+    static_cast<void>(tls_context(files));
+    return {};
+  } catch (const std::exception& error) {
+    return core::unexpected(core::ErrorCode::kInvalid, fmt::format("TLS with certificate {} and key {}: {}",
+                                                                   files.certificate, files.key, error.what()));
+  }
+}
+
 core::Status Transport::start(Handler handler) {
   const auto& options = impl_->options;
   const auto where = fmt::format("{}:{}", options.host, options.port);
+  if (auto readable = check_tls(options.tls); !readable) return readable;
   try {
-    impl_->server =
-        restinio::run_async<Traits>(restinio::own_io_context(), impl_->settings(std::move(handler)), options.threads);
+    impl_->run(std::move(handler));
     return {};
   } catch (const std::system_error& error) {
     // By value: asio gives its own category, which does not compare equal to std::errc.
@@ -294,14 +346,19 @@ core::Status Transport::start(Handler handler) {
 }
 
 void Transport::stop() {
-  if (!impl_->server) return;
-  impl_->server->stop();
-  impl_->server->wait();
+  const auto end = [](auto& server) {
+    if (!server) return;
+    server->stop();
+    server->wait();
+  };
+  end(impl_->server);
+  end(impl_->tls_server);
 }
 
 void Transport::close() {
   stop();
   impl_->server.reset();
+  impl_->tls_server.reset();
 }
 
 std::uint16_t Transport::port() const {

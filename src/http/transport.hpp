@@ -1,9 +1,9 @@
-// Transport: HTTP/1.1 over TCP by RESTinio, which stays inside transport.cpp.
+// Transport: HTTP/1.1 over TCP or TLS by RESTinio, which stays inside transport.cpp.
 //
 // Threads: `handler` is called on the transport's own threads and must not wait; an Exchange may be answered from any
 // thread. stop(), then close(), from one thread.
-// Errors: start() gives kConflict where the port is in use. A request over the hard limits below, or that is no HTTP,
-// ends its connection without an answer.
+// Errors: start() gives kConflict where the port is in use, kInvalid where certificate or key are none. A request over
+// the hard limits below, or that is no HTTP, ends its connection without an answer.
 #pragma once
 
 #include <cstddef>
@@ -18,10 +18,22 @@
 
 namespace millwright::http {
 
+// Files in PEM: the certificate with those between it and its authority, and its key without a passphrase. TLS 1.2 and
+// newer.
+struct TlsFiles {
+  std::string certificate;
+  std::string key;
+  [[nodiscard]] bool given() const { return !certificate.empty(); }
+};
+
+// Whether they can be used together.
+core::Status check_tls(const TlsFiles& files);
+
 struct TransportOptions {
   std::string host = "127.0.0.1";
   std::uint16_t port = 0;
   std::string port_setting = "port";  // what a message calls it
+  TlsFiles tls;                       // empty: in the clear
   std::size_t threads = 2;
   std::size_t connections_max = 512;
   std::size_t url_bytes_max = 16 * 1024;

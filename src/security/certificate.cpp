@@ -6,49 +6,20 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/rand.h>
 #include <openssl/rsa.h>
 #include <openssl/sha.h>
-#include <openssl/x509.h>
-#include <openssl/x509v3.h>
+
+#include "security/x509.hpp"
 
 namespace millwright::security {
 namespace {
 
 using core::ErrorCode;
 using core::unexpected;
-
-template <auto kFree>
-struct Free {
-  template <typename T>
-  void operator()(T* pointer) const {
-    kFree(pointer);
-  }
-};
-struct FreeStack {
-  void operator()(STACK_OF(X509) * stack) const { sk_X509_pop_free(stack, X509_free); }
-};
-struct FreeText {
-  void operator()(unsigned char* text) const { OPENSSL_free(text); }
-};
-using Certificate = std::unique_ptr<X509, Free<X509_free>>;
-using Key = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
-using Bio = std::unique_ptr<BIO, Free<BIO_free>>;
-using Store = std::unique_ptr<X509_STORE, Free<X509_STORE_free>>;
-using StoreContext = std::unique_ptr<X509_STORE_CTX, Free<X509_STORE_CTX_free>>;
-using Crl = std::unique_ptr<X509_CRL, Free<X509_CRL_free>>;
-using Names = std::unique_ptr<GENERAL_NAMES, Free<GENERAL_NAMES_free>>;
-using Stack = std::unique_ptr<STACK_OF(X509), FreeStack>;
-using Text = std::unique_ptr<unsigned char, FreeText>;
+using namespace x509;  // NOLINT: this module's own
 
 constexpr std::size_t kChainLongest = 10;
 constexpr int kKeyBits = 2048;
-
-const unsigned char* bytes_of(std::string_view text) {
-  return reinterpret_cast<const unsigned char*>(text.data());
-}
 
 // Takes the first certificate off `chain`; nothing where it does not begin with one.
 Certificate take(std::string_view& chain) {
@@ -105,56 +76,23 @@ core::Result<std::string> encoded(const X509* certificate) {
   return std::string(reinterpret_cast<const char*>(raw), static_cast<std::size_t>(size));
 }
 
-bool is_address(const std::string& host) {
-  ASN1_OCTET_STRING* address = a2i_IPADDRESS(host.c_str());
-  ASN1_OCTET_STRING_free(address);
-  return address != nullptr;
-}
-
-bool add_extension(X509* certificate, int id, const std::string& value) {
-  X509V3_CTX context;
-  X509V3_set_ctx_nodb(&context);
-  X509V3_set_ctx(&context, certificate, certificate, nullptr, nullptr, 0);
-  X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, &context, id, value.c_str());
-  const bool added = extension != nullptr && X509_add_ext(certificate, extension, -1) == 1;
-  X509_EXTENSION_free(extension);
-  return added;
-}
-
 std::string alternative_names(const Identity& identity) {
-  std::string names = "URI:" + identity.application_uri;
-  for (const std::string& host : identity.hosts) names += (is_address(host) ? ",IP:" : ",DNS:") + host;
-  return names;
+  return "URI:" + identity.application_uri + (identity.hosts.empty() ? "" : ",") + names_of(identity.hosts);
 }
 
 // OPC 10000-6, table 43: what peers look for in an application's certificate.
 bool fill(X509* certificate, EVP_PKEY* key, const Identity& identity, core::TimeNs now, int years) {
-  unsigned char serial[8];
-  if (RAND_bytes(serial, sizeof serial) != 1) return false;
-  serial[0] &= 0x7f;
-  BIGNUM* number = BN_bin2bn(serial, sizeof serial, nullptr);
-  const bool numbered = number != nullptr && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate)) != nullptr;
-  BN_free(number);
-  // A day early, as clocks on a shop floor differ.
-  const auto from = static_cast<std::time_t>(now / core::kSecond) - 86'400;
-  const auto until = from + static_cast<std::time_t>(years) * 365 * 86'400;
-  X509_NAME* name = X509_get_subject_name(certificate);
-  const auto put = [&](const char* field, const std::string& value) {
-    return X509_NAME_add_entry_by_txt(name, field, MBSTRING_UTF8, bytes_of(value), static_cast<int>(value.size()), -1,
-                                      0) == 1;
-  };
-  return numbered && X509_set_version(certificate, 2) == 1 &&
-         ASN1_TIME_set(X509_getm_notBefore(certificate), from) != nullptr &&
-         ASN1_TIME_set(X509_getm_notAfter(certificate), until) != nullptr && put("CN", identity.name.substr(0, 64)) &&
-         put("O", "Millwright") && X509_set_issuer_name(certificate, name) == 1 &&
+  return set_serial(certificate) && X509_set_version(certificate, 2) == 1 &&
+         set_validity(certificate, now, 365 * years) && set_subject(certificate, identity.name) &&
+         X509_set_issuer_name(certificate, X509_get_subject_name(certificate)) == 1 &&
          X509_set_pubkey(certificate, key) == 1 &&
-         add_extension(certificate, NID_basic_constraints, "critical,CA:FALSE") &&
-         add_extension(certificate, NID_subject_key_identifier, "hash") &&
-         add_extension(certificate, NID_authority_key_identifier, "keyid:always") &&
-         add_extension(certificate, NID_key_usage,
+         add_extension(certificate, certificate, NID_basic_constraints, "critical,CA:FALSE") &&
+         add_extension(certificate, certificate, NID_subject_key_identifier, "hash") &&
+         add_extension(certificate, certificate, NID_authority_key_identifier, "keyid:always") &&
+         add_extension(certificate, certificate, NID_key_usage,
                        "critical,digitalSignature,nonRepudiation,keyEncipherment,dataEncipherment,keyCertSign") &&
-         add_extension(certificate, NID_ext_key_usage, "serverAuth,clientAuth") &&
-         add_extension(certificate, NID_subject_alt_name, alternative_names(identity)) &&
+         add_extension(certificate, certificate, NID_ext_key_usage, "serverAuth,clientAuth") &&
+         add_extension(certificate, certificate, NID_subject_alt_name, alternative_names(identity)) &&
          X509_sign(certificate, key, EVP_sha256()) > 0;
 }
 
@@ -248,13 +186,10 @@ core::Result<NewCertificate> make_certificate(const Identity& identity, core::Ti
   const Key key(EVP_RSA_gen(kKeyBits));
   const Certificate certificate(X509_new());
   if (!key || !certificate || !fill(certificate.get(), key.get(), identity, now, years)) return failed;
-  const Bio bio(BIO_new(BIO_s_mem()));
-  if (!bio || PEM_write_bio_PrivateKey(bio.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1) return failed;
-  char* data = nullptr;
-  const long size = BIO_get_mem_data(bio.get(), &data);
+  std::string pem = pem_of(key.get());
   auto der = encoded(certificate.get());
-  if (!der) return failed;
-  return NewCertificate{std::move(*der), std::string(data, static_cast<std::size_t>(size))};
+  if (!der || pem.empty()) return failed;
+  return NewCertificate{std::move(*der), std::move(pem)};
 }
 
 // What is in the store is an anchor by itself, be it an application or an authority; issuers only fill the gap.

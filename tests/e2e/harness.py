@@ -125,7 +125,7 @@ class Plant:
     def __init__(self, test, plant_file, api_port, opcua_port, data_dir, env=None):
         self.test, self.plant_file, self.api_port, self.opcua_port = test, plant_file, api_port, opcua_port
         self.env = {"MILLWRIGHT_API__PORT": str(api_port), "MILLWRIGHT_OPCUA_SERVER__PORT": str(opcua_port),
-                    "MILLWRIGHT_NODE__DATA_DIR": str(data_dir), **(env or {})}
+                    "MILLWRIGHT_NODE__DATA_DIR": str(data_dir), "MILLWRIGHT_ACCESS__MODE": "local", **(env or {})}
         self.process = None
 
     @property

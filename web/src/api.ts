@@ -24,8 +24,9 @@ interface Problem {
 export function explain(status: number, problem: Problem): ApiError {
   const detail =
     typeof problem.detail === "string" ? problem.detail : typeof problem.title === "string" ? problem.title : "";
-  if (status === 401 || status === 403)
-    return new ApiError("Access refused.", detail || "Sign in with an account that may see this plant.", status);
+  if (status === 401) return new ApiError("Not signed in.", detail || "Sign in with an account of this plant.", status);
+  if (status === 403)
+    return new ApiError("Not allowed.", detail || "It takes an account that may do more, or sees more.", status);
   if (status === 404) return new ApiError("Not found.", detail || "It may have been renamed or removed.", status);
   if (status === 409)
     return new ApiError("No longer possible.", detail || "Somebody was faster. The list is up to date.", status);
@@ -71,6 +72,22 @@ async function request(url: string, init: RequestInit, signal?: AbortSignal): Pr
     clearTimeout(timeout);
     signal?.removeEventListener("abort", abort);
   }
+}
+
+/** What the server answers at a path. */
+export const get_json = <T>(path: string): Promise<T> => get<T>(path, {});
+
+/** Asks for a change; a body goes as JSON. */
+export async function send_json<T>(
+  method: "POST" | "PUT" | "PATCH" | "DELETE",
+  path: string,
+  body?: object,
+  fields: Record<string, string> = {},
+): Promise<T> {
+  const headers: Record<string, string> = { Accept: "application/json", ...fields };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const response = await request(url_of(path), { method, headers, body: body === undefined ? null : JSON.stringify(body) });
+  return (await response.json()) as T;
 }
 
 async function get<T>(
@@ -125,16 +142,8 @@ export interface Person {
   comment: string;
 }
 
-async function send<T>(method: string, path: string, body: object, headers: Record<string, string> = {}): Promise<T> {
-  const response = await request(url_of(path), {
-    method,
-    headers: { "Content-Type": "application/json", Accept: "application/json", ...headers },
-    body: JSON.stringify(body),
-  });
-  return (await response.json()) as T;
-}
+const post = <T>(path: string, body: object): Promise<T> => send_json<T>("POST", path, body);
 
-const post = <T>(path: string, body: object): Promise<T> => send<T>("POST", path, body);
 
 const alarm_path = (id: Alarm["id"]): string => `v1/alarms/${encodeURIComponent(String(id))}`;
 
@@ -174,7 +183,7 @@ export async function get_reasons(signal?: AbortSignal): Promise<Reason[]> {
 
 /** Refused where somebody else has changed the event since it was read. */
 export const explain_downtime = (event: DowntimeEvent, reason: string, comment: string): Promise<DowntimeEvent> =>
-  send<DowntimeEvent>(
+  send_json<DowntimeEvent>(
     "PATCH",
     `v1/downtime/${encodeURIComponent(event.id)}`,
     { reason, comment },

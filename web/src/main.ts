@@ -11,8 +11,10 @@ import "./styles/alarms.css";
 import "./styles/dialog.css";
 import "./styles/performance.css";
 import "./styles/oee.css";
+import "./styles/sign_in.css";
 
 import { is_open, is_unacknowledged } from "./alarms";
+import { gate_of, set_signed_in, sign_out, who_is_there, type WhoIsThere } from "./account";
 import { Announcer } from "./announcer";
 import { by_id, set_attribute } from "./dom";
 import { parse_route } from "./router";
@@ -26,10 +28,12 @@ import { MachineView } from "./views/machine";
 import { OeeView } from "./views/oee";
 import { PerformanceView } from "./views/performance";
 import { PlantView } from "./views/plant";
+import { set_up_page, sign_in_page } from "./views/sign_in";
 
 const store = new Store();
 const announcer = new Announcer();
-const session = new Session(store, (alarm) => announcer.alarm(alarm));
+// Who was signed in is not any more: the page begins anew, with signing in.
+const session = new Session(store, (alarm) => announcer.alarm(alarm), () => location.reload());
 
 /** Alarms that an action changed come back by the stream; what suppresses them does not. */
 function controls_changed(words: string): void {
@@ -55,7 +59,7 @@ const actions: AlarmActions = {
 
 const main = by_id("main");
 const content = by_id("content");
-const header = new Header(by_id("top"), () => session.retry_now());
+const header = new Header(by_id("top"), () => session.retry_now(), () => void leave());
 const plant = new PlantView(() => session.retry_now());
 const alarms = new AlarmList(by_id("alarms"), store, actions);
 let machine: MachineView | null = null;
@@ -136,7 +140,9 @@ function tick(): void {
 }
 
 setInterval(tick, 1000);
-addEventListener("hashchange", () => show_route(false));
+addEventListener("hashchange", () => {
+  if (!document.body.dataset["gate"]) show_route(false);
+});
 document.addEventListener("visibilitychange", () => {
   machine?.set_hidden(document.visibilityState === "hidden");
   if (document.visibilityState === "visible") session.retry_now();
@@ -144,5 +150,32 @@ document.addEventListener("visibilitychange", () => {
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => machine?.redraw());
 by_id("skip").addEventListener("click", () => main.focus());
 
-show_route(true);
-void session.start();
+async function leave(): Promise<void> {
+  try {
+    await sign_out();
+  } finally {
+    location.reload();
+  }
+}
+
+/** Shows the plant to who may see it, else the page that leads there. */
+function enter(who: WhoIsThere | null): void {
+  const gate = who === null ? "open" : gate_of(who);
+  set_attribute(document.body, "data-gate", gate === "open" ? null : gate);
+  if (gate !== "open") {
+    const page = (gate === "set-up" ? set_up_page : sign_in_page)(() => void begin());
+    content.replaceChildren(page.element);
+    page.focus();
+    return;
+  }
+  set_signed_in(who?.user ?? null);
+  header.set_person(who?.mode === "accounts" ? who.user : null);
+  content.replaceChildren();
+  show_route(true);
+  void session.start();
+}
+
+/** A server that does not answer is the session's matter: it says so and tries again. */
+const begin = (): Promise<void> => who_is_there().then(enter, () => enter(null));
+
+void begin();

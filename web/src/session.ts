@@ -22,6 +22,7 @@ export class Session {
   constructor(
     private readonly store: Store,
     private readonly on_new_alarm: (alarm: Alarm) => void,
+    private readonly on_signed_out: () => void,
   ) {
     this.stream = new LiveStream({
       url: () => url_of("v1/stream"),
@@ -30,6 +31,7 @@ export class Session {
         return version > 0 ? String(version) : null;
       },
       on_event: (event) => this.event(event),
+      on_signed_out,
       on_link: (link) => {
         store.dispatch({ type: "link", link });
         if (link.kind !== "live") return;
@@ -48,6 +50,10 @@ export class Session {
       this.stream.start();
       this.poll ??= setInterval(() => void this.poll_plant(), POLL_MS);
     } catch (error) {
+      if (error instanceof ApiError && error.status === 401) {
+        this.on_signed_out();
+        return;
+      }
       const [title, help] =
         error instanceof ApiError ? [error.title, error.help] : ["The plant could not be loaded.", "Try again."];
       this.store.dispatch({ type: "load", load: { kind: "failed", title, help } });

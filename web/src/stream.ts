@@ -16,7 +16,8 @@ export function backoff_ms(attempt: number, random: number = Math.random()): num
 }
 
 export function refusal(status: number): string {
-  if (status === 401 || status === 403) return "access refused";
+  if (status === 401) return "you are signed out";
+  if (status === 403) return "access refused";
   if (status === 404) return "the server has no live stream";
   if (status === 429 || status === 503) return "the server is busy or starting";
   return `the server answered ${status}`;
@@ -27,6 +28,7 @@ export interface StreamOptions {
   last_event_id?: () => string | null;
   on_event: (event: ServerEvent) => void;
   on_link: (link: Link) => void;
+  on_signed_out?: () => void;
 }
 
 export class LiveStream {
@@ -83,6 +85,7 @@ export class LiveStream {
       const last = this.options.last_event_id?.();
       if (last) headers["Last-Event-ID"] = last;
       const response = await fetch(this.options.url(), { headers, signal: abort.signal, cache: "no-store" });
+      if (response.status === 401) this.options.on_signed_out?.();
       if (!response.ok || !response.body) return refusal(response.status);
       this.options.on_link({ kind: "live" });
       const reader = response.body.getReader();

@@ -56,7 +56,7 @@ export interface Plant {
   sensors: number;
   connectors: Connector[];
   outputs: Output[];
-  stats: Stats;
+  stats: Stats | null; // null: who sees a part of the plant is not told its totals
 }
 
 export interface Machine {

@@ -779,6 +779,7 @@ export async function start_fixture({ port = 0, machines: machine_count = 24, di
     if (path === "/v1/analytics/oee") return send(response, 200, oee(query));
     if (path === "/v1/downtime") return send(response, 200, { items: downtime, next_cursor: null });
     if (path === "/v1/downtime/reasons") return send(response, 200, { items: reasons });
+    if (path === "/v1/session") return send(response, 200, { mode: "local", setup_needed: false, user: null });
     if (path === "/v1/plant") return send(response, 200, plant(Date.now()));
     if (path === "/v1/machines") return send(response, 200, page(machines.map(machine_json), query, 100));
     if (path === "/v1/alarm-controls") return send(response, 200, { items: controls, shelve_max_s: 86_400 });

@@ -267,10 +267,7 @@ class ModelBuilder {
   std::vector<asset::Sensor> sensors_;
 };
 
-}  // namespace
-
-asset::Model make_model() {
-  ModelBuilder b;
+void add_acme(ModelBuilder& b) {
   asset::Machine& pump = b.machine("pump-1", {"acme", "lyon", "utilities", "cooling", "pumps"});
   pump.description = "cooling water";
   pump.manufacturer = "Sulzer \"AG\"";
@@ -297,6 +294,21 @@ asset::Model make_model() {
   b.sensor("", "flow", core::ValueType::kFloat64);
   b.machine("fan-1", {"acme", "ulm", "assembly", "line-1", ""});
   b.sensor("", "batch", core::ValueType::kText);
+}
+
+}  // namespace
+
+asset::Model make_model() {
+  ModelBuilder b;
+  add_acme(b);
+  return b.build();
+}
+
+asset::Model make_model_of_two_tenants() {
+  ModelBuilder b;
+  add_acme(b);
+  b.machine("press-1", {"globex", "brno", "hall-1", "line-1", ""});
+  b.sensor("", "force", core::ValueType::kFloat64);
   return b.build();
 }
 
@@ -337,7 +349,7 @@ TestRegistry::TestRegistry(const io::Clock& clock)
                 .running = 1,
                 .reload = [this] { ++reloads; }} {}
 
-Plant::Plant(Options options, asset::Model given)
+Plant::Plant(Options options, asset::Model given, access::Authority* access)
     : model(std::move(given)),
       live(model.sensors().size()),
       server(
@@ -383,7 +395,11 @@ Plant::Plant(Options options, asset::Model given)
                       return 2;
                     }},
                    &registry.services(),
-                   &commands}) {
+                   &commands,
+                   nullptr,
+                   nullptr,
+                   nullptr,
+                   access}) {
   alarms.add_listener([this](const alarms::Alarm& alarm) { server.on_alarm(alarm); });
   const auto started = server.start();
   EXPECT_TRUE(started) << started.error().message;

@@ -146,12 +146,14 @@ class TestRegistry {
 };
 
 asset::Model make_model();
+// The same, and a press of another enterprise, globex.
+asset::Model make_model_of_two_tenants();
 // As many machines as wanted, with a sensor each.
 asset::Model make_large_model(std::size_t machines);
 
 class Plant {
  public:
-  explicit Plant(Options options = {}, asset::Model given = make_model());
+  explicit Plant(Options options = {}, asset::Model given = make_model(), access::Authority* access = nullptr);
   ~Plant();
 
   Reply get(const std::string& target, const Fields& fields = {}) { return ask(server.port(), "GET", target, fields); }

@@ -1,5 +1,6 @@
 // Forms for what is done to an alarm: who, why, and what else must be known; then the server is told.
 
+import { signed_in_name } from "../account";
 import { alarm_place } from "../alarms";
 import * as api from "../api";
 import { h, set_attribute, set_text, type Child } from "../dom";
@@ -49,7 +50,8 @@ function ask<T>(form: Form<T>): void {
     required: true,
     maxlength: 64,
     autocomplete: "name",
-    value: remembered_name(),
+    value: signed_in_name() ?? remembered_name(),
+    readonly: signed_in_name() !== null, // then the record has the account's name, whatever stands here
   });
   const comment = h("textarea", { id: "form-comment", name: "comment", rows: 3, maxlength: 500 });
   const failure = h("p", { class: "form-error", role: "alert" });
@@ -66,7 +68,7 @@ function ask<T>(form: Form<T>): void {
     set_text(failure, "");
     try {
       const done = await form.send({ by, comment: comment.value.trim() });
-      remember_name(by);
+      if (signed_in_name() === null) remember_name(by);
       form.on_done(done);
       dialog.close();
     } catch (error) {

@@ -1,5 +1,6 @@
 // The top of every view: whose plant, whether what is shown is live, and the plant's figures.
 
+import { person_words, type Person } from "../account";
 import { highest_priority, is_active, is_open, is_unacknowledged } from "../alarms";
 import { h, set_attribute, set_text } from "../dom";
 import { bytes, integer, milliseconds, plural, rate } from "../format";
@@ -76,7 +77,13 @@ export class Header {
   private readonly open_words = h("span", { class: "visually-hidden" });
   private readonly alarm_mark = h("span");
 
-  constructor(root: HTMLElement, on_retry: () => void) {
+  private readonly person = h("div", { class: "person", hidden: true });
+
+  constructor(
+    root: HTMLElement,
+    on_retry: () => void,
+    private readonly on_sign_out: () => void,
+  ) {
     this.tabs = {
       plant: h("a", { href: "#/" }, "Plant"),
       alarms: h("a", { href: "#/alarms" }, "Alarms", this.open_count, this.open_words),
@@ -98,9 +105,20 @@ export class Header {
         h("a", { class: "brand", href: "#/" }, logo(), this.name),
         h("nav", { "aria-label": "Views" }, this.tabs.plant, this.tabs.alarms, this.tabs.performance, this.tabs.oee),
         this.link,
+        this.person,
       ),
       h("section", { class: "status", "aria-label": "Plant figures" }, this.figures(), this.connectors.element),
       this.banner,
+    );
+  }
+
+  /** Who is signed in; null: nobody need be. */
+  set_person(person: Person | null): void {
+    set_attribute(this.person, "hidden", person === null);
+    if (!person) return;
+    this.person.replaceChildren(
+      h("span", { class: "person-name", title: person_words(person) }, person.name),
+      h("button", { type: "button", class: "button button-quiet", onclick: this.on_sign_out }, "Sign out"),
     );
   }
 
