@@ -15,6 +15,7 @@ pkg_check_modules(mosquitto REQUIRED IMPORTED_TARGET libmosquitto>=2.0)
 pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis)
 pkg_check_modules(lz4 REQUIRED IMPORTED_TARGET liblz4)
 pkg_check_modules(rdkafka REQUIRED IMPORTED_TARGET rdkafka>=2.0)
+pkg_check_modules(libpq REQUIRED IMPORTED_TARGET libpq)
 pkg_check_modules(open62541 REQUIRED IMPORTED_TARGET open62541>=1.4)
 pkg_check_modules(modbus REQUIRED IMPORTED_TARGET libmodbus)
 # SOCI's packages bring no pkg-config file; its headers want Boost's.

@@ -249,15 +249,7 @@ void check_topic(config::Section& section, std::string& topic) {
 void read_security(config::Section& section, KafkaOptions& options, const std::string& directory) {
   static constexpr std::array<std::string_view, 3> kSasl{"plain", "scram-sha-256", "scram-sha-512"};
   static constexpr std::array<const char*, 3> kMechanisms{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"};
-  config::Section tls = section.section("tls");
-  options.tls.on = tls.present();
-  options.tls.ca_file = read_path(tls, "ca_file", directory);
-  options.tls.certificate_file = read_path(tls, "certificate_file", directory);
-  options.tls.key_file = read_path(tls, "key_file", directory);
-  if (options.tls.certificate_file.empty() != options.tls.key_file.empty()) {
-    tls.problem("key_file", "certificate_file and key_file belong together");
-  }
-  tls.finish();
+  options.tls = read_tls_options(section, directory);
   options.user = section.text("user", {.fallback = ""});
   options.mechanism = kMechanisms[section.choice("sasl", kSasl, 2)];
   options.password = read_secret(section, "password", directory);

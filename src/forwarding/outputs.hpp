@@ -1,11 +1,12 @@
 // Outputs: the `outputs` section, and the lanes made from it: alarms told to a broker, a stream, a web address;
-// readings brought to Kafka.
+// readings brought to Kafka, to PostgreSQL.
 //
 //   outputs:
 //     - {name: broker, kind: mqtt, host: broker.plant.local}
 //     - {name: hook, kind: webhook, url: "https://hooks.example.com/alarms", secret_file: hook.key}
 //     - {name: alarms, kind: redis, host: 127.0.0.1}
 //     - {name: hq, kind: kafka, brokers: ["kafka.example.com:9092"]}
+//     - {name: store, kind: postgres, host: db.example.com, database: plant, user: plant, password_file: db.key}
 //
 // Threads: open(), start() and stop() from one; wake() and status() from any. Each output has a thread of its own: one
 // that is away costs the others nothing, and alarms never wait for one.
@@ -26,6 +27,7 @@
 #include "forwarding/kafka_transport.hpp"
 #include "forwarding/lane.hpp"
 #include "forwarding/mqtt_transport.hpp"
+#include "forwarding/postgres_transport.hpp"
 #include "forwarding/readings_feed.hpp"
 #include "forwarding/redis_transport.hpp"
 #include "forwarding/webhook_transport.hpp"
@@ -38,7 +40,7 @@ namespace millwright::forwarding {
 
 struct OutputOptions {
   LaneOptions lane;
-  std::variant<MqttOptions, RedisOptions, WebhookOptions, KafkaOptions> to;
+  std::variant<MqttOptions, RedisOptions, WebhookOptions, KafkaOptions, PostgresOptions> to;
   std::optional<ReadingsOptions> readings;  // nothing: changes of alarms
 };
 // Problems go to the document. `node` is the plant's name.
