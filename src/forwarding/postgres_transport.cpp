@@ -50,6 +50,35 @@ std::string quoted(const std::string& table, std::string_view suffix) {
   return fmt::format("{}{}\"", out, suffix);
 }
 
+PostgresConnection::Parameters parameters(const PostgresOptions& options, const std::string& password) {
+  PostgresConnection::Parameters all{{"host", options.host},
+                                     {"port", fmt::format("{}", options.port)},
+                                     {"dbname", options.database},
+                                     {"user", options.user},
+                                     {"application_name", "millwright"},
+                                     {"sslmode", options.tls.on ? "verify-full" : "disable"}};
+  const auto add = [&](const char* name, const std::string& value) {
+    if (!value.empty()) all.emplace_back(name, value);
+  };
+  add("password", password);
+  if (!options.tls.on) return all;
+  add("sslrootcert", options.tls.ca_file.empty() ? kSystemAuthorities : options.tls.ca_file);
+  add("sslcert", options.tls.certificate_file);
+  add("sslkey", options.tls.key_file);
+  return all;
+}
+
+core::Result<std::unique_ptr<PostgresConnection>> open_connection(const PostgresOptions& options,
+                                                                  const Stopping& stopping) {
+  const auto password = options.password.read();
+  if (!password) return core::unexpected(password.error().within("password"));
+  return PostgresConnection::open(parameters(options, password->value_or("")), options.timeout, stopping);
+}
+
+std::string name_of(const PostgresOptions& options) {
+  return fmt::format("postgresql://{}:{}/{}, table {}", options.host, options.port, options.database, options.table);
+}
+
 class PostgresTransport final : public Transport {
  public:
   explicit PostgresTransport(const PostgresOptions& options)
@@ -58,10 +87,7 @@ class PostgresTransport final : public Transport {
         sensors_(quoted(options.table, "_sensors")),
         move_(fmt::format(kMove, readings_, sensors_)) {}
 
-  [[nodiscard]] std::string peer() const override {
-    return fmt::format("postgresql://{}:{}/{}, table {}", options_.host, options_.port, options_.database,
-                       options_.table);
-  }
+  [[nodiscard]] std::string peer() const override { return name_of(options_); }
 
   core::Status connect(const Stopping& stopping) override {
     if (connection_ && steady_clock::now() - heard_ >= kLookEvery) {
@@ -86,9 +112,7 @@ class PostgresTransport final : public Transport {
 
  private:
   core::Status open(const Stopping& stopping) {
-    const auto password = options_.password.read();
-    if (!password) return core::unexpected(password.error().within("password"));
-    auto connection = PostgresConnection::open(parameters(password->value_or("")), options_.timeout, stopping);
+    auto connection = open_connection(options_, stopping);
     if (!connection) return core::unexpected(connection.error());
     connection_ = std::move(*connection);
     const auto there = connection_->run(fmt::format("SELECT to_regclass('{}')", readings_), stopping);
@@ -99,24 +123,6 @@ class PostgresTransport final : public Transport {
     }
     if (auto staged = connection_->run(std::string(kStage), stopping); !staged) return core::unexpected(staged.error());
     return {};
-  }
-
-  [[nodiscard]] PostgresConnection::Parameters parameters(const std::string& password) const {
-    PostgresConnection::Parameters all{{"host", options_.host},
-                                       {"port", fmt::format("{}", options_.port)},
-                                       {"dbname", options_.database},
-                                       {"user", options_.user},
-                                       {"application_name", "millwright"},
-                                       {"sslmode", options_.tls.on ? "verify-full" : "disable"}};
-    const auto add = [&](const char* name, const std::string& value) {
-      if (!value.empty()) all.emplace_back(name, value);
-    };
-    add("password", password);
-    if (!options_.tls.on) return all;
-    add("sslrootcert", options_.tls.ca_file.empty() ? kSystemAuthorities : options_.tls.ca_file);
-    add("sslcert", options_.tls.certificate_file);
-    add("sslkey", options_.tls.key_file);
-    return all;
   }
 
   // All or nothing. Where the end is in doubt it is done again, which changes nothing that is there.
@@ -186,6 +192,15 @@ PostgresOptions read_postgres_options(config::Section& section, const std::strin
 
 std::unique_ptr<Transport> make_postgres_transport(const PostgresOptions& options) {
   return std::make_unique<PostgresTransport>(options);
+}
+
+core::Result<std::string> probe_postgres(const PostgresOptions& options) {
+  const Stopping never = [] { return false; };
+  auto connection = open_connection(options, never);
+  if (!connection) return core::unexpected(connection.error().within(name_of(options)));
+  const auto there = (*connection)->run(fmt::format("SELECT to_regclass('{}')", quoted(options.table, "")), never);
+  if (!there) return core::unexpected(there.error().within(name_of(options)));
+  return name_of(options) + (there->empty() ? " answers; the table is not there yet and will be made" : " answers");
 }
 
 }  // namespace millwright::forwarding

@@ -28,5 +28,7 @@ struct PostgresOptions {
 // Reads `host`, `port`, `database`, `user`, `password_*`, `tls`, `table` and `timeout`.
 PostgresOptions read_postgres_options(config::Section& section, const std::string& directory);
 std::unique_ptr<Transport> make_postgres_transport(const PostgresOptions& options);
+// Connects and looks, and makes nothing.
+core::Result<std::string> probe_postgres(const PostgresOptions& options);
 
 }  // namespace millwright::forwarding

@@ -6,6 +6,9 @@
 
 #include "forwarding/bulk.hpp"
 #include "forwarding/copy_rows.hpp"
+#include "forwarding/line_rows.hpp"
+#include "forwarding/sensor_lines.hpp"
+#include "protocol/uns_json.hpp"
 
 namespace millwright::forwarding {
 namespace {
@@ -66,6 +69,53 @@ TEST(CopyRows, HaveEveryType) {
 TEST(CopyRows, EscapeTexts) {
   EXPECT_EQ(rows(CopyRows(), ValueType::kText, {7}, "a\tb", std::string("x\\y\nz\0", 6)),
             "acme/lyon/hall/one/cell/pump-1\ta\\tb\t1763712931000000\t1\t\\N\t\\N\tx\\\\y\\nz\xEF\xBF\xBD\t0\n");
+}
+
+TEST(LineRows, HaveEveryType) {
+  const LineRows format("our readings");
+  const std::string head =
+      "our\\ readings,enterprise=acme,site=lyon,area=hall,line=one,cell=cell,machine=pump-1,component=motor,"
+      "sensor=current ";
+  EXPECT_EQ(rows(format, ValueType::kFloat64, {real(12.5), real(std::numeric_limits<double>::quiet_NaN())}),
+            head + "value=12.5 1763712931000000001\n" + head + "quality=2156658688i 1763712932000000001\n");
+  EXPECT_EQ(rows(format, ValueType::kInt64, {core::to_bits<std::int64_t>(-7), 7}),
+            head + "whole=-7i 1763712931000000001\n" + head + "whole=7i,quality=2156658688i 1763712932000000001\n");
+  EXPECT_EQ(rows(format, ValueType::kBool, {1}), head + "whole=1i 1763712931000000001\n");
+  EXPECT_EQ(rows(LineRows("r"), ValueType::kText, {1}, "a b", "x \"y\\\n"),
+            "r,enterprise=acme,site=lyon,area=hall,line=one,cell=cell,machine=pump-1,sensor=a\\ b "
+            "text=\"x \\\"y\\\\ \" 1763712931000000001\n");
+}
+
+// What goes out our own way in understands.
+TEST(UnsRows, AreReadByUns) {
+  const std::string out = rows(UnsRows(), ValueType::kFloat32, {core::to_bits(12.5F), core::to_bits(0.25F)});
+  std::vector<std::string> ids;
+  std::vector<double> values;
+  for_each_line(out, [&](std::string_view sensor, std::string_view payload) {
+    EXPECT_EQ(sensor, "motor/current");
+    const auto message =
+        protocol::parse_uns("{\"schema\":1,\"seq\":7," + std::string(payload.substr(1)), protocol::UnsTime::kAuto);
+    ASSERT_TRUE(message) << message.error().message;
+    ASSERT_EQ(message->readings.size(), 1U);
+    const protocol::UnsReading& reading = message->readings[0];
+    EXPECT_EQ(reading.field, "");
+    values.push_back(std::get<double>(reading.value));
+    EXPECT_EQ(reading.quality, values.size() == 1 ? core::kGood : core::kBadSensorFailure);
+    EXPECT_EQ(reading.time, kStart + (static_cast<std::int64_t>(values.size()) - 1) * core::kSecond);
+    EXPECT_EQ(message->sequence, 7U);
+    ids.push_back(message->id);
+  });
+  EXPECT_THAT(values, ElementsAre(12.5, 0.25));
+  ASSERT_EQ(ids.size(), 2U);
+  EXPECT_EQ(ids[0].size(), 26U);
+  EXPECT_LT(ids[0], ids[1]) << "ULIDs are in the order of time";
+  EXPECT_EQ(rows(UnsRows(), ValueType::kFloat32, {core::to_bits(12.5F), core::to_bits(0.25F)}), out);
+}
+
+TEST(UnsRows, UlidsHaveAllOfTheirBits) {
+  EXPECT_EQ(to_ulid(0, 0, 0), "00000000000000000000000000");
+  EXPECT_EQ(to_ulid((std::uint64_t{1} << 48) - 1, 0xFFFF, ~std::uint64_t{0}), "7ZZZZZZZZZZZZZZZZZZZZZZZZZ");
+  EXPECT_EQ(to_ulid(1'469'918'176'385, 0, 1), "01ARYZ6S410000000000000001");
 }
 
 TEST(Bulk, OneBadEventHoldsUpNoOther) {
