@@ -20,7 +20,7 @@ build_packages=(
   libasio-dev librestinio-dev libfmt-dev libspdlog-dev nlohmann-json3-dev libyaml-cpp-dev libcli11-dev libeigen3-dev
   prometheus-cpp-dev libcurl4-openssl-dev libssl-dev libmosquitto-dev libhiredis-dev liblz4-dev librdkafka-dev libsoci-dev libboost-dev libsqlite3-dev libpq-dev libmodbus-dev libpugixml-dev libargon2-dev zlib1g-dev
 )
-test_servers=(mosquitto redis-server)
+test_servers=(mosquitto redis-server postgresql influxdb victoria-metrics)
 # Apache Kafka comes from Maven Central (tests/e2e/kafka_broker.py) and needs Java.
 test_packages=(
   clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev

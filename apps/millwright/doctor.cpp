@@ -23,7 +23,6 @@ constexpr std::uint64_t kLittleSpace = 1ULL << 30;
 constexpr core::DurationNs kConnectTimeout = 5 * core::kSecond;
 constexpr core::TimeNs kNotBefore = 1'735'689'600 * core::kSecond;  // 2025; a clock that was never set is far before
 constexpr std::size_t kShown = 3;
-constexpr std::int64_t kKafkaPort = 9092;  // where none is named
 
 class Doctor {
  public:
@@ -44,7 +43,7 @@ class Doctor {
     }
     for (const auto& output : config_.outputs) {
       what_ = "output " + output.lane.name;
-      std::visit([this](const auto& to) { check_output(to); }, output.to);
+      check_output(output);
     }
     for (const auto& erp : config_.maintenance.erps) check_erp(erp);
     return std::move(findings_);
@@ -196,19 +195,11 @@ class Doctor {
     say(State::kBad, answered.error().message, "see url, allow, log-in and docs/maintenance.md");
   }
 
-  void check_output(const forwarding::MqttOptions& to) { check_broker(to.broker); }
-  void check_output(const forwarding::KafkaOptions& to) {
-    for (const std::string& broker : to.brokers) {
-      const std::size_t colon = std::min(broker.rfind(':'), broker.size());
-      const auto port = core::parse_int(std::string_view(broker).substr(std::min(colon + 1, broker.size())));
-      check_reachable(broker.substr(0, colon), static_cast<std::uint16_t>(port.value_or(kKafkaPort)),
-                      "; nothing was sent");
-    }
-  }
-  // Redis and web hooks.
-  template <typename Server>
-  void check_output(const Server& to) {
-    check_reachable(to.host, to.port, "; nothing was sent");
+  void check_output(const forwarding::OutputOptions& output) {
+    const auto there = forwarding::probe(output);
+    if (there) return say(State::kOk, *there);
+    say(State::kBad, there.error().message,
+        "see its address, user, password and tls; is it on, does a firewall let us?");
   }
 
   const PlantConfig& config_;

@@ -182,6 +182,7 @@ core::Status Plant::open_outputs() {
                                            forwarding::OutputContext{.node = config_.name,
                                                                      .model = *config_.model,
                                                                      .history = engine_->history(),
+                                                                     .live = engine_->live(),
                                                                      .alarm_journal = engine_->alarm_journal(),
                                                                      .alarms = engine_->alarms(),
                                                                      .files = files_,

@@ -36,6 +36,8 @@ class Feed {
   // This event of the batch is dealt with, and all before it; and the whole batch.
   virtual void pass(const Event& event) = 0;
   virtual void done() = 0;
+  // The receiver was away: what it was told it may have forgotten.
+  virtual void receiver_lost() {}
   // The place to disk; `kSoon`: unless that was done a moment ago.
   virtual core::Status keep(When when) = 0;
   [[nodiscard]] virtual Backlog backlog() const = 0;

@@ -8,10 +8,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <librdkafka/rdkafka.h>
+#include <sys/socket.h>
 
 #include "asset/address.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
+#include "io/dead_peer.hpp"
 
 namespace millwright::forwarding {
 namespace {
@@ -22,6 +24,7 @@ using std::chrono::steady_clock;
 constexpr auto kLookEvery = std::chrono::seconds(3);  // whether the broker is there, while nothing is sent
 constexpr int kLookMs = 5000;
 constexpr int kPollMs = 100;
+constexpr core::DurationNs kSetUpTimeout = 3 * core::kSecond;  // of a connection, TLS and signing in included
 constexpr const char* kHistorical = "historical";
 constexpr std::size_t kErrorBytes = 512;
 
@@ -162,6 +165,12 @@ class KafkaTransport final : public Transport {
   static void on_error(rd_kafka_t*, int, const char* reason, void* self) {
     static_cast<KafkaTransport*>(self)->fault_ = reason;  // told by poll, so in the lane's thread
   }
+  // A broker that is gone without a word is noticed long before a message's time is over.
+  static int make_socket(int domain, int type, int protocol, void*) {
+    const int made = ::socket(domain, type | SOCK_CLOEXEC, protocol);
+    if (made >= 0) io::notice_dead_peer(made);
+    return made;
+  }
   static void on_log(const rd_kafka_t*, int, const char*, const char* text) {
     core::logger("outputs")->debug("kafka: {}", text);
   }
@@ -188,9 +197,9 @@ core::Status KafkaTransport::make_producer() {
       {"linger.ms", number(milliseconds(options_.linger))},
       {"message.max.bytes", number(options_.message_bytes_max)},
       {"message.timeout.ms", number(milliseconds(options_.timeout))},
-      {"socket.keepalive.enable", "true"},
+      {"socket.connection.setup.timeout.ms", number(milliseconds(kSetUpTimeout))},
       {"reconnect.backoff.ms", "100"},
-      {"reconnect.backoff.max.ms", "2000"},
+      {"reconnect.backoff.max.ms", "1000"},
       {"queue.buffering.max.kbytes", "65536"},
       {"partitioner", "murmur2_random"},  // as Kafka's own clients do
       {"security.protocol", options_.user.empty() ? (options_.tls.on ? "ssl" : "plaintext")
@@ -217,6 +226,7 @@ core::Status KafkaTransport::make_producer() {
   rd_kafka_conf_set_dr_msg_cb(conf.get(), on_report);
   rd_kafka_conf_set_error_cb(conf.get(), on_error);
   rd_kafka_conf_set_log_cb(conf.get(), on_log);
+  rd_kafka_conf_set_socket_cb(conf.get(), make_socket);
   fault_.clear();
   producer_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), why.data(), why.size()));
   if (!producer_) return core::unexpected(ErrorCode::kInvalid, fmt::format("{}: {}", peer(), why.data()));
@@ -249,15 +259,7 @@ void check_topic(config::Section& section, std::string& topic) {
 void read_security(config::Section& section, KafkaOptions& options, const std::string& directory) {
   static constexpr std::array<std::string_view, 3> kSasl{"plain", "scram-sha-256", "scram-sha-512"};
   static constexpr std::array<const char*, 3> kMechanisms{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"};
-  config::Section tls = section.section("tls");
-  options.tls.on = tls.present();
-  options.tls.ca_file = read_path(tls, "ca_file", directory);
-  options.tls.certificate_file = read_path(tls, "certificate_file", directory);
-  options.tls.key_file = read_path(tls, "key_file", directory);
-  if (options.tls.certificate_file.empty() != options.tls.key_file.empty()) {
-    tls.problem("key_file", "certificate_file and key_file belong together");
-  }
-  tls.finish();
+  options.tls = read_tls_options(section, directory);
   options.user = section.text("user", {.fallback = ""});
   options.mechanism = kMechanisms[section.choice("sasl", kSasl, 2)];
   options.password = read_secret(section, "password", directory);

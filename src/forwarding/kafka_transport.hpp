@@ -9,6 +9,7 @@
 
 #include "config/secret.hpp"
 #include "core/time.hpp"
+#include "forwarding/tls_options.hpp"
 #include "forwarding/transport.hpp"
 
 namespace millwright::forwarding {
@@ -20,12 +21,7 @@ struct KafkaOptions {
   std::string compression = "lz4";  // as the library names it
   core::DurationNs linger = 5 * core::kMillisecond;
   std::uint64_t message_bytes_max = 1'000'000;
-  struct Tls {
-    bool on = false;
-    std::string ca_file;
-    std::string certificate_file;
-    std::string key_file;
-  } tls;
+  TlsOptions tls;
   std::string user;  // SASL; "": none
   std::string mechanism = "SCRAM-SHA-512";
   config::Secret password;

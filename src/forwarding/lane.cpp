@@ -182,6 +182,7 @@ void Lane::bury(const Event& event, const std::string& reason) {
 core::DurationNs Lane::back_off(const std::string& reason) {
   if (stopping()) return 0;
   failures_total_.Increment();
+  feed_->receiver_lost();
   const bool first = pause_ == 0;
   pause_ = first ? options_.retry_min : std::min(pause_ * 2, options_.retry_max);
   // Spread by a quarter either way, so that many plants do not come back in step.

@@ -63,28 +63,18 @@ void append_array(std::string_view name, std::span<const std::uint32_t> picked, 
   out += ']';
 }
 
-// Qualities are runs, and `picked` rises: one walk through both.
-void append_qualities(const historian::DecodedBlock& readings, std::span<const std::uint32_t> picked,
-                      std::string& out) {
-  std::size_t run = 0;
-  std::uint32_t end = readings.quality.empty() ? 0 : readings.quality[0].count;
-  append_array(",\"q\":", picked, out, [&](std::uint32_t i) {
-    while (i >= end && run + 1 < readings.quality.size()) end += readings.quality[++run].count;
-    core::append_number(readings.quality[run].quality.code, out);
-  });
-}
-
 }  // namespace
 
 void JsonRows::append(const ReadingRows& rows, std::string& out) const {
   const bool texts = rows.readings.type == ValueType::kText;
+  QualityWalk quality(rows.readings);
   for (auto left = rows.picked; !left.empty();) {
     const auto row = left.first(std::min(left.size(), texts ? kRowTexts : kRowReadings));
     left = left.subspan(row.size());
     append_head(rows, row.front(), out);
     append_array(",\"t\":", row, out, [&](std::uint32_t i) { append_integer(rows.readings.time(i), out); });
     append_array(texts ? ",\"s\":" : ",\"v\":", row, out, [&](std::uint32_t i) { append_json_value(rows, i, out); });
-    append_qualities(rows.readings, row, out);
+    append_array(",\"q\":", row, out, [&](std::uint32_t i) { core::append_number(quality.at(i).code, out); });
     out += "}\n";
   }
 }

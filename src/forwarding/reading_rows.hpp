@@ -36,6 +36,23 @@ struct ReadingRows {
   const std::function<std::string_view(std::int32_t)>& text;
 };
 
+// The quality of one reading after another, in order: qualities are runs.
+class QualityWalk {
+ public:
+  explicit QualityWalk(const historian::DecodedBlock& readings) : runs_(readings.quality) {
+    if (!runs_.empty()) end_ = runs_[0].count;
+  }
+  core::Quality at(std::uint32_t i) {
+    while (i >= end_ && run_ + 1 < runs_.size()) end_ += runs_[++run_].count;
+    return runs_.empty() ? core::kGood : runs_[run_].quality;
+  }
+
+ private:
+  std::span<const core::QualityRun> runs_;
+  std::size_t run_ = 0;
+  std::uint32_t end_ = 0;
+};
+
 class RowFormat {
  public:
   virtual ~RowFormat() = default;

@@ -20,7 +20,8 @@ constexpr std::size_t kEventBytes = 256 * 1024;
 constexpr DurationNs kIdle = 50 * core::kMillisecond;  // between looks for what is new
 constexpr DurationNs kKeepEvery = 250 * core::kMillisecond;
 constexpr DurationNs kRateOver = core::kSecond;
-constexpr std::size_t kMachineParts = 6;  // enterprise, site, area, line, cell, machine
+constexpr DurationNs kWhole = 1500 * core::kMillisecond;  // after which a second counts as whole
+constexpr std::size_t kMachineParts = 6;                  // enterprise, site, area, line, cell, machine
 
 ReadingSeries series_of(const historian::Catalogue::Series& named) {
   std::size_t end = 0;
@@ -168,11 +169,16 @@ core::Result<Feed::Batch> ReadingsFeed::next() {
   events_.clear();
   moves_.clear();
   std::fill(open_events_.begin(), open_events_.end(), kNone);
+  for (Channel* channel : touched_) channel->seconds->touched.clear();
+  touched_.clear();
   lost_ = rows_bytes_ = read_bytes_ = readings_ = 0;
   oldest_age_ = 0;
   if (auto read = read_live(); !read) return core::unexpected(read.error());
   if (moves_.empty()) {
     if (auto read = read_backlog(); !read) return core::unexpected(read.error());
+  }
+  if (options_.tier == Tier::kSecond && !moves_.empty()) {
+    if (auto added = add_seconds(moves_.front().kind); !added) return core::unexpected(added.error());
   }
   if (moves_.empty()) {
     MutexLock lock(mutex_);
@@ -187,11 +193,22 @@ core::Result<Feed::Batch> ReadingsFeed::next() {
 Status ReadingsFeed::read_live() {
   for (std::size_t i = 0; i < logs_.size() && !full(Kind::kLive); ++i) {
     const std::size_t log = (turn_ + i) % logs_.size();
-    const journal::Sequence end = follower_->end(log);
+    const journal::Sequence end = live_end(log);
     if (logs_[log].live.next >= end) continue;
     if (auto done = read(log, Kind::kLive, logs_[log].live, end); !done) return done;
   }
   return {};
+}
+
+// Up to where what is live is read. Seconds are left to become whole, and are told once a second.
+journal::Sequence ReadingsFeed::live_end(std::size_t log) {
+  const journal::Sequence end = follower_->end(log);
+  if (options_.tier == Tier::kRaw) return end;
+  const core::TimeNs now = context_.clock.monotonic();
+  std::deque<Log::End>& ends = logs_[log].ends;
+  if (ends.empty() || now - ends.back().time >= core::kSecond) ends.push_back({now, end});
+  while (ends.size() > 1 && now - ends[1].time >= kWhole) ends.pop_front();
+  return now - ends.front().time >= kWhole ? ends.front().end : 0;
 }
 
 Status ReadingsFeed::read_backlog() {
@@ -223,9 +240,10 @@ Status ReadingsFeed::read(std::size_t log, Kind kind, Place place, journal::Sequ
   bool first = true;
   bool late = false;
   DurationNs age = 0;
+  const DurationNs live_age = options_.live_age + (options_.tier == Tier::kSecond ? kWhole + core::kSecond : 0);
   const auto read = follower_->read(log, place, to, [&](const Follower::Record& record) {
     if (first) age = record.age;
-    late = first && kind == Kind::kLive && age > options_.live_age;
+    late = first && kind == Kind::kLive && age > live_age;
     if (late) return false;
     first = false;
     read_bytes_ += record.payload.size();
@@ -270,6 +288,12 @@ void ReadingsFeed::add(std::size_t log, Kind kind, const Follower::Record& recor
                                      record.sequence, logs_[log].stream, block, decoded.error().message);
       continue;
     }
+    if (channel->seconds) {
+      if (channel->seconds->touched.empty()) touched_.push_back(channel);
+      SecondRollups::touch(*channel->seconds, decoded_);
+      readings_ += decoded_.count;
+      continue;
+    }
     picked_.clear();
     channel->filter[static_cast<std::size_t>(kind)].pick(channel->rule, decoded_, picked_);
     if (picked_.empty()) continue;
@@ -293,6 +317,22 @@ void ReadingsFeed::add(std::size_t log, Kind kind, const Follower::Record& recor
   }
 }
 
+Status ReadingsFeed::add_seconds(Kind kind) {
+  for (Channel* channel : touched_) {
+    const auto told = context_.seconds->tell(*channel->seconds, [&](std::string_view row) {
+      Event& event = event_of(*channel, kind);
+      event.body += row;
+      ++event.count;
+    });
+    if (!told) return told;
+  }
+  for (std::size_t i = 0; i < events_.size(); ++i) {
+    const Move& move = moves_.front();
+    events_[i].key = fmt::format("{}-{}-1s-{}-{}", logs_[move.log].stream, cursor_.epoch, move.place.next, i);
+  }
+  return {};
+}
+
 ReadingsFeed::Channel* ReadingsFeed::channel_of(historian::SeriesKey key) {
   const auto found = channels_.find(key);
   if (found != channels_.end()) return found->second.get();
@@ -303,6 +343,13 @@ ReadingsFeed::Channel* ReadingsFeed::channel_of(historian::SeriesKey key) {
   if (!rule.send) return nullptr;
   channel = std::make_unique<Channel>();
   channel->series = series_of(*named);
+  if (options_.tier == Tier::kSecond) {
+    channel->seconds = context_.seconds->sensor(channel->series);
+    if (channel->seconds->known == nullptr) {
+      channel.reset();
+      return nullptr;
+    }
+  }
   channel->rule = std::move(rule);
   channel->machine = machine_numbers_.try_emplace(channel->series.machine, machine_numbers_.size()).first->second;
   open_events_.resize(machine_numbers_.size(), kNone);

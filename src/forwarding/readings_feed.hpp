@@ -6,10 +6,15 @@
 //   than `live_age` when its turn comes has become backlog: that is an outage, or a receiver that is too slow.
 //   Events: the rows of one machine together, at most some 256 KiB.
 //
+// In the tier of seconds it sends, in place of readings, the roll-ups of the seconds that they are in, once those have
+// had time to become whole.
+//
 // Threads: as a Feed. Memory: some 4 MiB of rows at a time, and what is known of each sensor.
 #pragma once
 
+#include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -19,13 +24,17 @@
 #include "forwarding/reading_rows.hpp"
 #include "forwarding/reading_rules.hpp"
 #include "forwarding/readings_cursor.hpp"
+#include "forwarding/second_rollups.hpp"
 #include "historian/follower.hpp"
 #include "io/clock.hpp"
 #include "io/file_system.hpp"
 
 namespace millwright::forwarding {
 
+enum class Tier : std::uint8_t { kRaw, kSecond };
+
 struct ReadingsOptions {
+  Tier tier = Tier::kRaw;
   std::vector<SensorRule> rules;
   core::DurationNs live_age = 5 * core::kSecond;
   std::uint64_t backlog_rate = 0;  // readings/s; 0: as fast as it goes
@@ -38,9 +47,10 @@ class ReadingsFeed final : public Feed {
   struct Context {
     io::FileSystem& files;
     const io::Clock& clock;
-    std::string directory;  // its own; is made
-    std::string name;       // of the output, for the log
-    std::string stream;     // the plant's name, the first part of each stream's
+    std::string directory;                   // its own; is made
+    std::string name;                        // of the output, for the log
+    std::string stream;                      // the plant's name, the first part of each stream's
+    const SecondRollups* seconds = nullptr;  // of Tier::kSecond; outlives the feed
   };
   // Goes on where the run before stopped; without a cursor with what comes from now on.
   static core::Result<std::unique_ptr<Feed>> open(ReadingsOptions options,
@@ -61,6 +71,11 @@ class ReadingsFeed final : public Feed {
     Place live;
     Place backlog;  // in the first range
     std::string stream;
+    struct End {
+      core::TimeNs time = 0;  // monotonic
+      journal::Sequence end = 0;
+    };
+    std::deque<End> ends{};  // how far the log had come, of late
   };
   struct Move {  // what the batch moves once it is dealt with
     std::size_t log = 0;
@@ -71,7 +86,8 @@ class ReadingsFeed final : public Feed {
     ReadingSeries series;
     SensorRule rule;
     std::size_t machine = 0;
-    ReadingFilter filter[2];  // by Kind
+    ReadingFilter filter[2];                       // by Kind
+    std::optional<SecondRollups::Sensor> seconds;  // of Tier::kSecond
   };
   static constexpr std::size_t kNone = SIZE_MAX;
 
@@ -85,7 +101,9 @@ class ReadingsFeed final : public Feed {
   void defer(std::size_t log, core::DurationNs age);
   [[nodiscard]] bool behind() const REQUIRES(mutex_);
   bool full(Kind kind) const;
+  journal::Sequence live_end(std::size_t log);
   void add(std::size_t log, Kind kind, const historian::Follower::Record& record);
+  core::Status add_seconds(Kind kind);
   Channel* channel_of(historian::SeriesKey key);
   Event& event_of(Channel& channel, Kind kind);
 
@@ -104,6 +122,7 @@ class ReadingsFeed final : public Feed {
   std::unordered_map<historian::SeriesKey, std::unique_ptr<Channel>> channels_;  // nullptr: not sent
   std::unordered_map<std::string, std::size_t> machine_numbers_;
   std::vector<std::size_t> open_events_;  // of the batch, by machine
+  std::vector<Channel*> touched_;         // of the batch, in Tier::kSecond
   historian::Decoder decoder_;
   historian::DecodedBlock decoded_;
   std::vector<std::uint32_t> picked_;

@@ -7,35 +7,12 @@
 #include <hiredis/hiredis.h>
 
 #include "core/text.hpp"
+#include "forwarding/sensor_lines.hpp"
 
 namespace millwright::forwarding {
 namespace {
 
 using core::ErrorCode;
-
-constexpr core::DurationNs kPingAfter = 3 * core::kSecond;  // of silence
-
-struct FreeContext {
-  void operator()(redisContext* context) const { redisFree(context); }
-};
-struct FreeReply {
-  void operator()(redisReply* reply) const { freeReplyObject(reply); }
-};
-using Context = std::unique_ptr<redisContext, FreeContext>;
-using Reply = std::unique_ptr<redisReply, FreeReply>;
-
-timeval to_timeval(core::DurationNs duration) {
-  return {.tv_sec = static_cast<time_t>(duration / core::kSecond),
-          .tv_usec = static_cast<suseconds_t>(duration % core::kSecond / core::kMicrosecond)};
-}
-
-std::string_view text_of(const redisReply& reply) {
-  return reply.str == nullptr ? std::string_view() : std::string_view(reply.str, static_cast<std::size_t>(reply.len));
-}
-
-bool is_error(const redisReply& reply) {
-  return reply.type == REDIS_REPLY_ERROR;
-}
 
 // The value of a field in the flat list that XINFO answers.
 std::string_view field_of(const redisReply& list, std::string_view name) {
@@ -48,18 +25,13 @@ std::string_view field_of(const redisReply& list, std::string_view name) {
 
 class RedisTransport final : public Transport {
  public:
-  RedisTransport(const RedisOptions& options, const io::Clock& clock) : options_(options), clock_(clock) {}
+  explicit RedisTransport(const RedisOptions& options) : options_(options), redis_(options.server) {}
 
   [[nodiscard]] std::string peer() const override {
-    return fmt::format("redis://{}:{}/{}, stream {}", options_.host, options_.port, options_.database, options_.stream);
+    return fmt::format("{}, stream {}", to_string(options_.server), options_.stream);
   }
 
-  core::Status connect(const Stopping&) override {
-    if (context_ && clock_.monotonic() - spoke_ > kPingAfter) {
-      if (auto alive = command({"PING"}); !alive) context_.reset();
-    }
-    return context_ ? core::Status() : open();
-  }
+  core::Status connect(const Stopping&) override { return redis_.ensure(); }
 
   // One by one: were they sent together, a later one could be taken where an earlier one is not, and then nothing could
   // put the earlier one before it.
@@ -72,55 +44,24 @@ class RedisTransport final : public Transport {
   }
 
  private:
-  core::Status open() {
-    const auto password = options_.password.read();
-    if (!password) return core::unexpected(password.error().within("password"));
-    Context context(redisConnectWithTimeout(options_.host.c_str(), options_.port, to_timeval(options_.timeout)));
-    if (!context || context->err != 0) {
-      return core::unexpected(ErrorCode::kUnavailable, fmt::format("Redis at {}:{}: {}", options_.host, options_.port,
-                                                                   context ? context->errstr : "no memory"));
-    }
-    redisSetTimeout(context.get(), to_timeval(options_.timeout));
-    redisEnableKeepAlive(context.get());
-    context_ = std::move(context);
-    if (auto ready = introduce(*password); !ready) {
-      context_.reset();
-      return ready;
-    }
-    return {};
-  }
-
-  core::Status introduce(const std::optional<std::string>& password) {
-    if (password) {
-      auto known = options_.user.empty() ? command({"AUTH", *password}) : command({"AUTH", options_.user, *password});
-      if (!known) return core::unexpected(known.error().within("signing in"));
-    }
-    if (options_.database != 0) {
-      auto chosen = command({"SELECT", std::to_string(options_.database)});
-      if (!chosen) return core::unexpected(chosen.error());
-    }
-    if (auto alive = command({"PING"}); !alive) return core::unexpected(alive.error());
-    return {};
-  }
-
   core::Status add(const Event& event) {
     const auto reply =
-        ask({"XADD", options_.stream, "MAXLEN", "~", std::to_string(options_.length_max), event.key, "kind", event.kind,
-             "id", std::to_string(event.id), "machine", event.machine, "event", event.body});
+        redis_.ask({"XADD", options_.stream, "MAXLEN", "~", std::to_string(options_.length_max), event.key, "kind",
+                    event.kind, "id", std::to_string(event.id), "machine", event.machine, "event", event.body});
     if (!reply) return core::unexpected(reply.error());
     if (!is_error(**reply)) return {};
     const std::string why(text_of(**reply));
-    if (why.find("equal or smaller") == std::string::npos) return refused(why);
+    if (why.find("equal or smaller") == std::string::npos) return redis_.refused(why);
     return check_repeat(event);
   }
 
   // Redis has this id behind it. Either the event is in the stream, or was before the stream was trimmed; or somebody
   // else writes to it, with ids that leave no room for ours.
   core::Status check_repeat(const Event& event) {
-    const auto found = command({"XRANGE", options_.stream, event.key, event.key});
+    const auto found = redis_.command({"XRANGE", options_.stream, event.key, event.key});
     if (!found) return core::unexpected(found.error());
     if ((*found)->type == REDIS_REPLY_ARRAY && (*found)->elements != 0) return {};
-    const auto info = command({"XINFO", "STREAM", options_.stream});
+    const auto info = redis_.command({"XINFO", "STREAM", options_.stream});
     if (!info) return core::unexpected(info.error());
     const std::string last(field_of(**info, "last-generated-id"));
     const auto parts = core::split(last, '-');
@@ -134,70 +75,62 @@ class RedisTransport final : public Transport {
                     options_.stream, last, event.key));
   }
 
-  [[nodiscard]] core::Unexpected refused(std::string_view why) const {
-    return core::unexpected(ErrorCode::kUnavailable,
-                            fmt::format("Redis at {}:{} says: {}", options_.host, options_.port, why));
-  }
-
-  // An answer that is no error.
-  core::Result<Reply> command(const std::vector<std::string_view>& words) {
-    auto reply = ask(words);
-    if (reply && is_error(**reply)) return refused(text_of(**reply));
-    return reply;
-  }
-
-  // Any answer. Without one the connection is over.
-  core::Result<Reply> ask(const std::vector<std::string_view>& words);
-
   const RedisOptions options_;
-  const io::Clock& clock_;
-  Context context_;
-  core::TimeNs spoke_ = 0;  // monotonic
+  RedisConnection redis_;
 };
 
-core::Result<Reply> RedisTransport::ask(const std::vector<std::string_view>& words) {
-  if (!context_) return core::unexpected(ErrorCode::kClosed, "no connection");
-  std::vector<const char*> texts;
-  std::vector<std::size_t> sizes;
-  for (const std::string_view word : words) {
-    texts.push_back(word.data());
-    sizes.push_back(word.size());
+// One HSET a machine; what comes twice says the same twice.
+class RedisLatestTransport final : public Transport {
+ public:
+  explicit RedisLatestTransport(const RedisLatestOptions& options) : options_(options), redis_(options.server) {}
+
+  [[nodiscard]] std::string peer() const override {
+    return fmt::format("{}, hashes {}*", to_string(options_.server), options_.prefix);
   }
-  Reply reply(static_cast<redisReply*>(
-      redisCommandArgv(context_.get(), static_cast<int>(texts.size()), texts.data(), sizes.data())));
-  spoke_ = clock_.monotonic();
-  if (reply) return reply;
-  auto lost = core::unexpected(ErrorCode::kUnavailable,
-                               fmt::format("Redis at {}:{}: {}", options_.host, options_.port, context_->errstr));
-  context_.reset();
-  return lost;
-}
+
+  core::Status connect(const Stopping&) override { return redis_.ensure(); }
+
+  Delivery deliver(std::span<const Event> events, const Stopping&) override {
+    std::vector<std::string> names;
+    for (const Event& event : events) names.push_back(options_.prefix + event.machine);
+    std::vector<RedisConnection::Words> commands;
+    for (std::size_t i = 0; i < events.size(); ++i) {
+      RedisConnection::Words& words = commands.emplace_back(RedisConnection::Words{"HSET", names[i]});
+      for_each_line(events[i].body, [&](std::string_view sensor, std::string_view payload) {
+        words.push_back(sensor);
+        words.push_back(payload);
+      });
+    }
+    if (auto set = redis_.pipeline(commands); !set) return Delivery::retry(0, set.error().message);
+    return {events.size(), std::nullopt};
+  }
+
+ private:
+  const RedisLatestOptions options_;
+  RedisConnection redis_;
+};
 
 }  // namespace
 
 RedisOptions read_redis_options(config::Section& section, const std::string& directory) {
-  RedisOptions options;
-  options.host = section.text("host");
-  options.port =
-      static_cast<std::uint16_t>(section.integer("port", {.fallback = options.port, .low = 1, .high = 65535}));
-  options.user = section.text("user", {.fallback = ""});
-  options.password = read_secret(section, "password", directory);
-  if (!options.user.empty() && !options.password.given()) {
-    section.problem("user", "a user has a password: say where, with password_file or password_env");
-  }
-  options.database =
-      static_cast<std::uint32_t>(section.integer("database", {.fallback = 0, .low = 0, .high = 1'000'000}));
+  RedisOptions options{.server = read_redis_server(section, directory), .stream = {}};
   options.stream = section.text("stream", {.fallback = "millwright:alarms"});
   if (options.stream.empty()) section.problem("stream", "a stream has a name");
   options.length_max = static_cast<std::uint64_t>(
       section.integer("length_max", {.fallback = static_cast<std::int64_t>(options.length_max), .low = 1}));
-  options.timeout = section.duration(
-      "timeout", {.fallback = options.timeout, .low = 100 * core::kMillisecond, .high = core::kMinute});
   return options;
 }
 
-std::unique_ptr<Transport> make_redis_transport(const RedisOptions& options, const io::Clock& clock) {
-  return std::make_unique<RedisTransport>(options, clock);
+RedisLatestOptions read_redis_latest_options(config::Section& section, const std::string& directory) {
+  return {.server = read_redis_server(section, directory),
+          .prefix = section.text("prefix", {.fallback = "millwright:latest:"})};
+}
+
+std::unique_ptr<Transport> make_redis_transport(const RedisOptions& options) {
+  return std::make_unique<RedisTransport>(options);
+}
+std::unique_ptr<Transport> make_redis_latest_transport(const RedisLatestOptions& options) {
+  return std::make_unique<RedisLatestTransport>(options);
 }
 
 }  // namespace millwright::forwarding

@@ -120,4 +120,11 @@ std::unique_ptr<Transport> make_webhook_transport(const WebhookOptions& options)
   return std::make_unique<WebhookTransport>(options);
 }
 
+core::Result<std::string> probe_webhook(const WebhookOptions& options) {
+  http::Client client(client_options(options));
+  const auto answer = client.ask({.method = "HEAD", .url = options.url});
+  if (!answer) return core::unexpected(answer.error());
+  return fmt::format("{} answers (HTTP {} to HEAD); nothing was sent", options.url, answer->status);
+}
+
 }  // namespace millwright::forwarding

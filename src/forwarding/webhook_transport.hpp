@@ -28,6 +28,8 @@ struct WebhookOptions {
 // Reads `url`, `allow`, `secret_*`, `bearer_*`, `ca_file` and `timeout`.
 WebhookOptions read_webhook_options(config::Section& section, const std::string& directory);
 std::unique_ptr<Transport> make_webhook_transport(const WebhookOptions& options);
+// Asks with HEAD: any answer says that the receiver is there.
+core::Result<std::string> probe_webhook(const WebhookOptions& options);
 
 // "sha256=<hex>": HMAC-SHA256 of the body.
 std::string signature(std::string_view secret, std::string_view body);

@@ -39,7 +39,7 @@ core::Status set_user(mosquitto* client, const Options& options) {
 core::Status set_will(mosquitto* client, const Presence& presence) {
   if (presence.topic.empty()) return {};
   const int code = mosquitto_will_set_v5(client, presence.topic.c_str(), static_cast<int>(presence.offline.size()),
-                                         presence.offline.data(), kQos, true, nullptr);
+                                         presence.offline.data(), kQos, presence.retain, nullptr);
   if (code != MOSQ_ERR_SUCCESS) return failed("status_topic", code);
   return {};
 }
@@ -64,9 +64,10 @@ core::Result<Handle> make_handle(const Options& options, Session session, const 
   return client;
 }
 
-int publish_presence(mosquitto* client, const std::string& topic, const std::string& body) {
-  return mosquitto_publish_v5(client, nullptr, topic.c_str(), static_cast<int>(body.size()), body.data(), kQos, true,
-                              nullptr);
+int publish_presence(mosquitto* client, const Presence& presence, const std::string& state) {
+  if (presence.topic.empty() || state.empty()) return MOSQ_ERR_SUCCESS;
+  return mosquitto_publish_v5(client, nullptr, presence.topic.c_str(), static_cast<int>(state.size()), state.data(),
+                              kQos, presence.retain, nullptr);
 }
 
 std::string describe(int code) {

@@ -24,8 +24,8 @@ enum class Session : std::uint8_t { kClean, kKept };  // whether the broker keep
 
 // `self` is what libmosquitto gives to the callbacks. Reads the password, names the will.
 core::Result<Handle> make_handle(const Options& options, Session session, const Presence& presence, void* self);
-// Retained, QoS 1.
-int publish_presence(mosquitto* client, const std::string& topic, const std::string& body);
+// `state` is one of the presence's two; QoS 1. Without a topic or a state nothing is said.
+int publish_presence(mosquitto* client, const Presence& presence, const std::string& state);
 
 core::Unexpected failed(const char* what, int code);
 std::string describe(int code);

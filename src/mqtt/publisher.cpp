@@ -1,10 +1,13 @@
 #include "mqtt/publisher.hpp"
 
 #include <chrono>
+#include <utility>
 
 #include <fmt/format.h>
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
+
+#include "io/dead_peer.hpp"
 
 namespace millwright::mqtt {
 namespace {
@@ -48,6 +51,7 @@ core::Status Publisher::connect() {
   mosquitto_connect_v5_callback_set(client_.get(), on_connect);
   mosquitto_disconnect_v5_callback_set(client_.get(), on_disconnect);
   mosquitto_publish_v5_callback_set(client_.get(), on_publish);
+  mosquitto_message_v5_callback_set(client_.get(), on_message);
   const auto keep_alive = static_cast<int>(options_.keep_alive / core::kSecond);
   int code = mosquitto_connect_async(client_.get(), options_.host.c_str(), options_.port, keep_alive);
   if (code != MOSQ_ERR_SUCCESS) return failed("connecting", code);
@@ -77,7 +81,7 @@ core::Status Publisher::await_answer(const Stopping& stopping) {
 }
 
 void Publisher::say(const std::string& state) {
-  if (!presence_.topic.empty()) publish_presence(client_.get(), presence_.topic, state);
+  publish_presence(client_.get(), presence_, state);
 }
 
 core::Result<int> Publisher::publish(const Message& message) {
@@ -85,7 +89,7 @@ core::Result<int> Publisher::publish(const Message& message) {
   int number = 0;
   const int code =
       mosquitto_publish_v5(client_.get(), &number, message.topic.c_str(), static_cast<int>(message.body.size()),
-                           message.body.data(), kQos, message.retain, properties.get());
+                           message.body.data(), message.qos, message.retain, properties.get());
   if (code == MOSQ_ERR_SUCCESS) return number;
   const bool never = code == MOSQ_ERR_PAYLOAD_SIZE || code == MOSQ_ERR_OVERSIZE_PACKET || code == MOSQ_ERR_INVAL ||
                      code == MOSQ_ERR_MALFORMED_UTF8;
@@ -96,6 +100,16 @@ std::optional<int> Publisher::acknowledged(int message) const {
   MutexLock lock(mutex_);
   const auto at = acknowledged_.find(message);
   return at == acknowledged_.end() ? std::nullopt : std::optional(at->second);
+}
+
+core::Status Publisher::subscribe(const std::string& filter) {
+  const int code = mosquitto_subscribe_v5(client_.get(), nullptr, filter.c_str(), kQos, 0, nullptr);
+  return code == MOSQ_ERR_SUCCESS ? core::Status() : failed("subscribing", code);
+}
+
+std::vector<Publisher::Received> Publisher::take_inbox() {
+  MutexLock lock(mutex_);
+  return std::exchange(inbox_, {});
 }
 
 void Publisher::wait(core::DurationNs timeout) {
@@ -123,6 +137,7 @@ void Publisher::on_connect(mosquitto*, void* self, int code, int, const mqtt5__p
   auto& publisher = *static_cast<Publisher*>(self);
   if (code != 0) return publisher.end(describe_refusal(publisher.options_, code));
   if (!publisher.fault().empty()) return;  // libmosquitto's own second try, after the first was given up
+  io::notice_dead_peer(mosquitto_socket(publisher.client_.get()));
   publisher.say(publisher.presence_.online);
   MutexLock lock(publisher.mutex_);
   publisher.up_ = true;
@@ -131,6 +146,15 @@ void Publisher::on_connect(mosquitto*, void* self, int code, int, const mqtt5__p
 
 void Publisher::on_disconnect(mosquitto*, void* self, int code, const mqtt5__property*) {
   static_cast<Publisher*>(self)->end(fmt::format("the connection is lost: {}", describe(code)));
+}
+
+void Publisher::on_message(mosquitto*, void* self, const mosquitto_message* message, const mqtt5__property*) {
+  auto& publisher = *static_cast<Publisher*>(self);
+  MutexLock lock(publisher.mutex_);
+  if (publisher.inbox_.size() >= kInboxMax) return;
+  publisher.inbox_.push_back(
+      {message->topic, {static_cast<const char*>(message->payload), static_cast<std::size_t>(message->payloadlen)}});
+  publisher.news_.notify_all();
 }
 
 void Publisher::on_publish(mosquitto*, void* self, int message, int code, const mqtt5__property*) {

@@ -13,6 +13,8 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "io/dead_peer.hpp"
+
 namespace millwright::mqtt {
 namespace {
 
@@ -97,7 +99,7 @@ void Subscriber::subscribe() {
 Subscriber::~Subscriber() {
   if (!client_ || !up_ || !fault_.empty()) return;
   if (held_ != 0) return;  // a farewell would acknowledge
-  if (!presence_.topic.empty()) publish_presence(client_.get(), presence_.topic, presence_.offline);
+  publish_presence(client_.get(), presence_, presence_.offline);
   mosquitto_disconnect_v5(client_.get(), MQTT_RC_NORMAL_DISCONNECTION, nullptr);
   mosquitto_loop_write(client_.get(), 1);
 }
@@ -146,7 +148,7 @@ core::Status Subscriber::publish(const std::string& topic, std::string_view payl
 }
 
 core::Status Subscriber::announce() {
-  return checked(publish_presence(client_.get(), presence_.topic, presence_.online));
+  return checked(publish_presence(client_.get(), presence_, presence_.online));
 }
 
 core::Status Subscriber::checked(int code) {
@@ -162,8 +164,9 @@ void Subscriber::on_connect(mosquitto*, void* self, int code, int, const mqtt5__
     return;
   }
   one.up_ = true;
+  io::notice_dead_peer(mosquitto_socket(one.client_.get()));
   one.subscribe();
-  if (!one.presence_.topic.empty()) publish_presence(one.client_.get(), one.presence_.topic, one.presence_.online);
+  publish_presence(one.client_.get(), one.presence_, one.presence_.online);
 }
 
 void Subscriber::on_disconnect(mosquitto*, void* self, int code, const mqtt5__property*) {

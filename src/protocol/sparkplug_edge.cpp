@@ -36,16 +36,6 @@ EdgeMessage EdgeNode::will(core::TimeNs now) {
   return {to_string({.group = name_.group, .type = MessageType::kNDeath, .node = name_.node}), encode(death)};
 }
 
-std::vector<EdgeMessage> EdgeNode::online(core::TimeNs now) {
-  online_ = true;
-  // What was put and not sent yet is late by now; the births say how things stand.
-  std::move(fresh_.begin(), fresh_.end(), std::back_inserter(kept_));
-  fresh_.clear();
-  std::vector<EdgeMessage> out = births(now);
-  put_data(kept_, true, now, out);
-  return out;
-}
-
 std::vector<EdgeMessage> EdgeNode::births(core::TimeNs now) {
   sequence_ = 0;
   Payload node{.time = now, .sequence = {}, .metrics = {birth_metric(birth_sequence_)}};
@@ -68,28 +58,28 @@ std::vector<EdgeMessage> EdgeNode::births(core::TimeNs now) {
   return out;
 }
 
-void EdgeNode::put(std::uint64_t alias, EdgeValue value, core::TimeNs time) {
+void EdgeNode::know(std::uint64_t alias, EdgeValue value, core::TimeNs time) {
   ASSERT(alias >= 1 && alias <= metrics_.size(), "no metric has this alias");
   Known& known = metrics_[alias - 1];
-  if (!known.time || time >= *known.time) {
-    known.value = value;
-    known.time = time;
-  }
-  std::deque<Reading>& readings = online_ ? fresh_ : kept_;
-  readings.push_back({alias, std::move(value), time});
-  if (readings.size() <= kKeptMax) return;
-  readings.pop_front();
-  ++dropped_;
+  if (known.time && time < *known.time) return;
+  known.value = std::move(value);
+  known.time = time;
+}
+
+void EdgeNode::put(std::uint64_t alias, EdgeValue value, core::TimeNs time, When when) {
+  know(alias, value, time);
+  (when == When::kLive ? live_ : historical_).push_back({alias, std::move(value), time});
 }
 
 std::vector<EdgeMessage> EdgeNode::data(core::TimeNs now) {
   std::vector<EdgeMessage> out;
-  if (online_) put_data(fresh_, false, now, out);
+  put_data(historical_, true, now, out);
+  put_data(live_, false, now, out);
   return out;
 }
 
 // In the order in which they were put; a message is of one device.
-void EdgeNode::put_data(std::deque<Reading>& readings, bool historical, core::TimeNs now,
+void EdgeNode::put_data(std::vector<Reading>& readings, bool historical, core::TimeNs now,
                         std::vector<EdgeMessage>& out) {
   std::stable_sort(readings.begin(), readings.end(), [this](const Reading& a, const Reading& b) {
     return metrics_[a.alias - 1].device < metrics_[b.alias - 1].device;

@@ -1,19 +1,17 @@
-// EdgeNode: what an edge node of Sparkplug B 3.0 says, and when: will, births, data by alias, and after a time without
-// a host what was measured meanwhile, marked historical. No I/O here: messages are made, somebody else sends them.
+// EdgeNode: what an edge node of Sparkplug B 3.0 says: will, births, data by alias; what was measured while nobody
+// heard goes as historical, in messages of its own. No I/O here: messages are made, somebody else sends them, and keeps
+// what cannot be sent.
 //
 //   EdgeNode node({.group = "lyon", .node = "mill"}, devices, last_birth + 1);
 //   connect(node.will(now));                      // a new bdSeq; keep node.birth_sequence() before connecting
-//   for (auto& message : node.online(now)) send;  // births, then what was kept
+//   for (auto& message : node.births(now)) send;
 //   node.put(alias, value, time);  for (auto& message : node.data(now)) send;
 //   if (node.wants_rebirth(topic, payload)) for (auto& message : node.births(now)) send;
-//   node.offline();                               // from now on what is put is kept
 //
-// Threads: one at a time. Limits: kKeptMax readings are kept, then the oldest go and are counted; kDataMetricsMax
-// metrics a message. Format: docs/format/sparkplug.md.
+// Threads: one at a time. Limits: kDataMetricsMax metrics a message. Format: docs/format/sparkplug.md.
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -45,7 +43,7 @@ struct EdgeMessage {
 
 class EdgeNode {
  public:
-  static constexpr std::size_t kKeptMax = 1'000'000;
+  enum class When : std::uint8_t { kLive, kHistorical };
   static constexpr std::size_t kDataMetricsMax = 500;
 
   struct Name {
@@ -59,23 +57,20 @@ class EdgeNode {
 
   // For a connection that is about to be opened.
   EdgeMessage will(core::TimeNs now);
-  // Connected, and the host is there.
-  std::vector<EdgeMessage> online(core::TimeNs now);
   // The node's birth and those of its devices, with how things stand.
   std::vector<EdgeMessage> births(core::TimeNs now);
-  void offline() { online_ = false; }
 
-  // A reading of a metric: of those after the first of the same metric in one data() each is sent.
-  void put(std::uint64_t alias, EdgeValue value, core::TimeNs time);
-  // What was put since the last call; nothing while offline.
+  // How a metric stands, for the next births; of several the latest.
+  void know(std::uint64_t alias, EdgeValue value, core::TimeNs time);
+  // A reading of a metric, which also counts for how it stands: each goes with the next data(). A birth comes first.
+  void put(std::uint64_t alias, EdgeValue value, core::TimeNs time, When when = When::kLive);
+  // What was put since the last call: what is historical, then what is live.
   std::vector<EdgeMessage> data(core::TimeNs now);
   // Whether a message of the host asks this node to be born again.
   [[nodiscard]] bool wants_rebirth(std::string_view topic, std::string_view payload) const;
 
   [[nodiscard]] std::uint64_t birth_sequence() const { return birth_sequence_; }
   [[nodiscard]] std::string command_topic() const;  // to subscribe to
-  [[nodiscard]] std::size_t kept() const { return kept_.size(); }
-  [[nodiscard]] std::uint64_t dropped() const { return dropped_; }  // readings that there was no room to keep
 
  private:
   struct Reading {
@@ -91,7 +86,7 @@ class EdgeNode {
   };
 
   EdgeMessage message(MessageType type, std::string_view device, Payload payload);
-  void put_data(std::deque<Reading>& readings, bool historical, core::TimeNs now, std::vector<EdgeMessage>& out);
+  void put_data(std::vector<Reading>& readings, bool historical, core::TimeNs now, std::vector<EdgeMessage>& out);
 
   const Name name_;
   std::vector<std::string> devices_;
@@ -99,10 +94,8 @@ class EdgeNode {
   std::uint64_t birth_sequence_;
   bool begun_ = false;
   std::uint8_t sequence_ = 0;
-  bool online_ = false;
-  std::deque<Reading> fresh_;
-  std::deque<Reading> kept_;
-  std::uint64_t dropped_ = 0;
+  std::vector<Reading> live_;
+  std::vector<Reading> historical_;
 };
 
 }  // namespace millwright::protocol::sparkplug

@@ -38,18 +38,18 @@ def jars():
 
 
 class Broker:
-    """On two ports of its own; what it was given stays through kill() and start()."""
+    """On two ports of its own; what it was given stays through kill() and start(). `prefix` goes before its command."""
 
-    def __init__(self, test, port, controller_port, partitions=3):
-        self.test, self.port, self.process = test, port, None
-        self.address = f"127.0.0.1:{port}"
+    def __init__(self, test, port, controller_port, partitions=3, host="127.0.0.1", prefix=()):
+        self.test, self.port, self.process, self.prefix = test, port, None, prefix
+        self.address = f"{host}:{port}"
         self.file = test.folder / "kafka.properties"
         self.file.write_text(f"""
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=PLAINTEXT://{host}:{port}
 controller.listener.names=CONTROLLER
 log.dirs={test.folder}/kafka
 num.partitions={partitions}
@@ -66,7 +66,7 @@ group.initial.rebalance.delay.ms=0
             raise AssertionError(f"{main}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
 
     def start(self):
-        self.process = self.test.start(["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", jars(),
+        self.process = self.test.start([*self.prefix, "java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", jars(),
                                         "kafka.Kafka", self.file], "kafka")
         self.test.wait_for("Kafka", self.answers, 120, self.process)
         return self

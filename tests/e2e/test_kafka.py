@@ -1,14 +1,13 @@
 """Readings to a real Apache Kafka: every reading that was acknowledged arrives, in order, though the broker and the plant are
 killed with -9; what comes twice has the identity of the first time; after an outage what is live comes first."""
 
-import http.client
 import os
-import threading
 import time
 import unittest
 
 import kafka_broker
 from harness import EndToEnd, Plant, free_ports
+from line_sender import Sender
 
 PLANT = """
 node: {{name: gateway}}
@@ -42,46 +41,6 @@ assets:
 """
 TOPIC = "factory-telemetry-lyon"
 MACHINES = {"acme/lyon/hall/one/cell/press-1", "acme/lyon/hall/one/cell/press-2"}
-
-
-class Sender(threading.Thread):
-    """Posts numbered readings, two machines at once, until told to stop. What is acknowledged is on the plant's disk."""
-
-    def __init__(self, port, every=0.05, count=50):
-        super().__init__(daemon=True)
-        self.port, self.every, self.count = port, every, count
-        self.next = self.acknowledged = 0
-        self.stopping = threading.Event()
-
-    def run(self):
-        connection = None
-        while not self.stopping.is_set():
-            time_ns = time.time_ns()
-            numbers = range(self.next, self.next + self.count)
-            body = "\n".join(f"press,id={m} current={n} {time_ns + (n - self.next) * 1000}" for n in numbers for m in (1, 2))
-            while not self.stopping.is_set():
-                try:
-                    connection = connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-                    connection.request("POST", "/write?db=x", body)
-                    answer = connection.getresponse()
-                    answer.read()
-                    if answer.status == 204:
-                        self.acknowledged = self.next + self.count
-                        break
-                except (OSError, http.client.HTTPException):
-                    if connection:
-                        connection.close()
-                    connection = None
-                self.stopping.wait(0.1)
-            self.next += self.count
-            self.stopping.wait(self.every)
-        if connection:
-            connection.close()
-
-    def stop(self):
-        self.stopping.set()
-        self.join()
-        return self.acknowledged
 
 
 @unittest.skipIf(os.environ.get("E2E_WITHOUT_KAFKA"), "Apache Kafka cannot be had from Maven Central")

@@ -63,12 +63,41 @@ outputs:
   EXPECT_EQ(kafka.client_id, "millwright-lyon-hq");
   EXPECT_EQ(kafka.compression, "lz4");
   EXPECT_FALSE(kafka.tls.on);
-  ASSERT_TRUE(all[0].readings);
-  EXPECT_EQ(all[0].readings->backlog_rate, 5000U);
-  EXPECT_EQ(rule_of(all[0].readings->rules, "a/b/x").silence_max, 5 * core::kMinute);
-  EXPECT_EQ(rule_of(all[0].readings->rules, "a/b/x").deadband, 0.5);
-  EXPECT_FALSE(rule_of(all[0].readings->rules, "a/b/y").send);
-  EXPECT_TRUE(rule_of(all[0].readings->rules, "a/b/z").send);
+  const auto* readings = std::get_if<ReadingsOptions>(&all[0].content);
+  ASSERT_NE(readings, nullptr);
+  EXPECT_EQ(readings->backlog_rate, 5000U);
+  EXPECT_EQ(rule_of(readings->rules, "a/b/x").silence_max, 5 * core::kMinute);
+  EXPECT_EQ(rule_of(readings->rules, "a/b/x").deadband, 0.5);
+  EXPECT_FALSE(rule_of(readings->rules, "a/b/y").send);
+  EXPECT_TRUE(rule_of(readings->rules, "a/b/z").send);
+}
+
+TEST(OutputOptions, OfDatabasesAndNamespaces) {
+  std::string problems;
+  const auto all = read(R"(
+outputs:
+  - {name: store, kind: postgres, host: db, database: plant, user: plant, table: plant.values, tls: {ca_file: ca.pem}}
+  - {name: lines, kind: influx, url: "http://db:8086/write?db=plant", user: u, password_env: P}
+  - {name: uns, kind: mqtt, content: readings, host: broker}
+  - {name: now, kind: redis, content: latest, host: cache, every: 1s}
+  - {name: scada, kind: sparkplug, host: broker, primary_host: scada}
+  - {name: second, kind: kafka, tier: 1s, brokers: ["a:9092"]}
+)",
+                        &problems);
+  EXPECT_EQ(problems, "");
+  ASSERT_EQ(all.size(), 6U);
+  const auto& postgres = std::get<PostgresOptions>(all[0].to);
+  EXPECT_EQ(postgres.table, "plant.values");
+  EXPECT_TRUE(postgres.tls.on);
+  EXPECT_EQ(all[0].lane.retry_max, core::kSecond);
+  EXPECT_EQ(std::get<LineOptions>(all[1].to).measurement, "readings");
+  EXPECT_EQ(std::get<UnsOptions>(all[2].to).link.topic,
+            "{enterprise}/{site}/{area}/{line}/{cell}/{machine}/{component}/{sensor}");
+  EXPECT_EQ(std::get<LatestOptions>(all[3].content).every, core::kSecond);
+  const auto& sparkplug = std::get<SparkplugEdgeOptions>(all[4].to);
+  EXPECT_EQ(sparkplug.edge_node, "lyon");
+  EXPECT_EQ(sparkplug.mark_topic, "millwright/lyon/scada/mark");
+  EXPECT_EQ(std::get<ReadingsOptions>(all[5].content).tier, Tier::kSecond);
 }
 
 TEST(OutputOptions, MistakesAreNamed) {
@@ -77,6 +106,12 @@ TEST(OutputOptions, MistakesAreNamed) {
       {"{name: A b, kind: mqtt, host: b}", "'A b' is not a name"},
       {"{name: a, kind: mqtt}", "host"},
       {"{name: a, kind: mqtt, host: b, topik: c}", "did you mean 'topic'?"},
+      {"{name: a, kind: mqtt, content: latest, host: b}", "content"},
+      {"{name: a, kind: mqtt, content: readings, host: b, topic: 'x/{machine}'}", "{sensor} must be in it"},
+      {"{name: a, kind: postgres, host: b, database: c, user: d, table: 'x;y'}", "'x;y' is no name of a table"},
+      {"{name: a, kind: influx, url: 'ftp://x'}", "no web address"},
+      {"{name: a, kind: influx, url: 'http://u:p@x/write'}", "no password may be in it"},
+      {"{name: a, kind: sparkplug, host: b, group: 'x/y'}", "'x/y' goes into topics"},
       {"{name: a, kind: mqtt, host: b, topic: 'x/#'}", "'x/#' is no topic to publish on"},
       {"{name: a, kind: mqtt, host: b, topic: '{plant}/alarms'}", "'{plant}' stands for nothing"},
       {"{name: a, kind: mqtt, host: b, password_env: C}", "a password is given, but no user"},

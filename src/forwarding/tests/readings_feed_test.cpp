@@ -56,10 +56,12 @@ struct Receiver {
     bool historical = false;
   };
   bool away = false;
-  std::uint64_t fail_after = UINT64_MAX;          // events taken, of which the last is not confirmed
-  std::map<std::string, std::vector<Got>> got;    // by machine
-  std::map<std::string, std::string> identities;  // the readings of each row, by its identity
-  bool contradicted = false;                      // one identity with two contents
+  std::uint64_t fail_after = UINT64_MAX;                         // events taken, of which the last is not confirmed
+  std::map<std::string, std::vector<Got>> got;                   // by machine
+  std::map<std::string, std::string> identities;                 // the readings of each row, by its identity
+  bool contradicted = false;                                     // one identity with two contents
+  std::map<std::pair<std::string, core::TimeNs>, Json> seconds;  // the last roll-up of each
+  std::size_t told = 0;                                          // roll-ups
 };
 
 class Transport0 final : public Transport {
@@ -87,6 +89,11 @@ class Transport0 final : public Transport {
       const std::size_t end = event.body.find('\n', at);
       const Json row = Json::parse(event.body.substr(at, end - at));
       at = end + 1;
+      if (row.contains("tier")) {
+        ++receiver_.told;
+        receiver_.seconds[{event.machine, row["t"].get<std::int64_t>()}] = row;
+        continue;
+      }
       EXPECT_EQ(row["machine"], event.machine);
       EXPECT_EQ(row["sensor"], "motor/current");
       EXPECT_EQ(row["t"].size(), row["v"].size());
@@ -125,9 +132,14 @@ class ReadingsFeedTest : public ::testing::Test {
     ASSERT_TRUE(history) << history.error().message;
     history_ = std::move(*history);
     for (std::size_t i = 0; i < 2; ++i) recorders_.push_back(history_->recorder(i));
-    auto feed = ReadingsFeed::open(
-        options_, history_->follow(), std::make_unique<JsonRows>(),
-        {.files = disk_, .clock = clock_, .directory = "data/outputs/hq", .name = "hq", .stream = "lyon"});
+    seconds_.emplace(*history_, model_);
+    auto feed = ReadingsFeed::open(options_, history_->follow(), std::make_unique<JsonRows>(),
+                                   {.files = disk_,
+                                    .clock = clock_,
+                                    .directory = "data/outputs/hq",
+                                    .name = "hq",
+                                    .stream = "lyon",
+                                    .seconds = &*seconds_});
     ASSERT_TRUE(feed) << feed.error().message;
     lane_ = std::make_unique<Lane>(LaneOptions{.name = "hq", .kind = "kafka", .retry_max = kSecond, .seed = 7},
                                    "data/outputs/hq", std::move(*feed), std::make_unique<Transport0>(receiver_), disk_,
@@ -146,11 +158,12 @@ class ReadingsFeedTest : public ::testing::Test {
   }
 
   // `n` readings of each machine, numbered on, within 100 ms, on disk.
-  void record(std::uint32_t n = 10) {
+  void record(std::uint32_t n = 10) { record_at(clock_.now(), n); }
+  void record_at(core::TimeNs time, std::uint32_t n) {
     for (std::size_t machine = 0; machine < 2; ++machine) {
       core::BlockBatch batch;
       core::Block& block =
-          batch.add(core::SensorId(machine), core::ValueType::kFloat64, n, clock_.now(), kMillisecond, clock_.now());
+          batch.add(core::SensorId(machine), core::ValueType::kFloat64, n, time, kMillisecond, clock_.now());
       for (std::uint32_t i = 0; i < n; ++i) block.as<double>()[i] = static_cast<double>(recorded_ + i);
       recorders_[machine]->on_batch(batch);
       recorders_[machine]->on_tick(clock_.now());
@@ -205,6 +218,7 @@ class ReadingsFeedTest : public ::testing::Test {
   std::unique_ptr<pipeline::LiveTable> live_;
   std::unique_ptr<historian::Historian> history_;
   std::vector<std::unique_ptr<pipeline::Stage>> recorders_;
+  std::optional<SecondRollups> seconds_;
   std::unique_ptr<Lane> lane_;
 };
 
@@ -316,6 +330,75 @@ TEST_F(ReadingsFeedTest, DeadbandAndExclusion) {
   EXPECT_EQ(numbers(false), (std::vector<std::int64_t>{0, 5, 10, 15}));
   EXPECT_THAT(numbers(false, "acme/lyon/hall/one/cell/pump-1"), IsEmpty());
   EXPECT_EQ(lane_->status().backlog.count, 0U);
+}
+
+TEST_F(ReadingsFeedTest, SecondsAreToldOnceTheyAreWhole) {
+  options_.tier = Tier::kSecond;
+  crash();
+  for (int i = 0; i < 100; ++i) {  // ten seconds, 100 readings of each
+    record();
+    send();
+  }
+  EXPECT_GE(receiver_.seconds.size(), 2U * 7);
+  EXPECT_LE(receiver_.seconds.size(), 2U * 9) << "the last seconds are not whole yet";
+  for (int i = 0; i < 40; ++i) {
+    clock_.advance(100 * kMillisecond);
+    send();
+  }
+  ASSERT_EQ(receiver_.seconds.size(), 2U * 10);
+  EXPECT_LE(receiver_.told, 2U * 11) << "each once, but where a second's end was near";
+  std::int64_t number = 0;
+  for (const auto& [key, row] : receiver_.seconds) {
+    if (key.first != "acme/lyon/hall/one/cell/pump-0") continue;
+    EXPECT_EQ(row["count"], 100);
+    EXPECT_EQ(row["bad"], 0);
+    EXPECT_EQ(row["min"], number);
+    EXPECT_EQ(row["max"], number + 99);
+    EXPECT_EQ(row["avg"], static_cast<double>(number) + 49.5);
+    EXPECT_EQ(row["last"], number + 99);
+    EXPECT_EQ(row["q"], 0);
+    number += 100;
+  }
+  EXPECT_EQ(lane_->status().backlog.count, 0U);
+}
+
+TEST_F(ReadingsFeedTest, WhatComesLateCorrectsItsSecond) {
+  options_.tier = Tier::kSecond;
+  crash();
+  const core::TimeNs start = clock_.now();
+  record();
+  for (int i = 0; i < 60; ++i) {
+    clock_.advance(100 * kMillisecond);
+    send();
+  }
+  const std::pair<std::string, core::TimeNs> key{"acme/lyon/hall/one/cell/pump-0", core::floor_to(start, kSecond)};
+  ASSERT_EQ(receiver_.seconds[key]["count"], 10);
+  const core::TimeNs now = clock_.now();
+  record_at(start + 50 * kMillisecond, 5);
+  EXPECT_GT(clock_.now(), now);
+  for (int i = 0; i < 60; ++i) {
+    clock_.advance(100 * kMillisecond);
+    send();
+  }
+  EXPECT_EQ(receiver_.seconds[key]["count"], 15);
+}
+
+TEST_F(ReadingsFeedTest, SecondsOfAnOutageComeBehindWhatIsLive) {
+  options_.tier = Tier::kSecond;
+  crash();
+  receiver_.away = true;
+  for (int i = 0; i < 300; ++i) {
+    record();
+    send();
+  }
+  receiver_.away = false;
+  crash();  // what was measured is known by the place alone
+  for (int i = 0; i < 60; ++i) {
+    clock_.advance(100 * kMillisecond);
+    send();
+  }
+  EXPECT_EQ(receiver_.seconds.size(), 2U * 30);
+  for (const auto& [key, row] : receiver_.seconds) EXPECT_EQ(row["count"], 100);
 }
 
 TEST_F(ReadingsFeedTest, ANewOutputBeginsWithWhatComesFromNowOn) {

@@ -59,10 +59,9 @@ class Edge : public ::testing::Test, public SessionEvents {
 TEST_F(Edge, IsBornSpeaksByAliasAndDies) {
   const EdgeMessage will = node_.will(kNow);
   EXPECT_EQ(will.topic, "spBv1.0/lyon/NDEATH/mill");
-  node_.put(2, std::int64_t{-7}, kNow - core::kMillisecond);
-  EXPECT_THAT(hear(node_.data(kNow)), IsEmpty());
-  EXPECT_THAT(hear(node_.online(kNow)), ElementsAre("birth press/speed=null@0", "birth press/count=-7@-1",
-                                                    "birth pump/batch=null@0", "late press/count=-7@-1"));
+  node_.know(2, std::int64_t{-7}, kNow - core::kMillisecond);
+  EXPECT_THAT(hear(node_.births(kNow)),
+              ElementsAre("birth press/speed=null@0", "birth press/count=-7@-1", "birth pump/batch=null@0"));
   node_.put(3, std::string("B-1"), kNow + core::kMillisecond);
   node_.put(1, 2.5, kNow + core::kMillisecond);
   node_.put(1, 3.5, kNow + 2 * core::kMillisecond);
@@ -72,26 +71,31 @@ TEST_F(Edge, IsBornSpeaksByAliasAndDies) {
   EXPECT_EQ(host_.dropped(), 0U);
 }
 
-TEST_F(Edge, KeepsWhatNobodyHears) {
+TEST_F(Edge, WhatIsHistoricalGoesByItself) {
   node_.will(kNow);
   EXPECT_EQ(node_.birth_sequence(), 255U);
-  hear(node_.online(kNow));
-  node_.offline();
-  for (int i = 0; i < 1200; ++i) node_.put(2, std::int64_t{i}, kNow + i * core::kMillisecond);
-  EXPECT_EQ(node_.kept(), 1200U);
   node_.will(kNow);
   EXPECT_EQ(node_.birth_sequence(), 0U);  // counts around
-  const auto heard = hear(node_.online(kNow));
-  ASSERT_EQ(heard.size(), 1203U);
-  EXPECT_EQ(heard[1], "birth press/count=1199@1199");
-  EXPECT_EQ(heard[3], "late press/count=0@0");
-  EXPECT_EQ(heard.back(), "late press/count=1199@1199");
-  EXPECT_EQ(node_.kept(), 0U);
+  hear(node_.births(kNow));
+  for (int i = 0; i < 1200; ++i) {
+    node_.put(2, std::int64_t{i}, kNow + i * core::kMillisecond, EdgeNode::When::kHistorical);
+    if (i % 100 == 0) node_.put(1, 0.5 * i, kNow + 5 * core::kSecond + i);
+  }
+  const auto messages = node_.data(kNow);
+  EXPECT_EQ(messages.size(), 4U) << "three of 500 at most that are historical, one that is live";
+  const auto heard = hear(messages);
+  ASSERT_EQ(heard.size(), 1212U);
+  EXPECT_EQ(heard[0], "late press/count=0@0");
+  EXPECT_EQ(heard[1199], "late press/count=1199@1199");
+  EXPECT_EQ(heard[1200], "press/speed=0@5000");
+  node_.put(2, std::int64_t{7}, kNow, EdgeNode::When::kHistorical);
+  hear(node_.data(kNow));
+  EXPECT_EQ(hear(node_.births(kNow))[1], "birth press/count=1199@1199") << "late data do not say how things stand";
 }
 
 TEST_F(Edge, IsBornAgainWhenItIsAsked) {
   node_.will(kNow);
-  hear(node_.online(kNow));
+  hear(node_.births(kNow));
   EXPECT_EQ(node_.command_topic(), "spBv1.0/lyon/NCMD/mill");
   EXPECT_TRUE(node_.wants_rebirth(node_.command_topic(), encode_rebirth(kNow)));
   EXPECT_FALSE(node_.wants_rebirth("spBv1.0/lyon/NCMD/other", encode_rebirth(kNow)));
@@ -121,8 +125,9 @@ TEST(EdgeGolden, SaysWhatTheFileSays) {
   const auto add = [&all](std::vector<EdgeMessage> more) {
     for (EdgeMessage& message : more) all.push_back(std::move(message));
   };
-  node.put(4, 1.5F, kNow - core::kSecond);
-  add(node.online(kNow));
+  node.put(4, 1.5F, kNow - core::kSecond, EdgeNode::When::kHistorical);
+  add(node.births(kNow));
+  add(node.data(kNow));
   node.put(1, std::int64_t{-1}, kNow);
   node.put(2, std::int64_t{-5'000'000'000}, kNow);
   node.put(3, std::uint64_t{UINT64_MAX}, kNow);

@@ -1,0 +1,126 @@
+"""The cable to a receiver is pulled, without a word to either side, and put back: that is noticed soon, what is live is fresh soon after,
+and nothing is lost. The receiver runs in a network namespace of its own, so this needs root."""
+
+import json
+import os
+import subprocess
+import time
+import unittest
+
+import kafka_broker
+from harness import free_ports
+from line_sender import Sender
+from sink_servers import Postgres
+from test_sinks import PRESS_1, Sinks
+
+OUT_S = float(os.environ.get("E2E_CABLE_S", 15))
+NOTICED_S = 10  # two keep-alives of 5 s
+# 2 s by themselves; on machines that do other things beside, more.
+FRESH_S = float(os.environ.get("E2E_FRESH_S", 5))
+
+
+def can_have_namespaces():
+    if os.geteuid() != 0:
+        return False
+    name = f"mw-try-{os.getpid()}"
+    made = subprocess.run(["ip", "netns", "add", name], capture_output=True)
+    subprocess.run(["ip", "netns", "del", name], capture_output=True)
+    return made.returncode == 0
+
+
+@unittest.skipUnless(can_have_namespaces(), "needs root and network namespaces")
+class Cable(Sinks):
+    """Two namespaces and a cable between them."""
+
+    def setUp(self):
+        super().setUp()
+        self.space, self.near, self.far = f"mw{os.getpid()}", f"mwn{os.getpid()}", f"mwf{os.getpid()}"
+        self.host = "10.213.77.2"
+        self.ip("netns", "add", self.space)
+        self.addCleanup(subprocess.run, ["ip", "netns", "del", self.space], capture_output=True)
+        self.ip("link", "add", self.near, "type", "veth", "peer", "name", self.far, "netns", self.space)
+        self.ip("addr", "add", "10.213.77.1/24", "dev", self.near)
+        self.ip("link", "set", self.near, "up")
+        for words in (["addr", "add", f"{self.host}/24", "dev", self.far], ["link", "set", self.far, "up"], ["link", "set", "lo", "up"]):
+            self.ip("-n", self.space, *words)
+        self.prefix = ["ip", "netns", "exec", self.space]
+
+    def ip(self, *words):
+        subprocess.run(["ip", *words], check=True, capture_output=True, timeout=10)
+
+    def pull(self):
+        self.ip("-n", self.space, "link", "set", self.far, "down")
+
+    def put_back(self):
+        self.ip("-n", self.space, "link", "set", self.far, "up")
+
+    def check_cable(self, newest):
+        """`newest` gives the newest number that has arrived."""
+        sender = Sender(self.line, count=20)
+        sender.start()
+        self.wait_for("readings", lambda: newest() > 100, 30, self.plant.process)
+        pulled = time.monotonic()
+        self.pull()
+        self.wait_for("the plant to notice", lambda: self.output()["state"] != "connected" or self.output()["backlog_age_s"] > 1, NOTICED_S)
+        noticed = time.monotonic() - pulled
+        time.sleep(max(0, OUT_S - noticed))
+        back, wanted = time.monotonic(), sender.next
+        self.put_back()
+        self.wait_for("what is live", lambda: newest() >= wanted, 30, self.plant.process)
+        fresh = time.monotonic() - back
+        print(f"\n{type(self).__name__}: noticed after {noticed:.1f} s, fresh {fresh:.2f} s after the cable was back")
+        self.assertLessEqual(fresh, FRESH_S)
+        acknowledged = sender.stop()
+        self.wait_until_sent()
+        output = self.output()
+        self.assertEqual((output["dead"], output["lost"]), (0, 0), output)
+        return acknowledged
+
+
+class ToPostgres(Cable):
+    def test_a_pulled_cable(self):
+        server = Postgres(self, self.port, host=self.host, prefix=self.prefix).start()
+        self.start_plant(f"kind: postgres, host: {self.host}, port: {self.port}, database: postgres, user: plant, live_age: 1s")
+        rows = f"FROM readings_named WHERE machine = '{PRESS_1}' AND sensor = 'current'"
+        self.wait_for("the tables", lambda: self.output()["state"] == "connected", 20, self.plant.process)
+        acknowledged = self.check_cable(lambda: int(float(server.query(f"SELECT coalesce(max(value), 0) {rows}")[0][0])))
+        [[count, different]] = server.query(f"SELECT count(*), count(DISTINCT value) {rows}")
+        self.assertEqual(count, different)
+        self.assertGreaterEqual(int(count), acknowledged)
+
+
+class ToMqtt(Cable):
+    def test_a_pulled_cable(self):
+        conf = self.folder / "mosquitto.conf"
+        conf.write_text(f"listener {self.port}\nallow_anonymous true\nuser root\nmax_queued_messages 0\n")
+        self.start([*self.prefix, "mosquitto", "-c", conf], "mosquitto")
+        time.sleep(1)
+        subscriber = self.start([*self.prefix, "mosquitto_sub", "-h", self.host, "-p", self.port, "-q", "1", "-t", "acme/#"], "sub")
+        self.start_plant(f"kind: mqtt, content: readings, host: {self.host}, port: {self.port}, timeout: 3s, live_age: 1s")
+
+        def numbers():
+            return [json.loads(line)["v"] for line in subscriber.output().splitlines() if line.endswith("}")]
+        acknowledged = self.check_cable(lambda: max(numbers(), default=0))
+        self.wait_for("all of them", lambda: set(numbers()) >= set(range(acknowledged)), 30)
+
+
+@unittest.skipIf(os.environ.get("E2E_WITHOUT_KAFKA"), "Apache Kafka cannot be had from Maven Central")
+class ToKafka(Cable):
+    def test_a_pulled_cable(self):
+        [controller] = free_ports(1)
+        broker = kafka_broker.Broker(self, self.port, controller, host=self.host, prefix=self.prefix).start()
+        self.start_plant(f'kind: kafka, brokers: ["{broker.address}"], live_age: 1s')
+
+        def newest():
+            rows = [row for _, key, _, lines in broker.messages("factory-telemetry-lyon") if key == PRESS_1 for row in lines]
+            return max((value for row in rows for value in row["v"]), default=0)
+        self.wait_for("the plant to connect", lambda: self.output()["state"] == "connected", 60, self.plant.process)
+        acknowledged = self.check_cable(newest)
+        seen = {value for _, key, _, lines in broker.messages("factory-telemetry-lyon") if key == PRESS_1 for row in lines for value in row["v"]}
+        self.assertEqual(sorted(set(range(acknowledged)) - seen), [])
+
+
+del Cable, Sinks  # they have no tests of their own
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
