@@ -4,24 +4,8 @@
 
 #include "commands.hpp"
 #include "core/log.hpp"
-#include "http/client.hpp"
 
 namespace millwright::app {
-
-namespace {
-
-// The public keys of an identity provider.
-core::Result<std::string> fetch_keys(const std::string& url) {
-  http::ClientOptions options;
-  options.timeout = 10 * core::kSecond;
-  options.answer_bytes_max = access::kKeySetBytesMax;
-  auto answer = http::Client(options).ask({.url = url});
-  if (!answer) return core::unexpected(answer.error());
-  if (answer->ok()) return std::move(answer->body);
-  return core::unexpected(core::ErrorCode::kUnavailable, fmt::format("{} answers with {}", url, answer->status));
-}
-
-}  // namespace
 
 core::Result<std::unique_ptr<Plant>> Plant::open(PlantConfig config, std::function<void()> reload) {
   std::unique_ptr<Plant> plant(new Plant(std::move(config)));
@@ -42,68 +26,6 @@ Plant::Plant(PlantConfig config)
     : config_(std::move(config)), certificates_(make_certificate_store(config_, files_, clock_)) {}
 Plant::~Plant() {
   stop();
-}
-
-core::Status Plant::open_records(std::function<void()> reload) {
-  auto database = database::Database::open(config_.database);
-  if (!database) return core::unexpected(database.error());
-  database_ = std::move(*database);
-  auto registry = registry::Registry::open(*database_);
-  if (!registry) return core::unexpected(registry.error());
-  registry_ = std::move(*registry);
-  const auto assets = registry_->take_file(config_.file_assets, config_.file, clock_.now());
-  if (!assets) return core::unexpected(assets.error());
-  if (registry_->differs_from_file()) {
-    core::logger("plant")->warn(
-        "{}: its assets were changed after assets had been edited while the plant ran; the edits "
-        "stand (`millwright assets take` puts the file's in their place)",
-        config_.file);
-  }
-  assets_.emplace(
-      api::AssetServices{.registry = *registry_,
-                         .clock = clock_,
-                         .check = [this](const std::string& text) { return check_assets(config_.file, text); },
-                         .running = assets->version.number,
-                         .reload = std::move(reload)});
-  return {};
-}
-
-core::Status Plant::open_access() {
-  auto authority =
-      access::Authority::open(config_.access, *database_, config_.engine.data_directory, clock_, fetch_keys);
-  if (!authority) return core::unexpected(authority.error().within("access"));
-  access_ = std::move(*authority);
-  return {};
-}
-
-core::Status Plant::open_analytics() {
-  auto analytics = analytics::Service::open(config_.analytics, {.model = *config_.model,
-                                                                .historian = engine_->history(),
-                                                                .database = *database_,
-                                                                .clock = clock_,
-                                                                .metrics = engine_->metrics()});
-  if (!analytics) return core::unexpected(analytics.error());
-  analytics_ = std::move(*analytics);
-  return {};
-}
-
-core::Status Plant::open_twins() {
-  const twin::Context context{.model = *config_.model,
-                              .live = engine_->live(),
-                              .history = engine_->history(),
-                              .alarms = engine_->alarms(),
-                              .models = engine_->models(),
-                              .database = *database_,
-                              .files = files_,
-                              .clock = clock_,
-                              .metrics = engine_->metrics()};
-  auto twins = twin::Twins::open(config_.twin, context);
-  if (!twins) return core::unexpected(twins.error());
-  twins_ = std::move(*twins);
-  mirror_ = std::make_unique<twin::Mirror>(config_.twin.mirror, *twins_, context);
-  twins_->add_listener([this](const twin::MachineView& view) { api_->on_twin(view); });
-  engine_->alarms().add_listener([this](const alarms::Alarm& alarm) { twins_->on_alarm(alarm); });
-  return {};
 }
 
 void Plant::wire() {
@@ -150,31 +72,6 @@ void Plant::wire() {
     engine_->alarms().add_listener([this](const alarms::Alarm& alarm) { opcua_->on_alarm(alarm); });
   }
   engine_->alarms().add_listener([this](const alarms::Alarm& alarm) { api_->on_alarm(alarm); });
-}
-
-// Each command goes to the connector that it names; what becomes of it is in the log.
-void Plant::wire_commands() {
-  std::map<std::string, asset::SendCommand, std::less<>> senders;
-  for (const auto& connector : connectors_) {
-    senders[connector->status().name] = [to = connector.get()](const auto& command, auto values, auto timeout) {
-      return to->execute(command, values, timeout);
-    };
-  }
-  const auto audit = [log = core::logger("audit")](const asset::CommandAudit& entry) {
-    log->info("command {} of {} ({}) by {} over {}: {}{}", entry.command, entry.machine, entry.values, entry.by,
-              entry.route, entry.good ? "done" : "refused: ", entry.good && entry.result.empty() ? "" : entry.result);
-  };
-  commands_ = std::make_unique<asset::CommandDesk>(std::move(senders), audit);
-}
-
-core::Status Plant::open_desk() {
-  if (!config_.maintenance.enabled) return {};
-  auto desk = maintenance::Desk::open(config_.maintenance,
-                                      {.database = *database_, .clock = clock_, .metrics = engine_->metrics()});
-  if (!desk) return core::unexpected(desk.error());
-  desk_ = std::move(*desk);
-  maintenance_.emplace(api::MaintenanceServices{.desk = *desk_, .model = *config_.model, .clock = clock_});
-  return {};
 }
 
 core::Status Plant::open_outputs() {

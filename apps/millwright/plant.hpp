@@ -48,6 +48,7 @@ class Plant {
   explicit Plant(PlantConfig config);
   core::Status open_records(std::function<void()> reload);
   core::Status open_access();
+  void append_audit(access::AuditEntry entry);
   core::Status open_analytics();
   core::Status open_twins();
   void wire();

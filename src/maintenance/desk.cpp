@@ -103,6 +103,12 @@ const Rule& Desk::rule_of(const Condition& condition) const {
 core::Result<std::optional<WorkOrder>> Desk::observe(const Condition& now) {
   const Rule& rule = rule_of(now);
   const std::string key = fmt::format("{}|{}|{}", now.machine_path, now.component, now.cause);
+  const bool beyond = is_beyond(rule, now);
+  {
+    core::MutexLock lock(quiet_mutex_);
+    if (beyond) quiet_.erase(key);
+    if (!beyond && quiet_.contains(key)) return std::optional<WorkOrder>();
+  }
   auto memory = book_->condition(key);
   if (!memory) return core::unexpected(memory.error());
   const std::optional<WorkOrder> nothing;
@@ -110,7 +116,11 @@ core::Result<std::optional<WorkOrder>> Desk::observe(const Condition& now) {
     memory->active = false;
     if (auto saved = book_->save_condition(key, *memory); !saved) return core::unexpected(saved.error());
   }
-  if (!is_beyond(rule, now)) return nothing;
+  if (!beyond) {
+    core::MutexLock lock(quiet_mutex_);
+    if (!memory->active) quiet_.insert(key);
+    return nothing;
+  }
   if (!memory->order.empty()) {
     const auto last = book_->find(memory->order);
     if (!last) return core::unexpected(last.error());

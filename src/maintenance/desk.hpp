@@ -12,12 +12,14 @@
 
 #include <limits>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "core/metrics.hpp"
+#include "core/mutex.hpp"
 #include "core/result.hpp"
 #include "database/database.hpp"
 #include "io/clock.hpp"
@@ -71,6 +73,9 @@ class Desk {
 
   const Options options_;
   core::Counter& raised_;
+  core::Mutex quiet_mutex_;
+  // Conditions that no rule has on its mind: most of them, most of the time, and no cause to ask the database.
+  std::set<std::string> quiet_ GUARDED_BY(quiet_mutex_);
   std::unique_ptr<OrderBook> book_;
   std::vector<std::unique_ptr<Outbox>> outboxes_;
 };
