@@ -124,7 +124,7 @@ core::Status Plant::open_twins() {
 core::Status Plant::open_desk() {
   if (!config_.maintenance.enabled) return {};
   maintenance::Hooks hooks;
-  // What people do over REST is in the audit log already; this is what rules and ERPs do.
+  // Every step of an order, also those that rules and ERPs make, which no request stands for.
   hooks.audit = [this](const maintenance::AuditNote& note) {
     append_audit({.who = note.who,
                   .by = "maintenance",
