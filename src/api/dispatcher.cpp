@@ -52,9 +52,12 @@ Dispatcher::Dispatcher(const Options& options, const Services& services, const R
       changes_(changes),
       streamer_(streamer) {
   const auto add = [&](std::string_view name) {
-    seconds_[name] = &services_.metrics.histogram(
+    Meters& meters = meters_[name];
+    if (meters.seconds != nullptr) return;  // a path with several methods
+    meters.seconds = &services_.metrics.histogram(
         "millwright_http_request_seconds", "Time from a request's arrival to its answer; streams: to their start.",
         {0.001, 0.005, 0.02, 0.1, 0.5, 2, 10}, {{"route", std::string(name)}});
+    meters.good = &counter(name, 200);
   };
   for (const auto& endpoint : router_.endpoints()) add(endpoint->path);
   add(kNoRoute);
@@ -268,12 +271,15 @@ void Dispatcher::finish(Pending& pending, Response response) const {
   std::exchange(pending.exchange, nullptr)->respond(std::move(response));
 }
 
+core::Counter& Dispatcher::counter(std::string_view route, int status) const {
+  return services_.metrics.counter("millwright_http_requests_total", "Requests answered.",
+                                   {{"route", std::string(route)}, {"code", std::to_string(status)}});
+}
+
 void Dispatcher::count(std::string_view route, int status, core::TimeNs started) const {
-  services_.metrics
-      .counter("millwright_http_requests_total", "Requests answered.",
-               {{"route", std::string(route)}, {"code", std::to_string(status)}})
-      .Increment();
-  seconds_.at(route)->Observe(static_cast<double>(services_.clock.monotonic() - started) / 1e9);
+  const Meters& meters = meters_.at(route);
+  (status == 200 ? *meters.good : counter(route, status)).Increment();
+  meters.seconds->Observe(static_cast<double>(services_.clock.monotonic() - started) / 1e9);
 }
 
 }  // namespace millwright::api

@@ -57,7 +57,12 @@ class Dispatcher {
   WorkerPool& workers_;
   WorkerPool& changes_;
   Streamer& streamer_;
-  std::map<std::string_view, core::Histogram*> seconds_;  // by route
+  struct Meters {
+    core::Histogram* seconds = nullptr;
+    core::Counter* good = nullptr;  // answered with 200, which most are: found without a look-up by labels
+  };
+  [[nodiscard]] core::Counter& counter(std::string_view route, int status) const;
+  std::map<std::string_view, Meters> meters_;  // by route
 };
 
 }  // namespace millwright::api

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "access/authority.hpp"
+#include "access/password.hpp"
 #include "access/tests/signer.hpp"
 #include "api/router.hpp"
 #include "api/tests/test_plant.hpp"
@@ -46,6 +47,7 @@ class AccessTest : public ::testing::Test {
     hash_ = *access::hash_password(kPassword);
     for (const std::string_view role : access::kRoleNames) add_user(std::string(role), role, "*");
     add_user("gloria", "admin", "globex");
+    add_user("vera", "viewer", "*");  // whom the routes' tests change and remove
     EXPECT_TRUE(authority_->accounts().refresh());
     EXPECT_TRUE(authority_->start());
     plant_ = std::make_unique<Plant>(api_options(), make_model_of_two_tenants(), authority_.get());
@@ -104,7 +106,7 @@ class AccessTest : public ::testing::Test {
     for (auto at = one.target.find('{'); at != std::string::npos; at = one.target.find('{')) {
       const std::string value = one.target.find("/machines/") != std::string::npos ? "pump-1"
                                 : one.target.find("/models/") != std::string::npos ? "pump-pca@1"
-                                : one.target.find("/users/") != std::string::npos  ? "engineer"
+                                : one.target.find("/users/") != std::string::npos  ? "vera"
                                                                                    : "1";
       one.target.replace(at, one.target.find('}') - at + 1, value);
       one.captured.push_back(value);
@@ -143,7 +145,7 @@ TEST_F(AccessTest, EveryRouteRefusesWhoShowsNothing) {
     const Example one = example(*endpoint);
     const Reply reply = ask_as("", one);
     if (endpoint->right == Right::kPublic) {
-      expect_nothing_of_acme(reply.body, one);
+      if (endpoint->path != "/v1/openapi.json") expect_nothing_of_acme(reply.body, one);  // has examples
       continue;
     }
     EXPECT_EQ(reply.status, 401) << one.method << " " << one.target;
@@ -204,11 +206,12 @@ TEST_F(AccessTest, EveryRouteHidesOtherTenants) {
   const std::string gloria = token("gloria");
   for (const auto& endpoint : endpoints()) {
     if (endpoint->pace == Pace::kStream || endpoint->pace == Pace::kFile) continue;
+    if (endpoint->path == "/v1/openapi.json") continue;  // has examples
     const Example one = example(*endpoint);
     const Reply reply = ask_as(gloria, one);
     expect_nothing_of_acme(reply.body, one);
     for (const auto& [name, value] : reply.fields) expect_nothing_of_acme(value, one);
-    if (endpoint->whole_plant) EXPECT_EQ(reply.status, 403) << one.method << " " << one.target;
+    EXPECT_TRUE(!endpoint->whole_plant || reply.status == 403) << one.method << " " << one.target;
     if (endpoint->whole_plant || one.captured.empty() || endpoint->right == Right::kPublic) continue;
     EXPECT_TRUE(reply.status == 404 || (reply.status == 400 && !one.body.empty()))
         << one.method << " " << one.target << ": " << reply.status << " " << reply.body;
@@ -268,8 +271,8 @@ TEST_F(AccessTest, AStreamCarriesWhatItsReaderSeesAndEndsWithTheToken) {
     ASSERT_FALSE(stream.at_end());
     expect_nothing_of_acme(event.data, {});
     EXPECT_NE(event.name, "stats");
-    if (event.name == "alarm") EXPECT_EQ(event.json()["id"], 4);
-    if (event.name == "readings") EXPECT_EQ(event.json()["machines"].size(), 1U);
+    EXPECT_TRUE(event.name != "alarm" || event.json()["id"] == 4);
+    EXPECT_TRUE(event.name != "readings" || event.json()["machines"].size() == 1);
     alarm |= event.name == "alarm";
     readings |= event.name == "readings";
   }
