@@ -87,14 +87,17 @@ core::Status check_password(std::string_view name, std::string_view password) {
 core::Status check_user_name(std::string_view name) {
   const auto plain = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; };
   const auto fits = [&](char c) { return plain(c) || c == '.' || c == '_' || c == '@' || c == '-'; };
-  if (!name.empty() && name.size() <= kUserNameLongest && plain(name[0]) &&
+  // What the audit log writes where it was no user.
+  static constexpr std::array<std::string_view, 4> kReserved = {"local", "unknown", "audit", "command"};
+  const bool reserved = std::find(kReserved.begin(), kReserved.end(), core::lower(name)) != kReserved.end();
+  if (!name.empty() && name.size() <= kUserNameLongest && plain(name[0]) && !reserved &&
       std::all_of(name.begin(), name.end(), fits)) {
     return {};
   }
-  return unexpected(
-      ErrorCode::kInvalid,
-      fmt::format("a user's name is 1 to {} letters, digits, '.', '_', '@' and '-', a letter or digit first",
-                  kUserNameLongest));
+  return unexpected(ErrorCode::kInvalid,
+                    fmt::format("a user's name is 1 to {} letters, digits, '.', '_', '@' and '-', a letter or digit "
+                                "first, and not local, unknown, audit or command",
+                                kUserNameLongest));
 }
 
 core::Result<std::string> hash_password(std::string_view password) {

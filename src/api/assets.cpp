@@ -42,18 +42,13 @@ class AssetRoutes {
     if (!found) return unexpected(found.error());
     const auto format = call.parameters.choice("format", kFormats, 0);
     if (!format) return unexpected(format.error());
-    AssetDocument& document = found->document;
-    std::vector<std::string> hidden;
-    for (const auto& machine : document.machines()) {
-      if (!call.who.sees(machine.path())) hidden.push_back(machine.json.value("name", ""));
-    }
-    for (const std::string& name : hidden) static_cast<void>(document.remove(name));
+    const AssetDocument& document = found->document;
     Response response;
     if (*format == 1) {
       response.content_type = "application/yaml";
       response.body = document.yaml();
     } else {
-      Json body = version_json(found->version);
+      Json body = version_json(found->version, call.who);
       body["differs_from_file"] = services_.registry.differs_from_file();
       body["assets"] = Json::parse(document.text());
       response = json_response(to_text(body));
@@ -68,7 +63,7 @@ class AssetRoutes {
     const auto all = services_.registry.versions(*limit);
     if (!all) return unexpected(all.error());
     Json items = Json::array();
-    for (const registry::Version& version : *all) items.push_back(version_json(version));
+    for (const registry::Version& version : *all) items.push_back(version_json(version, call.who));
     return json_response(to_text({{"items", std::move(items)}}));
   }
 
@@ -77,7 +72,7 @@ class AssetRoutes {
     if (!found) return unexpected(found.error());
     const auto machine = find(*found, call);
     if (!machine) return unexpected(machine.error());
-    Response response = json_response(to_text(machine_json(*found, *machine)));
+    Response response = json_response(to_text(machine_json(*found, *machine, call.who)));
     response.fields.emplace_back("ETag", etag_of(found->version.number));
     return response;
   }
@@ -138,16 +133,19 @@ class AssetRoutes {
                       fmt::format("machine '{}' does not exist; GET /v1/assets shows those that do", call.id()));
   }
 
-  [[nodiscard]] Json version_json(const registry::Version& version) const {
+  // What was changed, and by whom, may be of a machine that the caller does not see.
+  [[nodiscard]] Json version_json(const registry::Version& version, const Identity& who) const {
+    const bool whole = who.sees_all();
     return {{"version", version.number},
             {"time", core::format_time(version.time)},
-            {"who", version.who},
-            {"what", version.what},
+            {"who", whole ? version.who : std::string()},
+            {"what", whole ? version.what : std::string()},
             {"running", version.number == services_.running}};
   }
 
-  [[nodiscard]] Json machine_json(const Assets& assets, const AssetDocument::Machine& machine) const {
-    Json out = version_json(assets.version);
+  [[nodiscard]] Json machine_json(const Assets& assets, const AssetDocument::Machine& machine,
+                                  const Identity& who) const {
+    Json out = version_json(assets.version, who);
     out["place"] = machine.place;
     out["machine"] = machine.json;
     return out;
@@ -173,7 +171,7 @@ class AssetRoutes {
         services_.clock.now());
     if (!version) return unexpected(version.error());
     if (services_.reload) services_.reload();
-    Response response = json_response(to_text(version_json(*version)));
+    Response response = json_response(to_text(version_json(*version, call.who)));
     response.fields.emplace_back("ETag", etag_of(version->number));
     return response;
   }
@@ -185,14 +183,16 @@ class AssetRoutes {
 
 void add_asset_routes(Router& router, const AssetServices& services) {
   const auto routes = std::make_shared<const AssetRoutes>(services);
-  router.add(
-      {.path = "/v1/assets", .parameters = {"format"}, .pace = Pace::kSlow, .handler = [routes](const Call& call) {
-         return routes->assets(call);
-       }});
+  router.add({.path = "/v1/assets",
+              .parameters = {"format"},
+              .pace = Pace::kSlow,
+              .whole_plant = true,
+              .handler = [routes](const Call& call) { return routes->assets(call); }});
   router.add({.path = "/v1/assets/versions",
               .parameters = {"limit"},
               .pace = Pace::kSlow,
               .right = Right::kEngineer,
+              .whole_plant = true,
               .handler = [routes](const Call& call) { return routes->versions(call); }});
   router.add({.path = "/v1/assets/machines/{id}", .pace = Pace::kSlow, .handler = [routes](const Call& call) {
                 return routes->machine(call);

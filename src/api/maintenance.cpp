@@ -506,7 +506,7 @@ void add_maintenance_routes(Router& router, const MaintenanceServices* services)
   add({.path = "/v1/maintenance/events", .alias = true, .parameters = {"machine", "from", "to", "limit", "cursor"}},
       &Routes::events);
   act("/v1/maintenance/events", &Routes::add_event);
-  add({.path = "/v1/maintenance/erps"}, &Routes::erps);
+  add({.path = "/v1/maintenance/erps", .whole_plant = true}, &Routes::erps);
   add({.path = "/v1/work-order-deliveries", .parameters = {"state", "limit"}}, &Routes::deliveries);
   add({.method = Method::kPost, .path = "/v1/work-order-deliveries/{id}/retry", .right = Right::kMaintain},
       &Routes::retry);

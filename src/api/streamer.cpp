@@ -195,7 +195,9 @@ void Streamer::broadcast(const alarms::Alarm& alarm) {
 }
 
 void Streamer::broadcast(const TwinEvent& event) {
+  const std::string& path = services_.model.machine(event.machine).path;
   for (Client& client : clients_) {
+    if (!client.who.sees(path)) continue;
     const auto& machines = client.machines;
     const bool wanted =
         machines.empty() || std::find(machines.begin(), machines.end(), event.machine) != machines.end();

@@ -43,7 +43,8 @@ TEST(PasswordTest, RulesRefuseWhatIsTriedFirst) {
 TEST(PasswordTest, NamesFitAPathAndALogLine) {
   for (const char* good : {"anna", "a", "anna.b@acme.example", "42", "A-b_c"})
     EXPECT_TRUE(check_user_name(good)) << good;
-  for (const char* bad : {"", " anna", "an na", "openid:anna", "-anna", "anna/x", "ännchen", "a\n"}) {
+  for (const char* bad :
+       {"", " anna", "an na", "openid:anna", "-anna", "anna/x", "ännchen", "a\n", "local", "Unknown"}) {
     EXPECT_FALSE(check_user_name(bad)) << bad;
   }
   EXPECT_FALSE(check_user_name(std::string(kUserNameLongest + 1, 'a')));
