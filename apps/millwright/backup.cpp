@@ -194,6 +194,12 @@ Result<BackupResult> back_up(io::FileSystem& files, const std::string& plant_fil
   auto records = snapshot_database(files, data_directory, to);
   if (!records) return core::unexpected(records.error());
   for (SnapshotFile& file : *records) all->push_back(std::move(file));
+  // After the database, which remembers the end of the log.
+  if (files.exists(data_directory + "/audit/log")) {
+    auto audit = open_whole(files, data_directory, "audit/log", false);
+    if (!audit) return core::unexpected(audit.error());
+    all->push_back(std::move(*audit));
+  }
   if (files.exists(mark)) {
     if (auto removed = files.remove(mark); !removed) return core::unexpected(removed.error());
   }
