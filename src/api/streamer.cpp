@@ -201,7 +201,7 @@ void Streamer::broadcast(const TwinEvent& event) {
     const auto& machines = client.machines;
     const bool wanted =
         machines.empty() || std::find(machines.begin(), machines.end(), event.machine) != machines.end();
-    if (wanted) send(client, event.text);
+    if (wanted && client.who.sees(services_.model.machine(event.machine).path)) send(client, event.text);
   }
 }
 

@@ -69,7 +69,7 @@ bool tells(const MachineView& before, const MachineView& after) {
 }  // namespace
 
 void Twins::run_judge() {
-  while (wait(options_.health_period, judge_now_)) judge();
+  while (wait(options_.health_period, &Twins::judge_now_)) judge();
 }
 
 void Twins::judge() {

@@ -93,8 +93,8 @@ core::Result<std::optional<Life>> Follower::update(const historian::Historian& h
   watch();
   const auto lives = model_->predict(run_);
   if (!lives) return unexpected(lives.error());
-  // Cycles come as often as they have until now.
-  const double days_per_cycle = std::max(static_cast<double>(next_ - first_) / count_, 1.0) / kDay;
+  // Cycles go on as often as they came; that none came of late (it stands, or the history ends) wears nothing.
+  const double days_per_cycle = std::max(static_cast<double>(last_ - first_) / count_, 1.0) / kDay;
   const prognostics::Rul& last = lives->back();
   return std::optional(Life{.method = Method::kModel,
                             .days = last.cycles * days_per_cycle,
@@ -142,6 +142,7 @@ void Follower::add_cycle(core::TimeNs start, const std::vector<double>& row) {
   }
   settings_ = operation;
   if (count_ == 0) first_ = start;
+  last_ = start + cycle_;
   count_ += 1;
   if (run_.cycles.size() >= kCyclesMax) {
     run_.cycles.erase(run_.cycles.begin(), run_.cycles.begin() + kCyclesMax / 2);

@@ -74,7 +74,8 @@ class Follower {
   std::vector<core::SensorId> sensors_;  // of the model's settings, then of its sensors
   core::TimeNs since_ = 0;
   core::TimeNs next_ = 0;         // start of the first window not yet read
-  core::TimeNs first_ = 0;        // of the first cycle
+  core::TimeNs first_ = 0;        // start of the first cycle
+  core::TimeNs last_ = 0;         // end of the last one
   double count_ = 0;              // of cycles so far, also of those let go
   std::vector<double> settings_;  // of the last cycle
   prognostics::Run run_;

@@ -56,7 +56,7 @@ void Twins::make_followers() {
 void Twins::run_lives() {
   do {
     update_lives();
-  } while (wait(options_.life_period, update_now_));
+  } while (wait(options_.life_period, &Twins::update_now_));
 }
 
 void Twins::update_lives() {

@@ -142,15 +142,15 @@ void Twins::stop() {
   if (life_thread_.joinable()) life_thread_.join();
 }
 
-bool Twins::wait(core::DurationNs period, bool& woken) {
+bool Twins::wait(core::DurationNs period, bool Twins::*woken) {
   const core::TimeNs until = context_.clock.monotonic() + period;
   MutexLock lock(mutex_);
-  while (!stopping_ && !woken) {
+  while (!stopping_ && !(this->*woken)) {
     const core::DurationNs left = until - context_.clock.monotonic();
     if (left <= 0) break;
     wake_.wait_for(mutex_, std::chrono::nanoseconds(left));
   }
-  woken = false;
+  this->*woken = false;
   return !stopping_;
 }
 

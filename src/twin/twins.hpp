@@ -211,7 +211,8 @@ class Twins {
   void run_lives();
   void update(Followed& followed, core::TimeNs now, std::vector<Store::LifeRow>& rows);
   void keep_health(core::TimeNs now);
-  bool wait(core::DurationNs period, bool& woken) EXCLUDES(mutex_);
+  // False: twins stop. Earlier where `woken` (judge_now_ or update_now_) is set.
+  bool wait(core::DurationNs period, bool Twins::*woken) EXCLUDES(mutex_);
 
   const Options options_;
   const Context context_;

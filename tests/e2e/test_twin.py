@@ -295,8 +295,6 @@ class Mirrors(Twins):
 class Lives(EndToEnd):
     """Pumps that wear as they run: ten to learn from, then one in the plant whose history is played in."""
 
-    START = datetime(2026, 3, 1, tzinfo=timezone.utc)
-
     @staticmethod
     def heat(dice, left):
         return 40 + 1000 / (left + 10) + dice.gauss(0, 0.3)
@@ -320,12 +318,13 @@ class Lives(EndToEnd):
         self.assertIn("temperature", card["inputs"])
 
         left = 12  # hours, of a life of 130
+        start = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0) - timedelta(hours=130 - left + 1)
         with open(self.folder / "plant.csv", "w", newline="") as out:
             rows = csv.writer(out)
             rows.writerow(["time", "pump-1.motor.temperature"])
             for i in range(1, 130 - left + 1):
                 for minute in (0, 20, 40):
-                    at = self.START + timedelta(hours=i, minutes=minute)
+                    at = start + timedelta(hours=i, minutes=minute)
                     rows.writerow([at.isoformat().replace("+00:00", "Z"), f"{self.heat(dice, 130 - i):.3f}"])
         api, opcua, line = free_ports(3)
         file = self.folder / "plant.yaml"

@@ -32,7 +32,7 @@ export function life_text(life: RemainingLife): string {
 
 export function failure_text(of: ComponentHealth["failure_probability"]): string {
   const percent = 100 * of.probability;
-  return `${percent > 0 && percent < 1 ? "< 1" : fixed(percent, 0)} % within ${of.within_days} days`;
+  return `${percent > 0 && percent < 1 ? "< 1" : fixed(percent, 0)} % likely to fail within ${of.within_days} days`;
 }
 
 export function desired_text(one: Desired): string {

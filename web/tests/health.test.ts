@@ -25,8 +25,8 @@ describe("health", () => {
   });
 
   it("does not call something nothing", () => {
-    expect(failure_text({ within_days: 30, probability: 0.004 })).toBe("< 1 % within 30 days");
-    expect(failure_text({ within_days: 30, probability: 0.267 })).toBe("27 % within 30 days");
+    expect(failure_text({ within_days: 30, probability: 0.004 })).toBe("< 1 % likely to fail within 30 days");
+    expect(failure_text({ within_days: 30, probability: 0.267 })).toBe("27 % likely to fail within 30 days");
   });
 
   it("puts what is desired beside what is reported", () => {

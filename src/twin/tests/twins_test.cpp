@@ -452,6 +452,9 @@ TEST(LifeModels, CyclesAreWindowsOfHistory) {
   EXPECT_NEAR((*late)->days, 5 * 2 / 24.0, 0.5);  // cycles come every two hours
   EXPECT_LE((*late)->low, (*late)->days);
   EXPECT_FALSE(follower->drift().drifted());
+  const auto standing = follower->update(history, 0, kStart + 2000 * kHour);
+  ASSERT_TRUE(standing && *standing);
+  EXPECT_EQ((*standing)->days, (*late)->days);  // it has stood since: nothing wore
 
   // A new component: only what came after it counts, and it is far from what was learnt.
   for (historian::Aggregate& window : history.windows[0]) window.sum = 2 * 500;

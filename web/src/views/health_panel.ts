@@ -83,7 +83,7 @@ function component_row(one: ComponentHealth): HTMLElement {
     h(
       "div",
       { class: "health-life" },
-      h("p", {}, `Fails with ${failure_text(one.failure_probability)}`),
+      h("p", {}, failure_text(one.failure_probability)),
       h("p", {}, sentence_case(life_text(one.remaining_life))),
       one.confidence < 1 && h("p", {}, `${fixed(100 * one.confidence, 0)} % of its sensors can be believed`),
     ),
