@@ -237,10 +237,10 @@ function downtime(shown: Shown, edit: (event: DowntimeEvent) => void): HTMLEleme
             type: "button",
             class: "button",
             "data-event": event.id,
-            "aria-label": `Reason of ${event.machine}'s downtime`,
             onclick: () => edit(event),
           },
           name === "" ? "Give reason" : "Change",
+          h("span", { class: "visually-hidden" }, ` of ${event.machine}'s downtime`),
         ),
       );
     }),
