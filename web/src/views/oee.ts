@@ -115,7 +115,7 @@ function view_of(shown: Shown, edit: (event: DowntimeEvent) => void): HTMLElemen
   return [
     ...shown.sites.map(site_measures),
     panel("Machines", machine_table(shown.machines), "oee-wide"),
-    panel("Time lost", pareto(losses_of(shown.sites))),
+    panel("Time lost", pareto(losses_of(shown.sites)), "oee-wide"),
     panel("Downtime", downtime(shown, edit), "oee-wide"),
   ];
 }
