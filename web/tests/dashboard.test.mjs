@@ -300,9 +300,9 @@ test(
     await page.getByRole("heading", { name: "Time lost" }).waitFor();
     await page.getByRole("button", { name: "7 days" }).click();
     await shot(page, "oee");
-    await page.getByRole("button", { name: /Reason of/ }).first().click();
-    await page.getByLabel("Reason").selectOption({ value: "mechanical" });
-    await page.getByLabel("Comment").fill("Belt torn");
+    await page.getByRole("button", { name: /^Give reason/ }).first().click();
+    await page.getByLabel("Reason", { exact: true }).selectOption({ value: "mechanical" });
+    await page.getByLabel("Comment", { exact: true }).fill("Belt torn");
     await accessible(page);
     await shot(page, "oee-reason");
     await page.getByRole("button", { name: "Save" }).click();

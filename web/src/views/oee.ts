@@ -115,7 +115,7 @@ function view_of(shown: Shown, edit: (event: DowntimeEvent) => void): HTMLElemen
   return [
     ...shown.sites.map(site_measures),
     panel("Machines", machine_table(shown.machines), "oee-wide"),
-    panel("Time lost", pareto(losses_of(shown.sites))),
+    panel("Time lost", pareto(losses_of(shown.sites)), "oee-wide"),
     panel("Downtime", downtime(shown, edit), "oee-wide"),
   ];
 }
@@ -237,10 +237,10 @@ function downtime(shown: Shown, edit: (event: DowntimeEvent) => void): HTMLEleme
             type: "button",
             class: "button",
             "data-event": event.id,
-            "aria-label": `Reason of ${event.machine}'s downtime`,
             onclick: () => edit(event),
           },
           name === "" ? "Give reason" : "Change",
+          h("span", { class: "visually-hidden" }, ` of ${event.machine}'s downtime`),
         ),
       );
     }),
