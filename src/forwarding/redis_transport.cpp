@@ -1,6 +1,7 @@
 #include "forwarding/redis_transport.hpp"
 
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -88,7 +89,15 @@ class RedisLatestTransport final : public Transport {
     return fmt::format("{}, hashes {}*", to_string(options_.server), options_.prefix);
   }
 
-  core::Status connect(const Stopping&) override { return redis_.ensure(); }
+  // A Redis that was away may have forgotten: that it was is a failure of its own, once, so that all is told again.
+  core::Status connect(const Stopping&) override {
+    bool anew = false;
+    if (auto there = redis_.ensure(&anew); !there) return there;
+    if (anew && std::exchange(was_there_, true)) {
+      return core::unexpected(ErrorCode::kUnavailable, peer() + ": the connection was lost for a moment");
+    }
+    return {};
+  }
 
   Delivery deliver(std::span<const Event> events, const Stopping&) override {
     std::vector<std::string> names;
@@ -108,6 +117,7 @@ class RedisLatestTransport final : public Transport {
  private:
   const RedisLatestOptions options_;
   RedisConnection redis_;
+  bool was_there_ = false;
 };
 
 }  // namespace

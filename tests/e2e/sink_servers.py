@@ -118,8 +118,7 @@ class VictoriaMetrics(Server):
     name = "victoria-metrics"
 
     def command(self):
-        return ["victoria-metrics", f"-storageDataPath={self.folder}/data", f"-httpListenAddr=127.0.0.1:{self.port}",
-                "-inmemoryDataFlushInterval=1s", "-retentionPeriod=100y"]
+        return ["victoria-metrics", f"-storageDataPath={self.folder}/data", f"-httpListenAddr=127.0.0.1:{self.port}", "-retentionPeriod=100y"]
 
     def answers(self):
         return ask(f"http://127.0.0.1:{self.port}/health") == b"OK"

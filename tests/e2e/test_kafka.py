@@ -40,6 +40,7 @@ assets:
                       sensors: [{{name: current, type: float64, address: "press,id=2 current"}}]
 """
 TOPIC = "factory-telemetry-lyon"
+KILLS = int(os.environ.get("E2E_KILLS", 4))
 MACHINES = {"acme/lyon/hall/one/cell/press-1", "acme/lyon/hall/one/cell/press-2"}
 
 
@@ -95,7 +96,7 @@ class Kafka(EndToEnd):
         self.start_plant("live_age: 2s")
         sender = Sender(self.line)
         sender.start()
-        for round in range(4):
+        for round in range(KILLS):
             time.sleep(2)
             self.broker.kill()
             if round % 2 == 1:
