@@ -44,8 +44,9 @@ Scope Scope::whole_plant() {
 
 core::Result<Scope> Scope::parse(std::span<const std::string> places) {
   if (places.empty()) {
-    return core::unexpected(core::ErrorCode::kInvalid,
-                            "a list of places is missing: asset paths such as 'acme/lyon', or '*' for the whole plant");
+    return core::unexpected(
+        core::ErrorCode::kInvalid,
+        "a list of places is missing: asset paths such as 'enterprise/site', or '*' for the whole plant");
   }
   if (places.size() > kPlacesMax) {
     return core::unexpected(core::ErrorCode::kInvalid, fmt::format("more than {} places", kPlacesMax));
@@ -57,7 +58,7 @@ core::Result<Scope> Scope::parse(std::span<const std::string> places) {
     } else if (!is_place(place)) {
       return core::unexpected(core::ErrorCode::kInvalid,
                               fmt::format("'{}' is no place: write an asset path from the enterprise on, such as "
-                                          "'acme/lyon', or '*' for the whole plant",
+                                          "'enterprise/site', or '*' for the whole plant",
                                           std::string_view(place).substr(0, 100)));
     }
   }

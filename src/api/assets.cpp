@@ -82,8 +82,8 @@ class AssetRoutes {
     if (!body.is_object() || !body.contains("place") || !body["place"].is_string() || !body.contains("machine") ||
         body.size() != kPutMembers.size()) {
       return unexpected(ErrorCode::kInvalid,
-                        R"(body: must be a JSON object like {"place": "acme/lyon/utilities/cooling/pumps", "machine": )"
-                        R"({"name": "pump-7", "type": "centrifugal-pump"}})");
+                        R"(body: must be a JSON object like {"place": "enterprise/site/area/line/cell", "machine": )"
+                        R"({"name": "press-7", "type": "hydraulic-press"}})");
     }
     if (body["machine"].is_object() && body["machine"].value("name", call.id()) != call.id()) {
       return unexpected(ErrorCode::kInvalid,
