@@ -3,26 +3,22 @@
 // Threads: values; reading one at a time, as the document. Errors: problems of the document.
 #pragma once
 
-#include <optional>
+#include <memory>
 #include <string>
 
 #include "analytics/calendar_file.hpp"
 #include "analytics/reasons.hpp"
 #include "config/document.hpp"
-#include "mqtt/options.hpp"
 
 namespace millwright::analytics {
 
-struct OrdersOptions {
-  mqtt::Options broker;
-  std::string topic;
-};
+struct OrdersOptions;
 
 struct Options {
   CalendarFile calendars;
   Reasons reasons = Reasons::usual();
   core::DurationNs downtime_interval = 10 * core::kSecond;  // between looks for new downtime
-  std::optional<OrdersOptions> orders;                      // production orders over MQTT
+  std::shared_ptr<const OrdersOptions> orders;              // production orders over MQTT; nullptr: none
 };
 
 // `directory` is the file's; `node` names the client to a broker.

@@ -12,13 +12,18 @@
 #include <thread>
 #include <vector>
 
-#include "analytics/options.hpp"
 #include "core/log.hpp"
 #include "core/metrics.hpp"
 #include "core/mutex.hpp"
+#include "mqtt/options.hpp"
 #include "mqtt/subscriber.hpp"
 
 namespace millwright::analytics {
+
+struct OrdersOptions {
+  mqtt::Options broker;
+  std::string topic;
+};
 
 class OrderIntake {
  public:

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "analytics/options.hpp"
-#include "analytics/tests/memory_history.hpp"
+#include "analytics/tests/memory_plant.hpp"
 #include "database/database.hpp"
 
 namespace millwright::analytics {
@@ -24,43 +24,6 @@ using testing::SizeIs;
 
 constexpr core::DurationNs kMin = core::kMinute;
 const core::TimeNs kMonday = core::parse_time("2026-06-01T00:00:00Z").value();
-
-// press-1 (counters) and press-2 (pieces by production orders) on one line.
-asset::Model model_of_two() {
-  std::vector<asset::Machine> machines;
-  std::vector<asset::Sensor> sensors;
-  for (const char* name : {"press-1", "press-2"}) {
-    asset::Machine machine;
-    machine.id = core::MachineId(machines.size());
-    machine.name = name;
-    machine.hierarchy = {"acme", "lyon", "body", "stamping", "cell-1"};
-    machine.path = std::string("acme/lyon/body/stamping/cell-1/") + name;
-    machine.time_zone = "Europe/Paris";
-    auto oee = std::make_shared<asset::Oee>();
-    const auto add = [&](const char* sensor_name, core::ValueType type) {
-      asset::Sensor sensor;
-      sensor.id = core::SensorId(sensors.size());
-      sensor.machine = machine.id;
-      sensor.name = sensor_name;
-      sensor.path = machine.path + "/" + sensor_name;
-      sensor.type = type;
-      sensors.push_back(sensor);
-      machine.sensors.push_back(sensor.id);
-      return sensor.id;
-    };
-    oee->state = add("state", core::ValueType::kState);
-    oee->activities = {{0, Activity::kIdle}, {1, Activity::kRunning}, {2, Activity::kDown}, {3, Activity::kSetup}};
-    const core::SensorId good = add("good", core::ValueType::kInt64);
-    const core::SensorId total = add("total", core::ValueType::kInt64);
-    if (machines.empty()) oee->good = good;
-    if (machines.empty()) oee->total = total;
-    oee->ideal_cycle = 10 * core::kSecond;
-    oee->products = {{"slow", 20 * core::kSecond}};
-    machine.oee = std::move(oee);
-    machines.push_back(std::move(machine));
-  }
-  return {std::move(machines), std::move(sensors)};
-}
 
 class ServiceTest : public testing::Test {
  protected:

@@ -67,7 +67,7 @@ TEST(Oee, OfAMachine) {
 TEST(Oee, SaysWhatIsWrongAndWhere) {
   const auto told = [](const std::string& oee) { return load_with(oee).problems; };
   EXPECT_THAT(told("{}"),
-              HasSubstr("plant.yaml:22:28: assets.sites[0].areas[0].lines[0].cells[0].machines[0].oee.states: "
+              HasSubstr("plant.yaml:21:28: assets.sites[0].areas[0].lines[0].cells[0].machines[0].oee.states: "
                         "what does 'blocked' mean?"));
   EXPECT_THAT(told("{states: {blocked: idle}, good: feed/pieces}"), HasSubstr("one counter is not enough"));
   EXPECT_THAT(told("{states: {blocked: idle}, good: pieces, reject: scrap}"),

@@ -1,11 +1,13 @@
-// A history in memory for tests: what was put into it, by the rules of historian.hpp.
+// For tests: a history in memory, by the rules of historian.hpp, and two presses.
 #pragma once
 
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
+#include "asset/model.hpp"
 #include "core/texts.hpp"
 #include "historian/follower.hpp"
 #include "historian/historian.hpp"
@@ -68,5 +70,45 @@ class MemoryHistory final : public historian::Historian {
   std::unique_ptr<core::TextTable> texts_ = std::make_unique<core::TextTable>();
   std::map<std::uint32_t, Readings> readings_;
 };
+
+// press-1 (counters) and press-2 (pieces by production orders) on one line.
+inline asset::Model model_of_two() {
+  std::vector<asset::Machine> machines;
+  std::vector<asset::Sensor> sensors;
+  for (const char* name : {"press-1", "press-2"}) {
+    asset::Machine machine;
+    machine.id = core::MachineId(machines.size());
+    machine.name = name;
+    machine.hierarchy = {"acme", "lyon", "body", "stamping", "cell-1"};
+    machine.path = std::string("acme/lyon/body/stamping/cell-1/") + name;
+    machine.time_zone = "Europe/Paris";
+    auto oee = std::make_shared<asset::Oee>();
+    const auto add = [&](const char* sensor_name, core::ValueType type) {
+      asset::Sensor sensor;
+      sensor.id = core::SensorId(sensors.size());
+      sensor.machine = machine.id;
+      sensor.name = sensor_name;
+      sensor.path = machine.path + "/" + sensor_name;
+      sensor.type = type;
+      sensors.push_back(sensor);
+      machine.sensors.push_back(sensor.id);
+      return sensor.id;
+    };
+    oee->state = add("state", core::ValueType::kState);
+    oee->activities = {{0, asset::Activity::kIdle},
+                       {1, asset::Activity::kRunning},
+                       {2, asset::Activity::kDown},
+                       {3, asset::Activity::kSetup}};
+    const core::SensorId good = add("good", core::ValueType::kInt64);
+    const core::SensorId total = add("total", core::ValueType::kInt64);
+    if (machines.empty()) oee->good = good;
+    if (machines.empty()) oee->total = total;
+    oee->ideal_cycle = 10 * core::kSecond;
+    oee->products = {{"slow", 20 * core::kSecond}};
+    machine.oee = std::move(oee);
+    machines.push_back(std::move(machine));
+  }
+  return {std::move(machines), std::move(sensors)};
+}
 
 }  // namespace millwright::analytics
