@@ -88,14 +88,14 @@ function show_route(first: boolean): void {
     oee?.destroy();
     oee = null;
   }
-  if (route.view === "oee") {
-    oee ??= new OeeView((words) => announcer.say(words));
-    content.replaceChildren(oee.element);
   if (route.view !== "work-orders") {
     work_orders?.destroy();
     work_orders = null;
   }
-  if (route.view === "work-orders") {
+  if (route.view === "oee") {
+    oee ??= new OeeView((words) => announcer.say(words));
+    content.replaceChildren(oee.element);
+  } else if (route.view === "work-orders") {
     work_orders ??= new WorkOrdersView((words) => announcer.say(words));
     work_orders.show(route.id);
     content.replaceChildren(work_orders.element);
