@@ -1,6 +1,24 @@
 // The REST API. Every failure becomes an ApiError that says what went wrong and what to do.
 
-import type { Alarm, AlarmControl, AlarmControls, AlarmPerformance, Bucket, DowntimeEvent, Machine, Oee, Page, Plant, Reason, Resolution, Twin } from "./types";
+import type {
+  Alarm,
+  AlarmControl,
+  AlarmControls,
+  AlarmPerformance,
+  Bucket,
+  DowntimeEvent,
+  Machine,
+  Oee,
+  OrderDelivery,
+  OrderState,
+  Page,
+  Plant,
+  Reason,
+  Resolution,
+  Twin,
+  WholeOrder,
+  WorkOrder,
+} from "./types";
 import { clean_alarm, clean_machine, clean_twin, type WireAlarm, type WireMachine, type WireTwin } from "./wire";
 
 const TIMEOUT_MS = 15_000;
@@ -28,7 +46,7 @@ export function explain(status: number, problem: Problem): ApiError {
   if (status === 403)
     return new ApiError("Not allowed.", detail || "It takes an account that may do more, or sees more.", status);
   if (status === 404) return new ApiError("Not found.", detail || "It may have been renamed or removed.", status);
-  if (status === 409)
+  if (status === 409 || status === 412)
     return new ApiError("No longer possible.", detail || "Somebody was faster. The list is up to date.", status);
   if (status === 429 || status === 503)
     return new ApiError("The server is busy or starting.", detail || "Wait some seconds and try again.", status);
@@ -142,7 +160,8 @@ export interface Person {
   comment: string;
 }
 
-const post = <T>(path: string, body: object): Promise<T> => send_json<T>("POST", path, body);
+const post = <T>(path: string, body: object, fields: Record<string, string> = {}): Promise<T> =>
+  send_json<T>("POST", path, body, fields);
 
 
 const alarm_path = (id: Alarm["id"]): string => `v1/alarms/${encodeURIComponent(String(id))}`;
@@ -189,6 +208,32 @@ export const explain_downtime = (event: DowntimeEvent, reason: string, comment: 
     { reason, comment },
     { "If-Match": `"${event.version}"` },
   );
+
+export const get_orders = (state: OrderState | undefined, cursor?: string, signal?: AbortSignal): Promise<Page<WorkOrder>> =>
+  get<Page<WorkOrder>>("v1/maintenance/work-orders", { state, cursor, limit: 100 }, signal);
+
+const order_path = (id: string): string => `v1/maintenance/work-orders/${encodeURIComponent(id)}`;
+
+export const get_order = (id: string, signal?: AbortSignal): Promise<WholeOrder> =>
+  get<WholeOrder>(order_path(id), {}, signal);
+
+export type OrderAction = "approve" | "reject" | "start" | "complete";
+
+/** By the version that was seen: a change that somebody else made meanwhile is not overwritten. */
+export const act_on_order = (
+  order: Pick<WorkOrder, "id" | "version">,
+  action: OrderAction,
+  person: Person,
+  more: object = {},
+): Promise<WorkOrder> =>
+  post<WorkOrder>(
+    `${order_path(order.id)}/${action}`,
+    { by: person.by, note: person.comment, ...more },
+    { "If-Match": `"${order.version}"` },
+  );
+
+export const retry_delivery = (id: string): Promise<OrderDelivery> =>
+  post<OrderDelivery>(`v1/work-order-deliveries/${encodeURIComponent(id)}/retry`, {});
 
 export interface HistoryQuery {
   machine: string;

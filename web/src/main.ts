@@ -12,6 +12,7 @@ import "./styles/dialog.css";
 import "./styles/performance.css";
 import "./styles/oee.css";
 import "./styles/sign_in.css";
+import "./styles/work_orders.css";
 
 import { is_open, is_unacknowledged } from "./alarms";
 import { gate_of, set_signed_in, sign_out, who_is_there, type WhoIsThere } from "./account";
@@ -29,6 +30,7 @@ import { OeeView } from "./views/oee";
 import { PerformanceView } from "./views/performance";
 import { PlantView } from "./views/plant";
 import { set_up_page, sign_in_page } from "./views/sign_in";
+import { WorkOrdersView } from "./views/work_orders";
 
 const store = new Store();
 const announcer = new Announcer();
@@ -65,6 +67,7 @@ const alarms = new AlarmList(by_id("alarms"), store, actions);
 let machine: MachineView | null = null;
 let performance_view: PerformanceView | null = null;
 let oee: OeeView | null = null;
+let work_orders: WorkOrdersView | null = null;
 let plant_scroll = 0;
 
 function show_route(first: boolean): void {
@@ -85,9 +88,17 @@ function show_route(first: boolean): void {
     oee?.destroy();
     oee = null;
   }
+  if (route.view !== "work-orders") {
+    work_orders?.destroy();
+    work_orders = null;
+  }
   if (route.view === "oee") {
     oee ??= new OeeView((words) => announcer.say(words));
     content.replaceChildren(oee.element);
+  } else if (route.view === "work-orders") {
+    work_orders ??= new WorkOrdersView((words) => announcer.say(words));
+    work_orders.show(route.id);
+    content.replaceChildren(work_orders.element);
   } else if (route.view === "performance") {
     performance_view ??= new PerformanceView();
     content.replaceChildren(performance_view.element);

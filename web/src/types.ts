@@ -337,3 +337,53 @@ export interface ReadingsEvent {
   time: string;
   machines: MachineUpdate[];
 }
+
+export type OrderState = "proposed" | "approved" | "sent" | "in-progress" | "done" | "rejected";
+export type OrderPriority = "low" | "medium" | "high" | "urgent";
+
+export interface WorkOrder {
+  id: string;
+  reference: string;
+  machine_id: string;
+  component: string | null;
+  cause: string | null;
+  recommended_action: string;
+  priority: OrderPriority;
+  predicted_failure_date: string | null;
+  lead_time_days: number;
+  evidence: Record<string, unknown>;
+  source: "rule" | "person";
+  created_by: string;
+  state: OrderState;
+  version: number;
+  created_at: string;
+  changed_at: string;
+  connector: string | null;
+  erp_id: string | null;
+  erp_state: string | null;
+  findings: string | null;
+  spare_parts: string[];
+  downtime_min: number;
+}
+
+export interface OrderChange {
+  version: number;
+  time: string;
+  who: string;
+  from: OrderState;
+  to: OrderState;
+  note: string | null;
+}
+
+export interface OrderDelivery {
+  id: string;
+  connector: string;
+  state: "waiting" | "delivered" | "dead" | "cancelled";
+  attempts: number;
+  last_error: string | null;
+}
+
+export interface WholeOrder extends WorkOrder {
+  changes: OrderChange[];
+  deliveries: OrderDelivery[];
+}

@@ -314,6 +314,30 @@ test(
   },
 );
 
+test("a work order is looked at and approved", { skip: real_plant && "needs the fixture's orders" }, async () => {
+  const { page, errors, close } = await open("#/work-orders");
+  await page.getByRole("button", { name: "Proposed" }).click();
+  await page.getByRole("link", { name: /Replace the motor's bearings/ }).click();
+  await page.getByText("73 %").waitFor();
+  await accessible(page);
+  await no_sideways_scroll(page);
+  await shot(page, "work-orders");
+  await page.getByRole("button", { name: "Approve" }).click();
+  await page.getByLabel("Your name").fill("Anna");
+  await page.getByRole("dialog").getByRole("button", { name: "Approve" }).click();
+  await page.getByText("Approved by Anna").waitFor();
+  await page.getByText("No work order here.").waitFor();
+  await page.getByRole("button", { name: "Sent" }).click();
+  await page.getByRole("link", { name: /Change the seal/ }).click();
+  await page.getByRole("button", { name: "Complete" }).click();
+  await page.getByLabel("What was found").fill("worn");
+  await page.getByLabel("Downtime in minutes").fill("30");
+  await page.getByRole("dialog").getByRole("button", { name: "Complete" }).click();
+  await page.getByText("30 minutes").waitFor();
+  assert.deepEqual(errors, []);
+  await close();
+});
+
 for (const width of [390, 1280])
   for (const scheme of ["light", "dark"])
     test(`every view fits ${width} px and is accessible, ${scheme}`, async () => {
@@ -327,6 +351,10 @@ for (const width of [390, 1280])
       await no_sideways_scroll(page);
       await page.goto(`${base}/#/alarms`);
       await page.waitForSelector("#alarms");
+      await accessible(page);
+      await no_sideways_scroll(page);
+      await page.goto(`${base}/#/work-orders`);
+      await page.getByRole("heading", { name: "Work orders" }).waitFor();
       await accessible(page);
       await no_sideways_scroll(page);
       await page.goto(`${base}/#/performance`);

@@ -376,6 +376,55 @@ export async function start_fixture({ port = 0, machines: machine_count = 24, di
     return send(response, 200, event);
   }
 
+  const days = 24 * 3_600_000;
+  const order_of = (number, state, more = {}) => ({
+    id: `01KAJB00000000000000000${String(number).padStart(3, "0")}`,
+    reference: `01KAJB000000000000${String(number).padStart(2, "0")}`,
+    machine_id: "pump-1",
+    machine_path: "acme/lyon/utilities/cooling/pumps/pump-1",
+    component: "motor",
+    cause: "bearing wear",
+    recommended_action: "Replace the motor's bearings",
+    priority: "high",
+    predicted_failure_date: iso(Date.now() + 20 * days),
+    lead_time_days: 7,
+    evidence: { failure_probability: 0.73, health: 38, alarms: ["vibration-de above its limit"], lookahead_days: 30 },
+    source: "rule",
+    created_by: "rule",
+    state,
+    version: 1,
+    created_at: iso(Date.now() - number * 3_600_000),
+    changed_at: iso(Date.now() - number * 3_600_000),
+    connector: "sap",
+    erp_id: null,
+    erp_state: null,
+    findings: null,
+    spare_parts: [],
+    downtime_min: 0,
+    changes: [{ version: 1, time: iso(Date.now() - number * 3_600_000), who: "rule", from: "proposed", to: "proposed", note: "raised by rule" }],
+    deliveries: [],
+    ...more,
+  });
+  const orders = [
+    order_of(1, "proposed"),
+    order_of(2, "approved", {
+      recommended_action: "Align the coupling",
+      cause: "misalignment",
+      component: "pump",
+      priority: "medium",
+      deliveries: [{ id: "d", order_id: "o", connector: "sap", state: "dead", attempts: 1, created_at: iso(Date.now()), next_attempt_at: null, last_error: "HTTP 400: Equipment PUMP-1 does not exist" }],
+    }),
+    order_of(3, "sent", { recommended_action: "Change the seal", cause: null, priority: "low", erp_id: "000010000045", erp_state: "1", predicted_failure_date: null }),
+    order_of(4, "done", { machine_id: "conveyor-1", component: "drive", connector: null, findings: "The belt had slipped.", spare_parts: ["belt B-114"], downtime_min: 45 }),
+  ];
+
+  function move_order(order, to, body) {
+    const change = { version: ++order.version, time: iso(Date.now()), who: body.by, from: order.state, to, note: body.note || null };
+    Object.assign(order, { state: to, changed_at: change.time, changes: [...order.changes, change] });
+    if (to === "done") Object.assign(order, { findings: body.findings, spare_parts: body.spare_parts, downtime_min: body.downtime_min });
+    return order;
+  }
+
   function performance() {
     const conditions = [...new Set(alarms.map((alarm) => alarm.condition))];
     const raises = alarms.length;
@@ -754,6 +803,13 @@ export async function start_fixture({ port = 0, machines: machine_count = 24, di
     if (path === "/v1/alarm-controls") return send(response, 200, suppress(body.kind, body.match, null, body));
     const released = path.match(/^\/v1\/alarm-controls\/(\d+)\/release$/);
     if (released) return send(response, 200, release(controls.find((one) => one.id === Number(released[1]))));
+    const on_order = path.match(/^\/v1\/maintenance\/work-orders\/([^/]+)\/(\w+)$/);
+    if (on_order) {
+      const order = orders.find((one) => one.id === on_order[1]);
+      const to = { approve: "approved", reject: "rejected", start: "in-progress", complete: "done" }[on_order[2]];
+      if (request.headers["if-match"] !== `"${order.version}"`) return problem(response, 412, "Precondition Failed", "It has changed.");
+      return send(response, 200, move_order(order, to, body));
+    }
     if (path === "/fixture/alarm") return send(response, 200, raise(body));
     if (path === "/fixture/clear")
       return send(
@@ -783,6 +839,14 @@ export async function start_fixture({ port = 0, machines: machine_count = 24, di
     if (path === "/v1/plant") return send(response, 200, plant(Date.now()));
     if (path === "/v1/machines") return send(response, 200, page(machines.map(machine_json), query, 100));
     if (path === "/v1/alarm-controls") return send(response, 200, { items: controls, shelve_max_s: 86_400 });
+    if (path === "/v1/maintenance/work-orders") {
+      const list = orders.filter((order) => !query.get("state") || order.state === query.get("state"));
+      return send(response, 200, page(list.map(({ changes, deliveries, ...order }) => order), query, 100));
+    }
+    if (path.startsWith("/v1/maintenance/work-orders/")) {
+      const order = orders.find((one) => path.endsWith(`/${one.id}`));
+      return order ? send(response, 200, order) : problem(response, 404, "Not found", "There is no such work order.");
+    }
     if (path === "/v1/alarm-performance") return send(response, 200, performance());
     if (path === "/v1/stream") return open_stream(request, response, query);
     if (path === "/v1/alarms") {

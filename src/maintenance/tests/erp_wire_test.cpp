@@ -144,7 +144,9 @@ TEST_P(WireTest, ExactlyOnceThoughTheErpDiesAfterEachCommit) {
   EXPECT_TRUE(wait_for([&] { return count(OrderState::kSent) == kOrders; })) << desk->erps().front().last_error;
   desk->stop();
   std::set<std::string> numbers;
-  for (const WorkOrder& order : *desk->book().list({}, sees_all)) {
+  const auto all = desk->book().list({}, sees_all);
+  ASSERT_TRUE(all);
+  for (const WorkOrder& order : *all) {
     EXPECT_GE(desk->book().deliveries(order.id)->front().attempts, 2);  // the first answer was lost
     numbers.insert(order.erp_id);
   }

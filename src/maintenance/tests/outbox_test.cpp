@@ -189,7 +189,7 @@ TEST_F(OutboxTest, ErrorsEndADeliveryButSilenceDoesNot) {
   run(50);
   EXPECT_EQ(book->deliveries(id)->front().state, DeliveryState::kWaiting);
   erp->faults.assign(50, MemoryErp::Fault::kError);
-  run(5);
+  run(12);
   EXPECT_EQ(book->deliveries(id)->front().state, DeliveryState::kDead);
 }
 

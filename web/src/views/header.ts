@@ -72,7 +72,7 @@ export class Header {
   private readonly retry: HTMLButtonElement;
   private readonly values = new Map<string, HTMLElement>();
   private readonly connectors = new ConnectorChips();
-  private readonly tabs: Record<"plant" | "alarms" | "performance" | "oee", HTMLAnchorElement>;
+  private readonly tabs: Record<"plant" | "alarms" | "performance" | "oee" | "work-orders", HTMLAnchorElement>;
   private readonly open_count = h("span", { class: "count", hidden: true });
   private readonly open_words = h("span", { class: "visually-hidden" });
   private readonly alarm_mark = h("span");
@@ -89,6 +89,7 @@ export class Header {
       alarms: h("a", { href: "#/alarms" }, "Alarms", this.open_count, this.open_words),
       performance: h("a", { href: "#/performance" }, "Performance"),
       oee: h("a", { href: "#/oee" }, "OEE"),
+      "work-orders": h("a", { href: "#/work-orders" }, "Work orders"),
     };
     this.retry = h("button", { type: "button", class: "button", onclick: on_retry }, "Try now");
     this.link.append(h("span", { class: "dot", "aria-hidden": "true" }), this.link_text);
@@ -103,7 +104,7 @@ export class Header {
         "div",
         { class: "bar" },
         h("a", { class: "brand", href: "#/" }, logo(), this.name),
-        h("nav", { "aria-label": "Views" }, this.tabs.plant, this.tabs.alarms, this.tabs.performance, this.tabs.oee),
+        h("nav", { "aria-label": "Views" }, ...Object.values(this.tabs)),
         this.link,
         this.person,
       ),
@@ -123,8 +124,8 @@ export class Header {
   }
 
   set_route(route: Route): void {
-    for (const view of ["plant", "alarms", "performance", "oee"] as const)
-      set_attribute(this.tabs[view], "aria-current", route.view === view ? "page" : null);
+    for (const [view, tab] of Object.entries(this.tabs))
+      set_attribute(tab, "aria-current", route.view === view ? "page" : null);
   }
 
   update(state: State): void {
