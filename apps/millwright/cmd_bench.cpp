@@ -372,6 +372,7 @@ void add_bench(CLI::App& app, const SetCommand& set) {
   add_bench_parts(*bench, set);
   add_bench_models(*bench, set);
   add_bench_forward(*bench, set);
+  add_bench_opcua(*bench, set);
   auto* sub = bench->add_subcommand(
       "ingest", "readings/s through calibration, SPC, live table, roll-up, codec and journal, durable");
   auto options = std::make_shared<IngestOptions>();

@@ -30,6 +30,7 @@ void add_bench_parts(CLI::App& bench, const SetCommand& set);  // its `signal` a
 void add_bench_plant(CLI::App& bench, const SetCommand& set);
 void add_bench_models(CLI::App& bench, const SetCommand& set);
 void add_bench_forward(CLI::App& bench, const SetCommand& set);
+void add_bench_opcua(CLI::App& bench, const SetCommand& set);
 void add_backtest(CLI::App& app, const SetCommand& set);
 void add_model(CLI::App& app, const SetCommand& set);
 void add_rul(CLI::App& app, const SetCommand& set);

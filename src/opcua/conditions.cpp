@@ -1,6 +1,7 @@
 #include "opcua/conditions.hpp"
 
 #include <algorithm>
+#include <vector>
 
 #include <fmt/format.h>
 #include <open62541/nodeids.h>
@@ -8,11 +9,38 @@
 
 #include "core/time.hpp"
 #include "opcua/address_space.hpp"
+#include "opcua/nodeset.hpp"
 
 namespace millwright::opcua {
 namespace {
 
 constexpr std::string_view kFolder = "Alarms";
+
+// A type's own variables and objects, below `path`.
+struct Declared {
+  std::string path;
+  NodesetId id;
+};
+std::vector<Declared> declarations(UA_Server* server, const UA_NodeId& of, const std::string& path) {
+  UA_BrowseDescription what;
+  UA_BrowseDescription_init(&what);
+  what.nodeId = of;
+  what.referenceTypeId = ns0(UA_NS0ID_AGGREGATES);
+  what.includeSubtypes = true;
+  what.nodeClassMask = UA_NODECLASS_VARIABLE | UA_NODECLASS_OBJECT;
+  what.resultMask = UA_BROWSERESULTMASK_BROWSENAME;
+  UA_BrowseResult found = UA_Server_browse(server, 0, &what);
+  std::vector<Declared> out;
+  for (std::size_t i = 0; i < found.referencesSize; ++i) {
+    const UA_ReferenceDescription& each = found.references[i];
+    if (each.nodeId.nodeId.identifierType != UA_NODEIDTYPE_NUMERIC || each.nodeId.nodeId.namespaceIndex != 0) continue;
+    const std::string name(view(each.browseName.name));
+    out.push_back(
+        {path.empty() ? name : fmt::format("{}/{}", path, name), {0, each.nodeId.nodeId.identifier.numeric, {}}});
+  }
+  UA_BrowseResult_clear(&found);
+  return out;
+}
 
 core::Status failed(std::string_view what, UA_StatusCode code) {
   return core::unexpected(core::ErrorCode::kInvalid, fmt::format("{}: {}", what, UA_StatusCode_name(code)));
@@ -30,6 +58,10 @@ core::Status Conditions::build(UA_Server* server, std::uint16_t plant_namespace)
   conditions_.clear();
   ages_.clear();
   nodes_.begin(server, plant_);
+  for (const std::uint32_t type :
+       {UA_NS0ID_CONDITIONTYPE, UA_NS0ID_ACKNOWLEDGEABLECONDITIONTYPE, UA_NS0ID_ALARMCONDITIONTYPE}) {
+    prune(ns0(type), "");
+  }
   add_type();
   nodes_.object(nodes_.id(kFolder), ns0(UA_NS0ID_OBJECTSFOLDER), UA_NS0ID_ORGANIZES, nodes_.name(kFolder),
                 ns0(UA_NS0ID_FOLDERTYPE), "The alarms of this plant", false);
@@ -58,6 +90,23 @@ void Conditions::add_type() {
     nodes_.variable(nodes_.id(id), type, UA_NS0ID_HASPROPERTY, nodes_.name(field.name), field.variable_type,
                     read_only(field.type, field.name));
     nodes_.reference(nodes_.id(id), UA_NS0ID_HASMODELLINGRULE, ns0(UA_NS0ID_MODELLINGRULE_MANDATORY));
+  }
+}
+
+// Keeps what a condition of ours has, and what leads to it.
+void Conditions::prune(const UA_NodeId& of, const std::string& path) {
+  for (const Declared& declared : declarations(server_, of, path)) {
+    const auto fields = condition_fields();
+    const bool wanted = std::any_of(fields.begin(), fields.end(), [&](const ConditionField& field) {
+      const std::string own =
+          field.parent.empty() ? std::string(field.name) : fmt::format("{}/{}", field.parent, field.name);
+      return !field.of_plant && (own == declared.path || own.starts_with(declared.path + "/"));
+    });
+    if (wanted) {
+      prune(declared.id.borrow(), declared.path);
+    } else {
+      nodes_.check(UA_Server_deleteNode(server_, declared.id.borrow(), true), declared.path);
+    }
   }
 }
 

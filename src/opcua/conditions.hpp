@@ -7,6 +7,9 @@
 // without alarms and conditions, so all of it is done by hand; its events go to every subscription, so a refresh that
 // one client asks for is seen by all who listen.
 //
+// open62541 takes at most 64 fields in an event filter, and alarm clients ask for all that AlarmConditionType declares,
+// which is more: so the types declare no optional field here that our conditions do not have.
+//
 // A condition is always enabled. The one-shot of a shelved alarm is kept as the comment of its control, so that it
 // outlives a restart.
 //
@@ -78,6 +81,7 @@ class Conditions {
   using Call = UA_StatusCode (Conditions::*)(Condition&, const std::string& user, const UA_Variant* arguments);
 
   void add_type();
+  void prune(const UA_NodeId& of, const std::string& path);
   void bind_methods();
   Condition& condition_of(const alarms::Alarm& alarm);
   void add_nodes(Condition& condition);

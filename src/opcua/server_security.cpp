@@ -145,11 +145,14 @@ UA_StatusCode Guard::configure(UA_ServerConfig& config) {
 }
 
 UA_StatusCode Guard::log_in(const UA_String* name, const UA_ByteString* password, std::size_t,
-                            const UA_UsernamePasswordLogin*, void**, void* self) {
+                            const UA_UsernamePasswordLogin*, void** session, void* self) {
   Guard& guard = *static_cast<Guard*>(self);
   if (guard.options_.users.empty()) return UA_STATUSCODE_BADUSERACCESSDENIED;
   const core::Status checked = guard.logins_.check(view(*name), view(*password));
-  if (checked) return UA_STATUSCODE_GOOD;
+  if (checked) {
+    *session = const_cast<std::string*>(&*guard.names_.emplace(view(*name)).first);
+    return UA_STATUSCODE_GOOD;
+  }
   guard.log_->warn("a login was refused: {}", checked.error().message);
   return UA_STATUSCODE_BADUSERACCESSDENIED;
 }

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,6 +49,7 @@ class Guard {
   security::PeerCheck peers_;
   security::Logins logins_;
   std::optional<security::OwnCertificate> own_;
+  std::set<std::string> names_;  // of who has logged in: sessions point here
 };
 
 }  // namespace millwright::opcua

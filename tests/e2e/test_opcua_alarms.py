@@ -149,7 +149,7 @@ class OpcUaAlarms(EndToEnd):
         self.current([10 + dice.gauss(0, 0.1) for _ in range(200)])
         self.wait_for("the end of the shelving", lambda: not self.plant.get("/v1/alarm-controls")["items"], 20)
 
-    def test_node_opcua_acknowledges_from_its_alarm_list(self):
+    def test_node_opcua_acknowledges(self):
         alarm = self.raise_alarm()
         [found] = self.run_client(["node", CLIENTS / "machinery_client.mjs", self.plant.endpoint, "pump-1", *self.user])
         self.assertEqual(found["alarm"], {"condition": alarm["condition"], "retain": True, "status": "Good"})

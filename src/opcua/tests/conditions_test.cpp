@@ -164,7 +164,7 @@ TEST_F(ServerTest, ConditionsAreLimited) {
     alarm.state = i == 0 ? alarms::State::kUnacknowledged : alarms::State::kNormal;
     server_->on_alarm(alarm);
   }
-  ASSERT_TRUE(client.until([&] { return static_cast<std::size_t>(sent.Value()) == kAlarms; }));
+  ASSERT_TRUE(client.until([&] { return static_cast<std::size_t>(sent.Value()) == kAlarms; }, 300'000));
   EXPECT_EQ(client.read(client.plant("Alarms/condition-1/Severity"))->status, UA_STATUSCODE_BADNODEIDUNKNOWN);
   EXPECT_TRUE(client.scalar<UA_UInt16>(*client.read(client.plant("Alarms/condition-0/Severity")), UA_TYPES_UINT16))
       << "one that is active stays";
