@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import random
+import subprocess
 import unittest
 import urllib.error
 import urllib.request
@@ -433,6 +434,37 @@ class Oee(EndToEnd):
         [calendar] = self.plant.get("/v1/calendars", machine="press-1", **{"from": "2025-10-25", "to": "2025-10-27"})["items"]
         self.assertEqual(calendar["time_zone"], "Europe/Paris")
         self.assertIn("extra", [shift["name"] for shift in calendar["shifts"]])
+
+    def test_production_orders_over_mqtt(self):
+        [mqtt] = free_ports(1)
+        conf = self.folder / "mosquitto.conf"
+        conf.write_text(f"listener {mqtt} 127.0.0.1\nallow_anonymous true\n")
+        self.start_server(["mosquitto", "-c", conf], "mosquitto", mqtt)
+        orders = f"production_orders: {{host: 127.0.0.1, port: {mqtt}, topic: mes/orders}}"
+        self.file.write_text(self.file.read_text().replace("analytics:\n", f"analytics:\n  {orders}\n"))
+        self.start_plant([])
+        refused = self.start(["mosquitto_sub", "-p", mqtt, "-t", "mes/orders/refused"], "mosquitto_sub")
+        now = int(datetime.now(timezone.utc).timestamp())
+        create = {"action": "create", "id": "PO-9", "equipment": "press-3", "material_definition": "fast"}
+
+        def publish(message):
+            text = message if isinstance(message, str) else json.dumps(message)
+            subprocess.run(["mosquitto_pub", "-p", str(mqtt), "-q", "1", "-t", "mes/orders", "-m", text], check=True)
+
+        def kept():
+            publish(create)  # until the plant has subscribed
+            return self.plant.get("/v1/production-orders")["items"]
+
+        self.wait_for("the order", kept)
+        publish({"action": "start", "id": "PO-9", "time": iso(now - 3600)})
+        for _ in range(3):
+            publish({"action": "counts", "id": "PO-9", "good": 40, "reject": 2, "key": "a", "time": iso(now - 1800)})
+        publish("{nonsense")
+        publish({"action": "finish", "id": "PO-9", "time": iso(now - 60)})
+        self.wait_for("the end", lambda: self.plant.get("/v1/production-orders/PO-9")["state"] == "completed")
+        order = self.plant.get("/v1/production-orders/PO-9")
+        self.assertEqual((order["good"], order["reject"], order["changed_by"]), (40, 2, "mqtt"))
+        self.wait_for("the refusal", lambda: "must be a JSON object" in refused.output())
 
 
 if __name__ == "__main__":
