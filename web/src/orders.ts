@@ -51,5 +51,6 @@ export function evidence_pairs(evidence: Record<string, unknown>): [string, stri
 function evidence_text(name: string, value: unknown): string {
   if (typeof value === "number")
     return /probability$/.test(name) ? `${fixed(value * 100, 0)} %` : fixed(value, Number.isInteger(value) ? 0 : 2);
+  if (Array.isArray(value) && value.every((one) => typeof one === "string")) return value.join(", ");
   return typeof value === "string" ? value : JSON.stringify(value);
 }

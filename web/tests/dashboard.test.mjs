@@ -322,7 +322,7 @@ test("a work order is looked at and approved", { skip: real_plant && "needs the 
   await accessible(page);
   await no_sideways_scroll(page);
   await shot(page, "work-orders");
-  await page.getByRole("button", { name: "Approve" }).click();
+  await page.getByRole("button", { name: "Approve", exact: true }).click();
   await page.getByLabel("Your name").fill("Anna");
   await page.getByRole("dialog").getByRole("button", { name: "Approve" }).click();
   await page.getByText("Approved by Anna").waitFor();

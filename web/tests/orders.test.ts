@@ -24,11 +24,11 @@ describe("work orders", () => {
   });
 
   it("show their evidence as pairs", () => {
-    expect(evidence_pairs({ failure_probability: 0.731, health: 38, slope: 0.123456, alarms: ["a"], note: "x" })).toEqual([
+    expect(evidence_pairs({ failure_probability: 0.731, health: 38, slope: 0.123456, alarms: ["a", "b"], note: "x" })).toEqual([
       ["Failure probability", "73 %"],
       ["Health", "38"],
       ["Slope", "0.12"],
-      ["Alarms", '["a"]'],
+      ["Alarms", "a, b"],
       ["Note", "x"],
     ]);
   });
