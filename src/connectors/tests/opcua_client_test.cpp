@@ -373,6 +373,7 @@ TEST(OpcUaClient, CommandsWriteVariablesInTheServersType) {
   Rig rig({{"whole", nsu("Line/whole"), ValueType::kInt64}, {"real", "Line/real"}});
   rig.connect(server.endpoint());
   ASSERT_TRUE(rig.connected());
+  ASSERT_TRUE(rig.arrived(0, 1) && rig.arrived(1, 1));
   const auto give = [&](const std::string& address, asset::CommandValue value) {
     return rig.connector->execute(command_to(asset::CommandKind::kWrite, address), std::span(&value, 1),
                                   5 * core::kSecond);
