@@ -307,7 +307,7 @@ asset::Model make_model() {
 asset::Model make_model_of_two_tenants() {
   ModelBuilder b;
   add_acme(b);
-  b.machine("press-1", {"globex", "brno", "hall-1", "line-1", ""});
+  b.machine("press-1", {"globex", "brno", "hall-1", "line-1", ""}).type = "hydraulic-press";
   b.sensor("", "force", core::ValueType::kFloat64);
   return b.build();
 }
