@@ -205,7 +205,7 @@ class ToRedis(Sinks):
         self.start_plant(f"kind: redis, content: latest, host: 127.0.0.1, port: {self.port}, every: 100ms, timeout: 1s")
         t = 1_795_000_000_250_000_000
         self.write(f"press,id=1 current=1.5 {t - 10**9}", f"press,id=1 current=12.5 {t}", f'press,id=1 batch="B 7" {t}', f"press,id=2 current=3 {t}")
-        expected = {"v": 12.5, "q": 192, "t": "2026-11-18T11:06:40.25Z"}
+        expected = {"v": 12.5, "q": 192, "t": "2026-11-18T11:06:40.250Z"}
         self.wait_for("the latest", lambda: self.latest("current") == expected, 20, self.plant.process)
         self.wait_for("a text", lambda: (self.latest("batch") or {}).get("v") == "B 7", 20, self.plant.process)
         self.wait_for("the other", lambda: (self.latest("motor/current", PRESS_2) or {}).get("v") == 3, 20, self.plant.process)
