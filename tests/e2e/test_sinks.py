@@ -115,12 +115,12 @@ class ToPostgres(Sinks):
 
     def test_every_type_and_a_schema_of_its_own(self):
         self.server.query("CREATE SCHEMA plant")
-        self.start_plant(self.options + ", table: plant.values")
-        self.wait_for("the tables", lambda: self.server.query("SELECT to_regclass('plant.values')") == [["plant.values"]], 30)
+        self.start_plant(self.options + ", table: plant.samples")
+        self.wait_for("the tables", lambda: self.server.query("SELECT to_regclass('plant.samples')") == [["plant.samples"]], 30)
         t = 1_795_000_000_123_456_789
         self.write(f"press,id=1 count=9007199254740993i {t}", f'press,id=1 batch="a\\\\b\tc" {t + 1}', f"press,id=1 running=true {t + 2}",
                    f"press,id=1 current=12.5 {t + 3}")
-        rows = "SELECT sensor, extract(epoch FROM time), ns, value, whole, text, quality FROM plant.values_named ORDER BY sensor"
+        rows = "SELECT sensor, extract(epoch FROM time), ns, value, whole, text, quality FROM plant.samples_named ORDER BY sensor"
         self.wait_for("four rows", lambda: len(self.server.query(rows)) == 4, 30, self.plant.process)
         time_text = "1795000000.123456"
         self.assertEqual(self.server.query(rows), [
@@ -205,7 +205,7 @@ class ToRedis(Sinks):
         self.start_plant(f"kind: redis, content: latest, host: 127.0.0.1, port: {self.port}, every: 100ms, timeout: 1s")
         t = 1_795_000_000_250_000_000
         self.write(f"press,id=1 current=1.5 {t - 10**9}", f"press,id=1 current=12.5 {t}", f'press,id=1 batch="B 7" {t}', f"press,id=2 current=3 {t}")
-        expected = {"v": 12.5, "q": 192, "t": "2026-11-18T11:06:40.25Z"}
+        expected = {"v": 12.5, "q": 192, "t": "2026-11-18T11:06:40.250Z"}
         self.wait_for("the latest", lambda: self.latest("current") == expected, 20, self.plant.process)
         self.wait_for("a text", lambda: (self.latest("batch") or {}).get("v") == "B 7", 20, self.plant.process)
         self.wait_for("the other", lambda: (self.latest("motor/current", PRESS_2) or {}).get("v") == 3, 20, self.plant.process)
