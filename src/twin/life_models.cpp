@@ -106,13 +106,15 @@ core::Result<std::optional<Life>> Follower::update(const historian::Historian& h
 
 core::Status Follower::read_cycles(const historian::Historian& history, core::TimeNs now) {
   const core::TimeNs end = core::floor_to(now, cycle_);
-  while (next_ < end) {
+  // From the end of the last cycle on, each time: what comes late, of a source that was away, counts too.
+  core::TimeNs from = next_;
+  while (from < end) {
     // All sensors over the same windows: up to where the one with most of them is cut off.
     std::map<core::TimeNs, std::vector<double>> rows;
     core::TimeNs to = end;
     for (std::size_t j = 0; j < sensors_.size(); ++j) {
       std::optional<core::TimeNs> next;
-      const auto windows = history.aggregates(sensors_[j], {next_, to}, {cycle_}, kWindowsAtOnce, &next);
+      const auto windows = history.aggregates(sensors_[j], {from, to}, {cycle_}, kWindowsAtOnce, &next);
       if (!windows) return unexpected(windows.error());
       if (next) to = std::min(to, core::floor_to(*next, cycle_));
       for (const historian::Aggregate& window : *windows) {
@@ -125,8 +127,9 @@ core::Status Follower::read_cycles(const historian::Historian& history, core::Ti
     for (const auto& [start, row] : rows) {
       if (start < to) add_cycle(start, row);
     }
-    next_ = to;
+    from = to;
   }
+  if (count_ > 0) next_ = last_;
   return {};
 }
 
