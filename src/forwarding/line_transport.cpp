@@ -79,6 +79,7 @@ class LineTransport final : public Transport {
 
   core::Status post(const std::string& lines, const Stopping& stopping) {
     http::ClientRequest request{.method = "POST", .url = url_};
+    request.sends = http::Sends::kMaybeAgain;  // receivers know what they have
     request.fields.emplace_back("Content-Type", "text/plain; charset=utf-8");
     if (token_) request.fields.emplace_back("Authorization", "Token " + *token_);
     if (!options_.user.empty()) request.credentials = {.user = options_.user, .password = password_, .bearer = {}};

@@ -68,6 +68,7 @@ class WebhookTransport final : public Transport {
  private:
   core::Result<http::Answer> post(const Event& event, const Stopping& stopping) {
     http::ClientRequest request{.method = "POST", .url = options_.url};
+    request.sends = http::Sends::kMaybeAgain;  // an event has its id
     request.fields = {{"Content-Type", "application/json"},
                       {"Idempotency-Key", event.key},
                       {"X-Millwright-Event", std::string(event.kind)}};

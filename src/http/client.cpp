@@ -141,6 +141,7 @@ struct Client::Impl {
   void set_up_request(const ClientRequest& request, const curl_slist* fields) const {
     CURL* curl = handle.get();
     curl_easy_setopt(curl, CURLOPT_URL, request.url.c_str());
+    curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, request.body && request.sends == Sends::kOnce ? 1L : 0L);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, fields);
     if (request.body) {
       curl_easy_setopt(curl, CURLOPT_POST, 1L);

@@ -44,6 +44,10 @@ struct Credentials {
   std::string bearer;
 };
 
+// libcurl sends a request again, on another connection, where one that was kept open ends without an answer; the server
+// may have taken it. kOnce keeps it from that by a new connection for each request that has a body.
+enum class Sends : std::uint8_t { kOnce, kMaybeAgain };
+
 // Every member has a default, so that a request may name only what it needs.
 struct ClientRequest {
   std::string method = "GET";
@@ -51,6 +55,7 @@ struct ClientRequest {
   HeaderFields fields{};
   std::optional<std::string_view> body{};  // outlives ask()
   Credentials credentials{};
+  Sends sends = Sends::kOnce;
 };
 
 struct Answer {

@@ -77,6 +77,61 @@ class OneAnswer {
   std::thread thread_;
 };
 
+// On each connection answers the first request, reads the second and ends without a word, as one that dies does.
+class DyingServer {
+ public:
+  DyingServer() {
+    auto listener = io::RealNetwork().listen({"127.0.0.1", 0});
+    EXPECT_TRUE(listener);
+    port_ = (*listener)->port();
+    thread_ = std::thread([this, listener = std::move(*listener)] {
+      while (!stopping_) {
+        auto stream = listener->accept(50 * core::kMillisecond);
+        if (!stream) continue;
+        static constexpr std::string_view kAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+        if (!read_one(**stream)) continue;
+        EXPECT_TRUE((*stream)->write_all(std::as_bytes(std::span(kAnswer)), core::kSecond));
+        read_one(**stream);
+      }
+    });
+  }
+  ~DyingServer() {
+    stopping_ = true;
+    thread_.join();
+  }
+  [[nodiscard]] std::string url() const { return fmt::format("http://127.0.0.1:{}/", port_); }
+  std::atomic<int> asked{0};
+
+ private:
+  bool read_one(io::Stream& stream) {
+    std::byte bytes[8192];
+    const auto read = stream.read_some(bytes, core::kSecond);
+    if (!read || *read == 0) return false;
+    ++asked;
+    return true;
+  }
+  std::uint16_t port_ = 0;
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+TEST(Client, SendsWhatChangesSomethingOnce) {
+  DyingServer server;
+  Client client;
+  ASSERT_TRUE(client.ask({.url = server.url()}));
+  // On a connection of its own, though one is open; that one the server ends without an answer.
+  ASSERT_TRUE(client.ask({.method = "POST", .url = server.url(), .body = "a"}));
+  EXPECT_EQ(server.asked, 2);
+}
+
+TEST(Client, AsksAgainWhereThatDoesNoHarm) {
+  DyingServer server;
+  Client client;
+  ASSERT_TRUE(client.ask({.url = server.url()}));
+  ASSERT_TRUE(client.ask({.method = "POST", .url = server.url(), .body = "a", .sends = Sends::kMaybeAgain}));
+  EXPECT_EQ(server.asked, 3);
+}
+
 TEST(Client, AsksAndReadsTheAnswer) {
   Server server;
   Client client;
