@@ -112,14 +112,11 @@ Value value_of(const soci::row& row, std::size_t column) {
   }
 }
 
-// As libpq's settings take it, between quotes.
-std::string quoted(std::string_view text) {
-  std::string out = "'";
-  for (const char c : text) {
-    if (c == '\'' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + "'";
+// As an address's query takes it.
+std::string percent_encoded(std::string_view text) {
+  std::string out;
+  for (const char c : text) out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  return out;
 }
 
 core::Status make_private_file(const std::string& file) {
@@ -217,9 +214,9 @@ namespace {
 core::Status open_postgresql(soci::session& session, const Options& options) {
   const auto password = options.password.read();
   if (!password) return unexpected(password.error().within("database"));
-  // libpq takes an address or settings, not both: the address is one of the settings.
-  std::string target = fmt::format("dbname={} connect_timeout=10", quoted(options.postgresql));
-  if (*password) target += " password=" + quoted(**password);
+  std::string target = options.postgresql;
+  target += target.find('?') == std::string::npos ? "?connect_timeout=10" : "&connect_timeout=10";
+  if (*password) target += "&password=" + percent_encoded(**password);
   try {
     session.open(soci::postgresql, target);
   } catch (const std::exception&) {  // its message may repeat what it was given, the password too
