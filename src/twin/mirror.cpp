@@ -131,6 +131,7 @@ core::Status Mirror::turn(Lane& lane) {
   if (!lane.up) {
     if (auto up = lane.target->connect(); !up) return up;
   }
+  bool told = false;
   for (const asset::Machine& machine : context_.model.machines()) {
     if (stopping()) return {};
     Fields now = fields_of(context_, twins_, machine);
@@ -147,8 +148,10 @@ core::Status Mirror::turn(Lane& lane) {
     if (changed.empty() && gone.empty()) continue;
     if (auto put = lane.target->put(machine.path, changed, gone, context_.clock.now()); !put) return put;
     before = std::move(now);
+    told = true;
   }
-  return {};
+  // One that came back empty while nothing changed must be told everything.
+  return told ? core::Status() : lane.target->ask();
 }
 
 }  // namespace millwright::twin

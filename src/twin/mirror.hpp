@@ -27,6 +27,7 @@ class MirrorTarget {
   virtual ~MirrorTarget() = default;
   [[nodiscard]] virtual std::string name() const = 0;
   virtual core::Status connect() = 0;  // again, where it has to
+  virtual core::Status ask() = 0;      // whether it is still there
   virtual core::Status put(const std::string& machine, const Fields& changed, const std::vector<std::string>& gone,
                            core::TimeNs now) = 0;
 };

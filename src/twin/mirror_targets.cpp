@@ -41,6 +41,8 @@ class RedisTarget final : public MirrorTarget {
     return options_.user.empty() ? command({"AUTH", **password}) : command({"AUTH", options_.user, **password});
   }
 
+  core::Status ask() override { return command({"PING"}); }
+
   core::Status put(const std::string& machine, const Fields& changed, const std::vector<std::string>& gone,
                    core::TimeNs now) override {
     const std::string key = options_.prefix + machine;
@@ -95,6 +97,12 @@ class PostgresqlTarget final : public MirrorTarget {
         "NULL, PRIMARY KEY (machine, field))"};
     if (auto ready = (*opened)->migrate("twin_mirror", kSteps); !ready) return ready;
     database_ = std::move(*opened);
+    return {};
+  }
+
+  core::Status ask() override {
+    const auto answered = database_->query("SELECT 1");
+    if (!answered) return unexpected(answered.error());
     return {};
   }
 
