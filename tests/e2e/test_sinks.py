@@ -116,10 +116,13 @@ class ToPostgres(Sinks):
     def test_every_type_and_a_schema_of_its_own(self):
         self.server.query("CREATE SCHEMA plant")
         self.start_plant(self.options + ", table: plant.samples")
-        self.wait_for("the tables", lambda: self.server.query("SELECT to_regclass('plant.samples')") == [["plant.samples"]], 30)
+        self.wait_for("the plant", lambda: self.plant.get("/readyz")["status"] == "ready", 30, self.plant.process)
         t = 1_795_000_000_123_456_789
         self.write(f"press,id=1 count=9007199254740993i {t}", f'press,id=1 batch="a\\\\b\tc" {t + 1}', f"press,id=1 running=true {t + 2}",
                    f"press,id=1 current=12.5 {t + 3}")
+        # Made when there is something to put in.
+        self.wait_for("the tables", lambda: self.server.query("SELECT tablename FROM pg_tables WHERE schemaname = 'plant' "
+                                                                    "AND tablename = 'samples'") == [["samples"]], 30)
         rows = "SELECT sensor, extract(epoch FROM time), ns, value, whole, text, quality FROM plant.samples_named ORDER BY sensor"
         self.wait_for("four rows", lambda: len(self.server.query(rows)) == 4, 30, self.plant.process)
         time_text = "1795000000.123456"
