@@ -128,7 +128,7 @@ class ToPostgres(Sinks):
         time_text = "1795000000.123456"
         self.assertEqual(self.server.query(rows), [
             ["batch", time_text, "790", "", "", "a\\b\tc", "0"],
-            ["count", time_text, "789", "9007199254740992", "9007199254740993", "", "0"],
+            ["count", time_text, "789", "9.007199254740992e+15", "9007199254740993", "", "0"],
             ["current", time_text, "792", "12.5", "", "", "0"],
             ["running", time_text, "791", "1", "", "", "0"]])
 
