@@ -16,7 +16,7 @@ case "$want" in build | test | peers) ;; *) echo "usage: $0 build|test|peers" >&
 
 build_packages=(
   build-essential ca-certificates ccache cmake ninja-build pkg-config git python3
-  libopen62541-1.4-dev libhowardhinnant-date-dev
+  libopen62541-1.4-dev libhowardhinnant-date-dev tzdata
   libasio-dev librestinio-dev libfmt-dev libspdlog-dev nlohmann-json3-dev libyaml-cpp-dev libcli11-dev libeigen3-dev
   prometheus-cpp-dev libcurl4-openssl-dev libssl-dev libmosquitto-dev libhiredis-dev liblz4-dev librdkafka-dev libsoci-dev libboost-dev libsqlite3-dev libpq-dev libmodbus-dev libpugixml-dev libargon2-dev zlib1g-dev
 )
@@ -27,7 +27,7 @@ test_packages=(
   libgtest-dev libgmock-dev libbenchmark-dev
   python3-venv curl chromium openssl
   "${test_servers[@]}" mosquitto-clients redis-tools kcat
-  maven openjdk-17-jre-headless postgresql
+  maven openjdk-17-jre-headless iproute2
   libxgboost0
 )
 # QuestDB comes from Maven Central (bench/peers/questdb.py) and needs Java. What cannot be had is left out of the run.
