@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <deque>
+#include <fstream>
 #include <utility>
 
 #include <fcntl.h>
@@ -227,8 +228,19 @@ core::Status open_postgresql(soci::session& session, const Options& options) {
   return {};
 }
 
+// SOCI tells late, and leaks its connection.
+core::Status check_header(const std::string& file) {
+  static constexpr std::string_view kHeader("SQLite format 3\0", 16);  // sqlite.org/fileformat.html
+  std::string head(kHeader.size(), ' ');
+  std::ifstream in(file, std::ios::binary);
+  in.read(head.data(), static_cast<std::streamsize>(head.size()));
+  if (in.gcount() == 0 || head == kHeader) return {};
+  return unexpected(ErrorCode::kCorrupt, "is no SQLite database");
+}
+
 core::Status open_sqlite(soci::session& session, const std::string& file) {
   if (auto made = make_private_file(file); !made) return made;
+  if (auto whole = check_header(file); !whole) return whole;
   return guarded([&]() -> core::Status {
     session.open(soci::sqlite3, fmt::format("db=\"{}\" timeout=10 synchronous=full", file));
     session << "PRAGMA journal_mode = WAL";
