@@ -113,13 +113,12 @@ void CommandMethods::add(const asset::Machine& machine, const asset::Command& co
     input.push_back(argument_of(command.arguments[i].name, ua_type(command.arguments[i].type), descriptions[i]));
   }
   const UA_Argument output = argument_of("Result", UA_TYPES_STRING, "What the source answered");
-  const std::string inputs = id + "/InputArguments";
-  const std::string outputs = id + "/OutputArguments";
   Method& method = methods_.emplace_back(Method{this, &machine, &command});
+  // The arguments' nodes get ids of the library's own: it never frees those that it is given.
   nodes_.check(UA_Server_addMethodNodeEx(nodes_.server(), nodes_.id(id), nodes_.id(node_name(machine)),
                                          ns0(UA_NS0ID_HASCOMPONENT), nodes_.name(command.name), attributes,
-                                         &CommandMethods::call, input.size(), input.data(), nodes_.id(inputs), nullptr,
-                                         1, &output, nodes_.id(outputs), nullptr, &method, nullptr),
+                                         &CommandMethods::call, input.size(), input.data(), UA_NODEID_NULL, nullptr, 1,
+                                         &output, UA_NODEID_NULL, nullptr, &method, nullptr),
                id);
 }
 

@@ -35,7 +35,11 @@ TEST_F(ServerTest, CommandsAreMethodsThatAnonymousClientsMayNotCall) {
   start();
   TestClient client(server_->endpoint());
   EXPECT_THAT(names(client.browse(client.plant("pump-1"))), testing::Contains("set-speed"));
-  const auto value = client.read(client.plant("pump-1/Commands/set-speed/InputArguments"));
+  UA_NodeId arguments = UA_NODEID_NULL;
+  for (const auto& child : client.browse(client.plant("pump-1/Commands/set-speed"))) {
+    if (child.name == "InputArguments") arguments = child.number;
+  }
+  const auto value = client.read(arguments);
   ASSERT_TRUE(UA_Variant_hasArrayType(&value->value, &UA_TYPES[UA_TYPES_ARGUMENT]));
   const auto* argument = static_cast<const UA_Argument*>(value->value.data);
   EXPECT_EQ(view(argument->name), "speed");

@@ -75,6 +75,7 @@ class TestClient {
     std::uint32_t reference;
     std::string id;
     std::uint32_t type;
+    UA_NodeId number = UA_NODEID_NULL;  // where it has no text
   };
   std::vector<Child> browse(const UA_NodeId& id) {
     UA_BrowseDescription what;
@@ -94,7 +95,7 @@ class TestClient {
       const bool is_text = r.nodeId.nodeId.identifierType == UA_NODEIDTYPE_STRING;
       children.push_back({std::string(view(r.browseName.name)), r.referenceTypeId.identifier.numeric,
                           is_text ? std::string(view(r.nodeId.nodeId.identifier.string)) : "",
-                          r.typeDefinition.nodeId.identifier.numeric});
+                          r.typeDefinition.nodeId.identifier.numeric, is_text ? UA_NODEID_NULL : r.nodeId.nodeId});
     }
     UA_BrowseResponse_clear(&response);
     return children;
