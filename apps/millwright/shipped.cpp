@@ -14,7 +14,9 @@ std::string own_executable() {
 
 std::string shipped_directory(const std::string& name) {
   static const std::map<std::string, std::string> in_source_tree = {
-      {"machine-types", "share/machine-types"}, {"web", "web/dist"}, {"demo", "examples/demo"},
+      {"machine-types", "share/machine-types"},
+      {"web", "web/dist"},
+      {"demo", "examples/demo"},
       {"nodesets", "tools/nodesets/node_modules/node-opcua-nodesets/nodesets"}};
   const fs::path beside = fs::path(own_executable()).parent_path().parent_path() / "share/millwright" / name;
   std::error_code error;

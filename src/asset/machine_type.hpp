@@ -74,8 +74,8 @@ struct MachineSpec {
 // Where a description stands: addresses in a type are templates, at a machine of the plant file they are final.
 enum class SpecSource { kType, kMachine };
 
-// Reads `components`, `sensors`, `commands`, `without` and `oee` of a type or machine onto what `spec` already holds: the
-// same name changes only what it gives, a new name is added.
+// Reads `components`, `sensors`, `commands`, `without` and `oee` of a type or machine onto what `spec` already holds:
+// the same name changes only what it gives, a new name is added.
 void apply_changes(config::Document& document, config::Section& section, SpecSource source, MachineSpec& spec);
 
 // A problem at `key` unless `name` is a right asset name.
