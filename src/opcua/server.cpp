@@ -42,7 +42,7 @@ constexpr int kAlarmsPerTurn = 100;
 
 void write_log(void* context, UA_LogLevel, UA_LogCategory, const char* format, va_list arguments)
     __attribute__((format(printf, 4, 0)));
-// The library has a word on every request: what nobody reads is not even put together, a fifth of the server's time.
+// The library has a word on every request: what nobody reads is not even put together.
 void write_log(void* context, UA_LogLevel, UA_LogCategory, const char* format, va_list arguments) {
   auto& log = *static_cast<spdlog::logger*>(context);
   char text[1024];
