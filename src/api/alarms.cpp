@@ -10,6 +10,7 @@
 #include "api/body.hpp"
 #include "api/cursor.hpp"
 #include "api/handlers.hpp"
+#include "api/lookup.hpp"
 #include "api/views.hpp"
 #include "core/text.hpp"
 
@@ -130,7 +131,7 @@ core::Result<Response> Handlers::alarms(const Parameters& parameters, const Iden
   if (!suppressed) return unexpected(suppressed.error());
   filter.suppressed = *suppressed;
   if (const auto name = parameters.text("machine")) {
-    const auto machine = find_machine(*name, who);
+    const auto machine = find_machine(services_.model, *name, who);
     if (!machine) return unexpected(machine.error());
     filter.machine = (*machine)->name;
   }

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/command_routes.hpp"
+#include "api/lookup.hpp"
 #include "api/problem.hpp"
 #include "api/views.hpp"
 #include "core/block.hpp"
@@ -22,13 +23,6 @@ constexpr std::array<Right, 3> kRights{Right::kOperate, Right::kMaintain, Right:
 
 Right right_of(const asset::Command& command) {
   return kRights[static_cast<std::size_t>(command.right)];
-}
-
-core::Result<const asset::Machine*> find_machine(const Services& services, const Call& call) {
-  const asset::Machine* machine = services.model.find_machine(call.captured[0]);
-  if (machine != nullptr && call.who.sees(machine->path)) return machine;
-  return unexpected(ErrorCode::kNotFound,
-                    fmt::format("machine '{}' does not exist; GET /v1/machines lists them", call.captured[0]));
 }
 
 Json argument_json(const asset::CommandArgument& argument) {
@@ -52,7 +46,7 @@ Json command_json(const asset::Command& command, const Identity& who) {
 }
 
 core::Result<Response> list(const Services& services, const Call& call) {
-  const auto machine = find_machine(services, call);
+  const auto machine = find_machine(services.model, call.captured[0], call.who);
   if (!machine) return unexpected(machine.error());
   Json items = Json::array();
   if (services.commands != nullptr) {
@@ -102,7 +96,7 @@ core::Result<std::vector<asset::CommandValue>> parse_arguments(const asset::Comm
 }
 
 core::Result<Response> give(const Services& services, const Call& call) {
-  const auto machine = find_machine(services, call);
+  const auto machine = find_machine(services.model, call.captured[0], call.who);
   if (!machine) return unexpected(machine.error());
   const asset::Command* command =
       services.commands == nullptr ? nullptr : asset::find_command(**machine, call.captured[1]);

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/cursor.hpp"
+#include "api/lookup.hpp"
 #include "api/openapi.hpp"
 #include "api/static_files.hpp"
 #include "api/views.hpp"
@@ -21,18 +22,6 @@ using core::unexpected;
 
 Handlers::Handlers(const Options& options, const Services& services)
     : options_(options), services_(services), hierarchy_(to_text(hierarchy_json(services.model, local_identity()))) {}
-
-core::Result<const asset::Machine*> Handlers::find_machine(std::string_view name, const Identity& who) const {
-  const asset::Machine* found = services_.model.find_machine(name);
-  if (found != nullptr && who.sees(found->path)) return found;
-  std::vector<std::string_view> names;
-  for (const asset::Machine& machine : services_.model.machines()) {
-    if (who.sees(machine.path)) names.push_back(machine.name);
-  }
-  return unexpected(ErrorCode::kNotFound,
-                    fmt::format("machine '{}' does not exist{}; GET /v1/machines lists those that do", name,
-                                core::did_you_mean(name, names)));
-}
 
 Response Handlers::plant(const Identity& who) const {
   // The hierarchy is large and for most always the same: it is spliced in as text.
@@ -76,7 +65,7 @@ core::Result<Subscription> Handlers::subscription(const Parameters& parameters, 
   subscription.who = who;
   if (const auto list = parameters.text("machine")) {
     for (const std::string_view name : core::split(*list, ',')) {
-      const auto machine = find_machine(name, who);
+      const auto machine = find_machine(services_.model, name, who);
       if (!machine) return unexpected(machine.error());
       auto& ids = subscription.machines;
       if (std::find(ids.begin(), ids.end(), (*machine)->id) == ids.end()) ids.push_back((*machine)->id);

@@ -61,7 +61,6 @@ class Handlers {
 
  private:
   // What `who` does not see does not exist.
-  [[nodiscard]] core::Result<const asset::Machine*> find_machine(std::string_view name, const Identity& who) const;
   [[nodiscard]] core::Result<alarms::Alarm> find_alarm(std::string_view id, const Identity& who) const;
   // As the alarm system lists them, but what `who` sees.
   [[nodiscard]] std::vector<alarms::Alarm> list_alarms(alarms::Filter filter, const Identity& who) const;

@@ -9,6 +9,7 @@
 #include "api/cursor.hpp"
 #include "api/handlers.hpp"
 #include "api/history_rows.hpp"
+#include "api/lookup.hpp"
 #include "api/views.hpp"
 #include "core/text.hpp"
 #include "historian/processed.hpp"
@@ -227,7 +228,7 @@ core::Result<Response> Handlers::history(std::string_view machine_name, const Pa
                                          std::string_view accept, const Identity& who,
                                          const std::function<bool()>& stopping) const {
   HistoryQuery query;
-  const auto machine = find_machine(machine_name, who);
+  const auto machine = find_machine(services_.model, machine_name, who);
   if (!machine) return unexpected(machine.error());
   query.machine = *machine;
   const auto name = parameters.text("sensor");

@@ -6,6 +6,7 @@
 
 #include "api/body.hpp"
 #include "api/handlers.hpp"
+#include "api/lookup.hpp"
 #include "api/views.hpp"
 
 namespace millwright::api {
@@ -19,7 +20,7 @@ constexpr std::size_t kPathBytesMax = 1000;
 }  // namespace
 
 core::Result<Response> Handlers::limits(std::string_view name, const Identity& who) const {
-  const auto machine = find_machine(name, who);
+  const auto machine = find_machine(services_.model, name, who);
   if (!machine) return unexpected(machine.error());
   Json charts = Json::array();
   if (services_.charts.of) {
@@ -32,7 +33,7 @@ core::Result<Response> Handlers::limits(std::string_view name, const Identity& w
 
 core::Result<Response> Handlers::relearn(std::string_view name, std::string_view text, const Identity& who) const {
   static constexpr std::array<std::string_view, 2> kMembers = {"sensor", "chart"};
-  const auto machine = find_machine(name, who);
+  const auto machine = find_machine(services_.model, name, who);
   if (!machine) return unexpected(machine.error());
   const auto body = Body::parse(text, kMembers);
   if (!body) return unexpected(body.error());

@@ -10,6 +10,7 @@
 
 #include "api/body.hpp"
 #include "api/cursor.hpp"
+#include "api/lookup.hpp"
 #include "api/problem.hpp"
 #include "api/views.hpp"
 #include "core/text.hpp"
@@ -116,7 +117,6 @@ class MaintenanceRoutes {
   }
   // An order that the caller must not see does not exist.
   [[nodiscard]] core::Result<WorkOrder> seen(const Call& call, const std::string& id) const;
-  [[nodiscard]] core::Result<const asset::Machine*> machine(const Call& call, const std::string& name) const;
   [[nodiscard]] core::Result<std::string> component(const asset::Machine& machine, const Body& body) const;
   [[nodiscard]] core::Result<WorkOrder> read_order(const Call& call, const Body& body) const;
   [[nodiscard]] core::Result<Response> simple(const Call& call, OrderState to) const;
@@ -146,13 +146,6 @@ core::Result<WorkOrder> MaintenanceRoutes::seen(const Call& call, const std::str
   return unexpected(ErrorCode::kNotFound, fmt::format("there is no work order '{}'; GET {} lists them", id, kOrders));
 }
 
-core::Result<const asset::Machine*> MaintenanceRoutes::machine(const Call& call, const std::string& name) const {
-  const asset::Machine* found = services_->model.find_machine(name);
-  if (found != nullptr && call.who.sees(found->path)) return found;
-  return unexpected(ErrorCode::kNotFound,
-                    fmt::format("machine '{}' does not exist; GET /v1/machines lists those that do", name));
-}
-
 core::Result<std::string> MaintenanceRoutes::component(const asset::Machine& machine, const Body& body) const {
   auto name = body.text("component", kNameBytesMax);
   if (!name || name->empty()) return name;
@@ -167,7 +160,7 @@ template <typename Filter>
 core::Status MaintenanceRoutes::read_filter(const Call& call, Filter& filter) const {
   const core::TimeNs now = services_->clock.now();
   if (const auto name = call.parameters.text("machine")) {
-    const auto found = machine(call, std::string(*name));
+    const auto found = find_machine(services_->model, *name, call.who);
     if (!found) return unexpected(found.error());
     filter.machine = (*found)->name;
   }
@@ -219,7 +212,7 @@ core::Result<Response> MaintenanceRoutes::orders(const Call& call) const {
 core::Result<WorkOrder> MaintenanceRoutes::read_order(const Call& call, const Body& body) const {
   const auto name = body.required("machine_id", kNameBytesMax, "which machine");
   if (!name) return unexpected(name.error());
-  const auto found = machine(call, *name);
+  const auto found = find_machine(services_->model, *name, call.who);
   if (!found) return unexpected(found.error());
   auto part = component(**found, body);
   if (!part) return unexpected(part.error());
@@ -429,7 +422,7 @@ core::Result<Response> MaintenanceRoutes::add_event(const Call& call) const {
   if (!body) return unexpected(body.error());
   const auto name = body->required("machine_id", kNameBytesMax, "which machine");
   if (!name) return unexpected(name.error());
-  const auto found = machine(call, *name);
+  const auto found = find_machine(services_->model, *name, call.who);
   if (!found) return unexpected(found.error());
   auto part = component(**found, *body);
   if (!part) return unexpected(part.error());

@@ -8,6 +8,7 @@
 
 #include "api/body.hpp"
 #include "api/handlers.hpp"
+#include "api/lookup.hpp"
 #include "api/views.hpp"
 #include "core/text.hpp"
 
@@ -88,7 +89,7 @@ constexpr std::array<std::string_view, 3> kModes = {"active", "shadow", "none"};
 
 // Who does not see the whole plant sees the models that judge machines they see, and only these machines.
 Response Handlers::models(const Identity& who) const {
-  const auto unseen = [&](const std::string& machine) { return !find_machine(machine, who); };
+  const auto unseen = [&](const std::string& machine) { return !find_machine(services_.model, machine, who); };
   Json items = Json::array();
   for (models::ModelInfo info : services_.models.list()) {
     if (!who.sees_all()) {
@@ -122,7 +123,7 @@ core::Result<Response> Handlers::deploy_model(std::string_view model, std::strin
 }
 
 core::Result<Response> Handlers::machine_model(std::string_view name, const Identity& who) const {
-  const auto machine = find_machine(name, who);
+  const auto machine = find_machine(services_.model, name, who);
   if (!machine) return unexpected(machine.error());
   return machine_response(services_.models.find((*machine)->name));
 }
@@ -130,7 +131,7 @@ core::Result<Response> Handlers::machine_model(std::string_view name, const Iden
 core::Result<Response> Handlers::set_machine_model(std::string_view name, std::string_view text,
                                                    const Identity& who) const {
   static constexpr std::array<std::string_view, 2> kMembers = {"model", "mode"};
-  const auto machine = find_machine(name, who);
+  const auto machine = find_machine(services_.model, name, who);
   if (!machine) return unexpected(machine.error());
   const auto body = Body::parse(text, kMembers);
   if (!body) return unexpected(body.error());
@@ -146,7 +147,7 @@ core::Result<Response> Handlers::set_machine_model(std::string_view name, std::s
 
 core::Result<Response> Handlers::roll_back_model(std::string_view name, std::string_view text,
                                                  const Identity& who) const {
-  const auto machine = find_machine(name, who);
+  const auto machine = find_machine(services_.model, name, who);
   if (!machine) return unexpected(machine.error());
   const auto body = Body::parse(text, {});
   if (!body) return unexpected(body.error());

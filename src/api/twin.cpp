@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/cursor.hpp"
+#include "api/lookup.hpp"
 #include "api/problem.hpp"
 #include "api/views.hpp"
 #include "core/text.hpp"
@@ -165,7 +166,6 @@ class TwinRoutes {
   [[nodiscard]] core::Result<Response> health(const Call& call) const;
 
  private:
-  [[nodiscard]] core::Result<const asset::Machine*> find_machine(const Call& call) const;
   [[nodiscard]] core::Result<const asset::Sensor*> find_sensor(const asset::Machine& machine,
                                                                std::string_view name) const;
   // The paths of the sites that are asked for.
@@ -178,18 +178,6 @@ class TwinRoutes {
 
   const Services services_;
 };
-
-core::Result<const asset::Machine*> TwinRoutes::find_machine(const Call& call) const {
-  const asset::Machine* machine = services_.model.find_machine(call.id());
-  if (machine != nullptr && call.who.sees(machine->path)) return machine;
-  std::vector<std::string_view> names;
-  for (const asset::Machine& one : services_.model.machines()) {
-    if (call.who.sees(one.path)) names.push_back(one.name);
-  }
-  return unexpected(ErrorCode::kNotFound,
-                    fmt::format("machine '{}' does not exist{}; GET /v1/machines lists those that do", call.id(),
-                                core::did_you_mean(call.id(), names)));
-}
 
 core::Result<const asset::Sensor*> TwinRoutes::find_sensor(const asset::Machine& machine, std::string_view name) const {
   if (const asset::Sensor* sensor = services_.model.find_sensor(machine, name)) return sensor;
@@ -243,7 +231,7 @@ core::Result<std::vector<std::string_view>> wanted_sections(std::string_view lis
 }
 
 core::Result<Response> TwinRoutes::twin(const Call& call) const {
-  const auto machine = find_machine(call);
+  const auto machine = find_machine(services_.model, call.id(), call.who);
   if (!machine) return unexpected(machine.error());
   const auto active = services_.alarms.list(alarms::annunciated_alarms((*machine)->name));
   const MachineSummary summary = summarize(services_.model, services_.live, **machine, ActiveAlarms(active));
@@ -280,7 +268,7 @@ core::Result<std::optional<std::uint64_t>> expected_version(const std::string& i
 }
 
 core::Result<Response> TwinRoutes::patch(const Call& call) const {
-  const auto machine = find_machine(call);
+  const auto machine = find_machine(services_.model, call.id(), call.who);
   if (!machine) return unexpected(machine.error());
   if (services_.twins == nullptr) return off();
   const auto expected = expected_version(call.request.if_match);
@@ -296,7 +284,7 @@ core::Result<Response> TwinRoutes::patch(const Call& call) const {
 }
 
 core::Result<Response> TwinRoutes::versions(const Call& call) const {
-  const auto machine = find_machine(call);
+  const auto machine = find_machine(services_.model, call.id(), call.who);
   if (!machine) return unexpected(machine.error());
   if (services_.twins == nullptr) return off();
   const auto limit = call.parameters.limit(kVersionsDefault, kVersionsMax);

@@ -13,24 +13,6 @@ using core::ValueType;
 
 constexpr std::string_view kUnitNamespace = "http://www.opcfoundation.org/UA/units/un/cefact";
 
-std::size_t ua_type(ValueType type) {
-  switch (type) {
-    case ValueType::kFloat64:
-      return UA_TYPES_DOUBLE;
-    case ValueType::kFloat32:
-      return UA_TYPES_FLOAT;
-    case ValueType::kInt64:
-      return UA_TYPES_INT64;
-    case ValueType::kBool:
-      return UA_TYPES_BOOLEAN;
-    case ValueType::kState:
-      return UA_TYPES_INT32;
-    case ValueType::kText:
-      return UA_TYPES_STRING;
-  }
-  return UA_TYPES_DOUBLE;
-}
-
 // OPC 10000-8, 5.3: what fits what the sensor declares.
 std::uint32_t variable_type(const asset::Sensor& sensor) {
   if (sensor.type == ValueType::kBool || sensor.type == ValueType::kText) return UA_NS0ID_BASEDATAVARIABLETYPE;

@@ -15,22 +15,6 @@ namespace {
 
 using asset::CommandValue;
 using core::ErrorCode;
-using core::ValueType;
-
-std::size_t ua_type(ValueType type) {
-  switch (type) {
-    case ValueType::kFloat32:
-      return UA_TYPES_FLOAT;
-    case ValueType::kInt64:
-      return UA_TYPES_INT64;
-    case ValueType::kBool:
-      return UA_TYPES_BOOLEAN;
-    case ValueType::kText:
-      return UA_TYPES_STRING;
-    default:
-      return UA_TYPES_DOUBLE;
-  }
-}
 
 template <typename T>
 T scalar(const UA_Variant& value) {

@@ -10,6 +10,7 @@
 #include <open62541/types_generated.h>
 #include <open62541/types_generated_handling.h>
 
+#include "core/block.hpp"
 #include "core/time.hpp"
 
 namespace millwright::opcua {
@@ -34,6 +35,25 @@ inline UA_LocalizedText borrow_text(std::string_view text) {
 }
 inline UA_NodeId ns0(std::uint32_t id) {
   return UA_NODEID_NUMERIC(0, id);
+}
+
+// The index in UA_TYPES of what holds a reading or an argument.
+inline std::size_t ua_type(core::ValueType type) {
+  switch (type) {
+    case core::ValueType::kFloat64:
+      return UA_TYPES_DOUBLE;
+    case core::ValueType::kFloat32:
+      return UA_TYPES_FLOAT;
+    case core::ValueType::kInt64:
+      return UA_TYPES_INT64;
+    case core::ValueType::kBool:
+      return UA_TYPES_BOOLEAN;
+    case core::ValueType::kState:
+      return UA_TYPES_INT32;
+    case core::ValueType::kText:
+      return UA_TYPES_STRING;
+  }
+  return UA_TYPES_DOUBLE;
 }
 
 inline UA_String copy(std::string_view text) {
