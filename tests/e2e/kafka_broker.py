@@ -38,18 +38,26 @@ def jars():
 
 
 class Broker:
-    """On two ports of its own; what it was given stays through kill() and start(). `prefix` goes before its command."""
+    """On ports of its own; what it was given stays through kill() and start(). `prefix` goes before its command and those that ask it,
+    which is then at `inside_port` of the loopback, whatever becomes of `host`."""
 
-    def __init__(self, test, port, controller_port, partitions=3, host="127.0.0.1", prefix=()):
+    def __init__(self, test, port, controller_port, partitions=3, host="127.0.0.1", prefix=(), inside_port=None):
         self.test, self.port, self.process, self.prefix = test, port, None, prefix
         self.address = f"{host}:{port}"
+        listeners, protocols = f"PLAINTEXT://{self.address}", ""
+        self.asked_at = self.address
+        if inside_port:
+            self.asked_at = f"127.0.0.1:{inside_port}"
+            listeners += f",INSIDE://{self.asked_at}"
+            protocols = "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,INSIDE:PLAINTEXT,CONTROLLER:PLAINTEXT"
         self.file = test.folder / "kafka.properties"
         self.file.write_text(f"""
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
-listeners=PLAINTEXT://{host}:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://{host}:{port}
+listeners={listeners},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners={listeners}
+{protocols}
 controller.listener.names=CONTROLLER
 log.dirs={test.folder}/kafka
 num.partitions={partitions}
@@ -75,12 +83,20 @@ group.initial.rebalance.delay.ms=0
         self.process.kill()
 
     def answers(self):
-        return subprocess.run(["kcat", "-b", self.address, "-L", "-J", "-m", "2"], capture_output=True, timeout=30).returncode == 0
+        asked = [*self.prefix, "kcat", "-b", self.asked_at, "-L", "-J", "-m", "2"]
+        return subprocess.run(asked, capture_output=True, timeout=30).returncode == 0
+
+    def create(self, topic):
+        """By asking for it."""
+        subprocess.run([*self.prefix, "kcat", "-b", self.asked_at, "-L", "-t", topic, "-X", "allow.auto.create.topics=true"], check=True,
+                       capture_output=True, timeout=60)
 
     def messages(self, topic):
-        """All of a topic: (partition, key, historical, rows), partition by partition in order."""
-        done = subprocess.run(["kcat", "-C", "-q", "-b", self.address, "-t", topic, "-o", "beginning", "-e", "-f", "%p|%k|%h|%S\n%s"],
-                              capture_output=True, timeout=120)
+        """All of a topic: (partition, key, historical, rows), partition by partition in order; nothing of one that is not there yet."""
+        asked = [*self.prefix, "kcat", "-C", "-q", "-b", self.asked_at, "-t", topic, "-o", "beginning", "-e", "-f", "%p|%k|%h|%S\n%s"]
+        done = subprocess.run(asked, capture_output=True, timeout=120)
+        if b"Unknown topic or partition" in done.stderr:
+            return []
         if done.returncode != 0:
             raise AssertionError(done.stderr.decode()[-2000:])
         found, at, data = [], 0, done.stdout
