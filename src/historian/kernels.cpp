@@ -9,6 +9,7 @@ namespace millwright::historian {
 
 #ifdef __x86_64__
 extern const Kernels kAvx2Kernels;
+const Kernels& avx512_kernels();
 #endif
 
 namespace {
@@ -63,6 +64,7 @@ std::vector<const Kernels*> find_usable() {
   std::vector<const Kernels*> usable{&kPortableKernels};
 #ifdef __x86_64__
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) usable.push_back(&kAvx2Kernels);
+  if (usable.size() > 1 && __builtin_cpu_supports("avx512f")) usable.push_back(&avx512_kernels());
 #endif
   return usable;
 }

@@ -9,6 +9,7 @@
 #include <immintrin.h>
 
 #include "historian/kernels_portable.hpp"
+#include "historian/kernels_single.hpp"
 
 #define MILLWRIGHT_AVX2 [[gnu::target("avx2,fma")]]
 #define MILLWRIGHT_AVX2_INLINE [[gnu::target("avx2,fma"), gnu::always_inline]] inline
@@ -40,14 +41,6 @@ MILLWRIGHT_AVX2_INLINE __m256d divide(__m256d integer, __m256d power, __m256d in
 }
 
 // ---- scale --------------------------------------------------------------------------------------------------------
-
-// Up to this exponent a float32 needs no doubles. Let |i| < 2^24: i / 10^e is no midpoint of two floats and keeps a
-// distance of 2^-(25 + 3.33 e) from each, relative to itself; i times the inverse, as a sum of two floats, is off by
-// less than 2^-47, and so rounds as the double does.
-constexpr unsigned kSingleExponent = 5;
-constexpr std::uint32_t kSingleReach = 1U << 24;
-// And the way there: below 2^22, value times power is less than a half off, so that only one integer can come back.
-constexpr int kSingleScale = 1 << 22;
 
 struct Factors {
   __m256d power;
@@ -240,9 +233,7 @@ MILLWRIGHT_AVX2 void unscale_all(const std::uint32_t* offsets, std::size_t n, co
 
 template <typename T>
 void unscale(const std::uint32_t* offsets, std::size_t n, const Frame& frame, unsigned exponent, T* values) {
-  if (sizeof(T) == sizeof(float) && exponent <= kSingleExponent && frame.reach < kSingleReach) {
-    return unscale_all<true>(offsets, n, frame, exponent, values);
-  }
+  if (single_is_enough<T>(exponent, frame)) return unscale_all<true>(offsets, n, frame, exponent, values);
   unscale_all<false>(offsets, n, frame, exponent, values);
 }
 

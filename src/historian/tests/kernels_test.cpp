@@ -3,6 +3,8 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <string>
+#include <tuple>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -12,18 +14,29 @@
 #include "io/random.hpp"
 
 namespace millwright::historian {
+
+#ifdef __x86_64__
+const Kernels& emulated_avx512_kernels();
+#endif
+
 namespace {
 
 const Kernels& portable_kernels() {
   return *usable_kernels().front();
 }
 
-class KernelsTest : public testing::Test {
+std::vector<const Kernels*> vector_kernels() {
+  std::vector<const Kernels*> all(usable_kernels().begin() + 1, usable_kernels().end());
+#ifdef __x86_64__
+  // What it packs with is not emulated.
+  if (!all.empty()) all.push_back(&emulated_avx512_kernels());
+#endif
+  return all;
+}
+
+class KernelsTest : public testing::TestWithParam<const Kernels*> {
  protected:
-  void SetUp() override {
-    if (usable_kernels().size() < 2) GTEST_SKIP() << "this processor has no vectors that a kernel is written for";
-  }
-  const Kernels& fast_ = best_kernels();
+  const Kernels& fast_ = *GetParam();
   io::Random random_{20261121};
 };
 
@@ -60,7 +73,7 @@ void compare_scales(const Kernels& fast, const std::vector<T>& values, unsigned 
   ASSERT_EQ(extents_a.step_high, extents_b.step_high);
 }
 
-TEST_F(KernelsTest, ScaleAlike) {
+TEST_P(KernelsTest, ScaleAlike) {
   for (int round = 0; round < 5000; ++round) {
     const std::size_t n = 1 + random_.below(70);
     const auto exponent = static_cast<unsigned>(random_.below(kMaxExponent + 1));
@@ -79,7 +92,7 @@ TEST_F(KernelsTest, ScaleAlike) {
   }
 }
 
-TEST_F(KernelsTest, UnscaleAlike) {
+TEST_P(KernelsTest, UnscaleAlike) {
   for (int round = 0; round < 5000; ++round) {
     const std::size_t n = 1 + random_.below(70);
     const auto exponent = static_cast<unsigned>(random_.below(kMaxExponent + 1));
@@ -102,7 +115,7 @@ TEST_F(KernelsTest, UnscaleAlike) {
   }
 }
 
-TEST_F(KernelsTest, PackAndUnpackAlikeAtEveryWidth) {
+TEST_P(KernelsTest, PackAndUnpackAlikeAtEveryWidth) {
   for (unsigned width = 0; width <= 31; ++width) {
     for (std::size_t n = 1; n < 80; ++n) {
       const Frame frame{n % 2 == 0, 0, -5};
@@ -133,6 +146,32 @@ TEST_F(KernelsTest, PackAndUnpackAlikeAtEveryWidth) {
     }
   }
 }
+
+TEST_P(KernelsTest, CountAndListFarOffsetsAlike) {
+  for (int round = 0; round < 5000; ++round) {
+    const std::size_t n = 1 + random_.below(70);
+    const auto bits = static_cast<unsigned>(random_.below(28));
+    std::vector<std::int32_t> values(n);
+    for (auto& value : values) value = static_cast<std::int32_t>(random_.next() >> (32 + random_.below(31)));
+    const Frame frame{random_.below(2) == 0, values[0], static_cast<std::int32_t>(random_.below(100)) - 50};
+    ASSERT_EQ(portable_kernels().count_far(values.data(), n, frame, bits),
+              fast_.count_far(values.data(), n, frame, bits));
+    std::vector<std::uint16_t> a(n + 1);
+    std::vector<std::uint16_t> b(n + 1);
+    a.resize(portable_kernels().outside(values.data(), n, frame, bits, a.data()));
+    b.resize(fast_.outside(values.data(), n, frame, bits, b.data()));
+    ASSERT_EQ(a, b);
+    const Extents extents_a = portable_kernels().extents(values.data(), n);
+    const Extents extents_b = fast_.extents(values.data(), n);
+    ASSERT_EQ(std::tie(extents_a.low, extents_a.high, extents_a.step_low, extents_a.step_high),
+              std::tie(extents_b.low, extents_b.high, extents_b.step_low, extents_b.step_high));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(, KernelsTest, testing::ValuesIn(vector_kernels()), [](const auto& kernels) {
+  return std::string(kernels.param->name) + "_" + std::to_string(kernels.index);
+});
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(KernelsTest);
 
 }  // namespace
 }  // namespace millwright::historian
