@@ -82,7 +82,7 @@ function(test_program target name deps)
     endif()
   endforeach()
   add_test(NAME unit.${name} COMMAND ${target} --gtest_brief=1)
-  set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 300)
+  set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 900)
 endfunction()
 
 # Every public header compiles alone: one object per header that includes nothing else. A header that its own source

@@ -19,7 +19,7 @@ using core::ErrorCode;
 std::string_view field_of(const redisReply& list, std::string_view name) {
   if (list.type != REDIS_REPLY_ARRAY) return {};
   for (std::size_t i = 0; i + 1 < list.elements; i += 2) {
-    if (text_of(*list.element[i]) == name) return text_of(*list.element[i + 1]);
+    if (redis::text_of(*list.element[i]) == name) return redis::text_of(*list.element[i + 1]);
   }
   return {};
 }
@@ -50,8 +50,8 @@ class RedisTransport final : public Transport {
         redis_.ask({"XADD", options_.stream, "MAXLEN", "~", std::to_string(options_.length_max), event.key, "kind",
                     event.kind, "id", std::to_string(event.id), "machine", event.machine, "event", event.body});
     if (!reply) return core::unexpected(reply.error());
-    if (!is_error(**reply)) return {};
-    const std::string why(text_of(**reply));
+    if (!redis::is_error(**reply)) return {};
+    const std::string why(redis::text_of(**reply));
     if (why.find("equal or smaller") == std::string::npos) return redis_.refused(why);
     return check_repeat(event);
   }
@@ -77,7 +77,7 @@ class RedisTransport final : public Transport {
   }
 
   const RedisOptions options_;
-  RedisConnection redis_;
+  redis::Connection redis_;
 };
 
 // One HSET a machine; what comes twice says the same twice.
@@ -102,9 +102,9 @@ class RedisLatestTransport final : public Transport {
   Delivery deliver(std::span<const Event> events, const Stopping&) override {
     std::vector<std::string> names;
     for (const Event& event : events) names.push_back(options_.prefix + event.machine);
-    std::vector<RedisConnection::Words> commands;
+    std::vector<redis::Connection::Words> commands;
     for (std::size_t i = 0; i < events.size(); ++i) {
-      RedisConnection::Words& words = commands.emplace_back(RedisConnection::Words{"HSET", names[i]});
+      redis::Connection::Words& words = commands.emplace_back(redis::Connection::Words{"HSET", names[i]});
       for_each_line(events[i].body, [&](std::string_view sensor, std::string_view payload) {
         words.push_back(sensor);
         words.push_back(payload);
@@ -116,14 +116,14 @@ class RedisLatestTransport final : public Transport {
 
  private:
   const RedisLatestOptions options_;
-  RedisConnection redis_;
+  redis::Connection redis_;
   bool was_there_ = false;
 };
 
 }  // namespace
 
 RedisOptions read_redis_options(config::Section& section, const std::string& directory) {
-  RedisOptions options{.server = read_redis_server(section, directory), .stream = {}};
+  RedisOptions options{.server = redis::read_server(section, directory), .stream = {}};
   options.stream = section.text("stream", {.fallback = "millwright:alarms"});
   if (options.stream.empty()) section.problem("stream", "a stream has a name");
   options.length_max = static_cast<std::uint64_t>(
@@ -132,7 +132,7 @@ RedisOptions read_redis_options(config::Section& section, const std::string& dir
 }
 
 RedisLatestOptions read_redis_latest_options(config::Section& section, const std::string& directory) {
-  return {.server = read_redis_server(section, directory),
+  return {.server = redis::read_server(section, directory),
           .prefix = section.text("prefix", {.fallback = "millwright:latest:"})};
 }
 

@@ -7,22 +7,22 @@
 #include <memory>
 #include <string>
 
-#include "forwarding/redis_connection.hpp"
 #include "forwarding/transport.hpp"
+#include "redis/connection.hpp"
 
 namespace millwright::forwarding {
 
 struct RedisOptions {
-  RedisServer server;
+  redis::Server server;
   std::string stream;
   std::uint64_t length_max = 100'000;  // entries that Redis keeps, roughly
 };
 struct RedisLatestOptions {
-  RedisServer server;
+  redis::Server server;
   std::string prefix;  // of the hashes' names
 };
 
-// Reads the keys of read_redis_server and `stream`, `length_max`; or `prefix`.
+// Reads the keys of redis::read_server and `stream`, `length_max`; or `prefix`.
 RedisOptions read_redis_options(config::Section& section, const std::string& directory);
 RedisLatestOptions read_redis_latest_options(config::Section& section, const std::string& directory);
 std::unique_ptr<Transport> make_redis_transport(const RedisOptions& options);

@@ -68,7 +68,7 @@ Mirror::Mirror(const MirrorOptions& options, const Twins& twins, Context context
                                               "1 while the mirror's receiver takes what it is sent", {{"kind", kind}});
     lanes_.push_back(std::move(lane));
   };
-  if (!options.redis.host.empty()) add(make_redis_target(options.redis), "redis");
+  if (options.redis) add(make_redis_target(*options.redis), "redis");
   if (!options.postgresql.postgresql.empty()) add(make_postgresql_target(options.postgresql), "postgresql");
 }
 

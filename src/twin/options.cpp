@@ -8,14 +8,10 @@ namespace {
 constexpr std::array<std::string_view, 4> kPriorities{"low", "medium", "high", "critical"};
 constexpr double kDay = 24.0 * static_cast<double>(core::kHour);
 
-RedisMirrorOptions read_redis(config::Section section, const std::string& directory) {
+std::optional<RedisMirrorOptions> read_redis(config::Section section, const std::string& directory) {
+  if (!section.present()) return std::nullopt;
   RedisMirrorOptions options;
-  if (!section.present()) return options;
-  options.host = section.text("host");
-  options.port =
-      static_cast<std::uint16_t>(section.integer("port", {.fallback = options.port, .low = 1, .high = 65535}));
-  options.user = section.text("user", {.fallback = ""});
-  options.password = config::read_secret(section, "password", directory);
+  options.server = redis::read_server(section, directory);
   options.prefix = section.text("prefix", {.fallback = "millwright:twin:"});
   section.finish();
   return options;

@@ -1,14 +1,15 @@
 // Options of the twin: the `twin` section of the plant's file. docs/configuration.md explains every key.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "alarms/alarm.hpp"
 #include "config/document.hpp"
-#include "config/secret.hpp"
 #include "core/time.hpp"
 #include "database/database.hpp"
+#include "redis/connection.hpp"
 #include "twin/envelope.hpp"
 #include "twin/life.hpp"
 #include "twin/life_models.hpp"
@@ -16,15 +17,12 @@
 namespace millwright::twin {
 
 struct RedisMirrorOptions {
-  std::string host;  // "": none
-  std::uint16_t port = 6379;
-  std::string user;
-  config::Secret password;
+  redis::Server server;
   std::string prefix;  // of the hashes' names, before the machine's path
 };
 
 struct MirrorOptions {
-  RedisMirrorOptions redis;
+  std::optional<RedisMirrorOptions> redis;
   database::Options postgresql;             // where `postgresql` is not empty
   core::DurationNs period = core::kSecond;  // of a machine's updates
 };

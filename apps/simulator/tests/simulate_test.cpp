@@ -10,7 +10,7 @@
 
 #include <gmock/gmock.h>
 
-#include "io/network.hpp"
+#include "io/tests/foreign_server.hpp"
 #include "protocol/burst.hpp"
 #include "simulator/simulator.hpp"
 #include "support.hpp"
@@ -20,16 +20,12 @@ namespace {
 
 using ::testing::Contains;
 using ::testing::HasSubstr;
+using io::free_port;
 using testing::TemporaryDirectory;
 using testing::TestClient;
 using ::testing::UnorderedElementsAre;
 
 namespace burst = protocol::burst;
-
-std::uint16_t free_port() {
-  io::RealNetwork network;
-  return (*network.listen({"127.0.0.1", 0}))->port();
-}
 
 class Simulating {
  public:

@@ -1,34 +1,18 @@
 // Against a real mosquitto: what is published arrives, what is not acknowledged comes again, also after the end of the
 // one who held it.
 #include <chrono>
-#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <thread>
 
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "io/tests/foreign_server.hpp"
 #include "mqtt/publisher.hpp"
 #include "mqtt/subscriber.hpp"
 
 namespace millwright::mqtt {
 namespace {
-
-std::uint16_t free_port() {
-  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  ::bind(socket, reinterpret_cast<sockaddr*>(&address), size);
-  ::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size);
-  ::close(socket);
-  return ntohs(address.sin_port);
-}
 
 const Stopping kNever = [] { return false; };
 
@@ -37,16 +21,12 @@ class Broker : public ::testing::Test {
   void SetUp() override {
     if (::access("/usr/sbin/mosquitto", X_OK) != 0) GTEST_SKIP() << "mosquitto is not installed";
     options_.host = "127.0.0.1";
-    options_.port = free_port();
+    options_.port = io::free_port();
     options_.client_id = "subscriber";
     options_.timeout = 5 * core::kSecond;
     file_ = ::testing::TempDir() + "millwright-mqtt-" + std::to_string(::getpid()) + ".conf";
     std::ofstream(file_) << "listener " << options_.port << " 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n";
-    broker_ = ::fork();
-    if (broker_ == 0) {
-      ::execl("/usr/sbin/mosquitto", "mosquitto", "-c", file_.c_str(), nullptr);
-      ::_exit(127);
-    }
+    broker_.start({"/usr/sbin/mosquitto", "-c", file_});
     sender_options_ = options_;
     sender_options_.client_id = "sender";
     for (int i = 0; i < 200 && !sender_; ++i) {
@@ -58,8 +38,7 @@ class Broker : public ::testing::Test {
   }
   void TearDown() override {
     sender_.reset();
-    if (broker_ > 0) ::kill(broker_, SIGKILL);
-    if (broker_ > 0) ::waitpid(broker_, nullptr, 0);
+    broker_.kill();
     std::filesystem::remove(file_);
   }
 
@@ -98,7 +77,7 @@ class Broker : public ::testing::Test {
   Options options_;
   Options sender_options_;
   std::string file_;
-  pid_t broker_ = -1;
+  io::ForeignServer broker_;
   std::unique_ptr<Publisher> sender_;
   std::vector<std::string> got_;
   int retained_ = 0;
@@ -143,7 +122,7 @@ TEST_F(Broker, SharesAndSaysWhatIsRetained) {
 TEST_F(Broker, SeesTheEndOfTheBroker) {
   auto one = subscribe({"plant/a"});
   ASSERT_TRUE(one && settle(*one));
-  ::kill(broker_, SIGKILL);
+  broker_.kill();
   bool lost = false;
   for (int i = 0; i < 100 && !lost; ++i) lost = !one->receive(50 * core::kMillisecond, 10);
   EXPECT_TRUE(lost);
@@ -151,7 +130,7 @@ TEST_F(Broker, SeesTheEndOfTheBroker) {
 
 TEST_F(Broker, NobodyThere) {
   Options nobody = options_;
-  nobody.port = free_port();
+  nobody.port = io::free_port();
   EXPECT_FALSE(Subscriber::open(
       nobody, {.filters = {"a"}}, {}, [](const Received&) {}, kNever));
 }

@@ -1,4 +1,4 @@
-#include "forwarding/redis_connection.hpp"
+#include "redis/connection.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -8,7 +8,7 @@
 
 #include "io/dead_peer.hpp"
 
-namespace millwright::forwarding {
+namespace millwright::redis {
 namespace {
 
 using core::ErrorCode;
@@ -26,7 +26,7 @@ core::TimeNs monotonic() {
 }
 
 struct Arguments {
-  explicit Arguments(const RedisConnection::Words& words) {
+  explicit Arguments(const Connection::Words& words) {
     for (const std::string_view word : words) {
       texts.push_back(word.data());
       sizes.push_back(word.size());
@@ -47,18 +47,18 @@ std::string_view text_of(const redisReply& reply) {
   return reply.str == nullptr ? std::string_view() : std::string_view(reply.str, static_cast<std::size_t>(reply.len));
 }
 
-std::string to_string(const RedisServer& server) {
+std::string to_string(const Server& server) {
   return fmt::format("redis://{}:{}/{}", server.host, server.port, server.database);
 }
 
-void RedisConnection::FreeContext::operator()(redisContext* context) const {
+void Connection::FreeContext::operator()(redisContext* context) const {
   redisFree(context);
 }
-void RedisConnection::FreeReply::operator()(redisReply* reply) const {
+void Connection::FreeReply::operator()(redisReply* reply) const {
   freeReplyObject(reply);
 }
 
-core::Status RedisConnection::ensure(bool* anew) {
+core::Status Connection::ensure(bool* anew) {
   if (anew != nullptr) *anew = false;
   if (context_ && monotonic() - spoke_ > kPingAfter) {
     if (auto alive = command({"PING"}); !alive) context_.reset();
@@ -68,7 +68,7 @@ core::Status RedisConnection::ensure(bool* anew) {
   return open();
 }
 
-core::Status RedisConnection::open() {
+core::Status Connection::open() {
   const auto password = server_.password.read();
   if (!password) return core::unexpected(password.error().within("password"));
   context_.reset(redisConnectWithTimeout(server_.host.c_str(), server_.port,
@@ -83,7 +83,7 @@ core::Status RedisConnection::open() {
   return {};
 }
 
-core::Status RedisConnection::introduce(const std::optional<std::string>& password) {
+core::Status Connection::introduce(const std::optional<std::string>& password) {
   if (password) {
     auto known = server_.user.empty() ? command({"AUTH", *password}) : command({"AUTH", server_.user, *password});
     if (!known) return core::unexpected(known.error().within("signing in"));
@@ -96,25 +96,25 @@ core::Status RedisConnection::introduce(const std::optional<std::string>& passwo
   return {};
 }
 
-core::Unexpected RedisConnection::lost() {
+core::Unexpected Connection::lost() {
   auto error = core::unexpected(ErrorCode::kUnavailable, fmt::format("Redis at {}:{}: {}", server_.host, server_.port,
                                                                      context_ ? context_->errstr : "no memory"));
   context_.reset();
   return error;
 }
 
-core::Unexpected RedisConnection::refused(std::string_view why) const {
+core::Unexpected Connection::refused(std::string_view why) const {
   return core::unexpected(ErrorCode::kUnavailable,
                           fmt::format("Redis at {}:{} says: {}", server_.host, server_.port, why));
 }
 
-core::Result<RedisConnection::Reply> RedisConnection::command(const Words& words) {
+core::Result<Connection::Reply> Connection::command(const Words& words) {
   auto reply = ask(words);
   if (reply && is_error(**reply)) return refused(text_of(**reply));
   return reply;
 }
 
-core::Result<RedisConnection::Reply> RedisConnection::ask(const Words& words) {
+core::Result<Connection::Reply> Connection::ask(const Words& words) {
   if (!context_) return core::unexpected(ErrorCode::kClosed, "no connection");
   Arguments arguments(words);
   Reply reply(static_cast<redisReply*>(
@@ -124,7 +124,7 @@ core::Result<RedisConnection::Reply> RedisConnection::ask(const Words& words) {
   return reply;
 }
 
-core::Status RedisConnection::pipeline(const std::vector<Words>& commands) {
+core::Status Connection::pipeline(const std::vector<Words>& commands) {
   if (!context_) return core::unexpected(ErrorCode::kClosed, "no connection");
   for (const Words& words : commands) {
     Arguments arguments(words);
@@ -141,12 +141,12 @@ core::Status RedisConnection::pipeline(const std::vector<Words>& commands) {
   return status;
 }
 
-RedisServer read_redis_server(config::Section& section, const std::string& directory) {
-  RedisServer server;
+Server read_server(config::Section& section, const std::string& directory) {
+  Server server;
   server.host = section.text("host");
   server.port = static_cast<std::uint16_t>(section.integer("port", {.fallback = server.port, .low = 1, .high = 65535}));
   server.user = section.text("user", {.fallback = ""});
-  server.password = read_secret(section, "password", directory);
+  server.password = config::read_secret(section, "password", directory);
   if (!server.user.empty() && !server.password.given()) {
     section.problem("user", "a user has a password: say where, with password_file or password_env");
   }
@@ -157,4 +157,4 @@ RedisServer read_redis_server(config::Section& section, const std::string& direc
   return server;
 }
 
-}  // namespace millwright::forwarding
+}  // namespace millwright::redis

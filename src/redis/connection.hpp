@@ -1,5 +1,5 @@
-// RedisConnection: one connection to Redis by hiredis, made when it is needed. The connection is not encrypted: hiredis
-// 0.14, which Debian 12 has, cannot.
+// Connection: one connection to Redis by hiredis, which stays inside, made when it is needed. The connection is not
+// encrypted: hiredis 0.14, which Debian 12 has, cannot.
 //
 // Threads: one owner. Errors: kUnavailable, with what Redis or the system says; the connection is then made anew.
 #pragma once
@@ -18,9 +18,9 @@
 struct redisContext;
 struct redisReply;
 
-namespace millwright::forwarding {
+namespace millwright::redis {
 
-struct RedisServer {
+struct Server {
   std::string host;
   std::uint16_t port = 6379;
   std::string user;  // "": the default user
@@ -29,10 +29,10 @@ struct RedisServer {
   core::DurationNs timeout = 5 * core::kSecond;
 };
 // Reads `host`, `port`, `user`, `password_*`, `database` and `timeout`.
-RedisServer read_redis_server(config::Section& section, const std::string& directory);
-std::string to_string(const RedisServer& server);  // "redis://host:6379/0"
+Server read_server(config::Section& section, const std::string& directory);
+std::string to_string(const Server& server);  // "redis://host:6379/0"
 
-class RedisConnection {
+class Connection {
  public:
   struct FreeReply {
     void operator()(redisReply* reply) const;
@@ -40,7 +40,7 @@ class RedisConnection {
   using Reply = std::unique_ptr<redisReply, FreeReply>;
   using Words = std::vector<std::string_view>;
 
-  explicit RedisConnection(const RedisServer& server) : server_(server) {}
+  explicit Connection(const Server& server) : server_(server) {}
 
   // Makes sure of the connection: asks after a time of silence. Whether it is a new one, `*anew` says.
   core::Status ensure(bool* anew = nullptr);
@@ -60,7 +60,7 @@ class RedisConnection {
   core::Status introduce(const std::optional<std::string>& password);
   core::Unexpected lost();
 
-  const RedisServer server_;
+  const Server server_;
   std::unique_ptr<redisContext, FreeContext> context_;
   core::TimeNs spoke_ = 0;  // monotonic
 };
@@ -68,4 +68,4 @@ class RedisConnection {
 bool is_error(const redisReply& reply);
 std::string_view text_of(const redisReply& reply);
 
-}  // namespace millwright::forwarding
+}  // namespace millwright::redis
