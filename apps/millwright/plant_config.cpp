@@ -73,7 +73,9 @@ core::Result<std::vector<config::Problem>> read_plant_config(const std::string& 
   config.outputs = forwarding::read_options(*document, root, config.name);
   config.database = database::read_options(root.section("database"), document->directory(),
                                            config.engine.data_directory + "/plant.db");
-  config.twin = twin::read_options(root.section("twin"), document->directory());
+  config::Section twin = root.section("twin");
+  config.mirror = twin::read_mirror_options(twin.section("mirror"), document->directory());
+  config.twin = twin::read_options(twin, document->directory());
   config.analytics = analytics::read_options(root.section("analytics"), document->directory(), config.name);
   config.maintenance = maintenance::read_options(*document, root.section("maintenance"));
   read_opcua_server(*document, root.section("opcua_server"), config);

@@ -21,6 +21,7 @@
 #include "maintenance/options.hpp"
 #include "opcua/server.hpp"
 #include "security/certificate_store.hpp"
+#include "twin/mirror.hpp"
 #include "twin/options.hpp"
 
 namespace millwright::app {
@@ -35,6 +36,7 @@ struct PlantConfig {
   std::vector<forwarding::OutputOptions> outputs;
   database::Options database;
   twin::Options twin;
+  twin::MirrorOptions mirror;
   analytics::Options analytics;
   opcua::ServerOptions opcua_server;
   maintenance::Options maintenance;

@@ -115,7 +115,7 @@ core::Status Plant::open_twins() {
   auto twins = twin::Twins::open(config_.twin, context);
   if (!twins) return core::unexpected(twins.error());
   twins_ = std::move(*twins);
-  mirror_ = std::make_unique<twin::Mirror>(config_.twin.mirror, *twins_, context);
+  mirror_ = std::make_unique<twin::Mirror>(config_.mirror, *twins_, context);
   twins_->add_listener([this](const twin::MachineView& view) { api_->on_twin(view); });
   engine_->alarms().add_listener([this](const alarms::Alarm& alarm) { twins_->on_alarm(alarm); });
   return {};

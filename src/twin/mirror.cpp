@@ -45,7 +45,27 @@ void add_sensor(const Context& context, const asset::Sensor& sensor, Fields& out
   out["time:" + key] = core::format_time(value.source_time);
 }
 
+std::optional<RedisMirrorOptions> read_redis(config::Section section, const std::string& directory) {
+  if (!section.present()) return std::nullopt;
+  RedisMirrorOptions options;
+  options.server = redis::read_server(section, directory);
+  options.prefix = section.text("prefix", {.fallback = "millwright:twin:"});
+  section.finish();
+  return options;
+}
+
 }  // namespace
+
+MirrorOptions read_mirror_options(config::Section section, const std::string& directory) {
+  MirrorOptions options;
+  options.redis = read_redis(section.section("redis"), directory);
+  config::Section postgresql = section.section("postgresql");
+  if (postgresql.present()) options.postgresql = database::read_options(postgresql, directory, "");
+  options.period =
+      section.duration("period", {.fallback = options.period, .low = 100 * core::kMillisecond, .high = core::kHour});
+  section.finish();
+  return options;
+}
 
 Fields fields_of(const Context& context, const Twins& twins, const asset::Machine& machine) {
   const auto view = twins.view(machine.id);

@@ -8,16 +8,34 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "config/document.hpp"
 #include "core/metrics.hpp"
 #include "core/mutex.hpp"
 #include "core/result.hpp"
+#include "database/database.hpp"
+#include "redis/connection.hpp"
 #include "twin/twins.hpp"
 
 namespace millwright::twin {
+
+struct RedisMirrorOptions {
+  redis::Server server;
+  std::string prefix;  // of the hashes' names, before the machine's path
+};
+
+struct MirrorOptions {
+  std::optional<RedisMirrorOptions> redis;
+  database::Options postgresql;             // where `postgresql` is not empty
+  core::DurationNs period = core::kSecond;  // of a machine's updates
+};
+
+// The section `twin: mirror`. Files are meant from `directory`.
+MirrorOptions read_mirror_options(config::Section section, const std::string& directory);
 
 using Fields = std::map<std::string, std::string>;
 

@@ -8,26 +8,6 @@ namespace {
 constexpr std::array<std::string_view, 4> kPriorities{"low", "medium", "high", "critical"};
 constexpr double kDay = 24.0 * static_cast<double>(core::kHour);
 
-std::optional<RedisMirrorOptions> read_redis(config::Section section, const std::string& directory) {
-  if (!section.present()) return std::nullopt;
-  RedisMirrorOptions options;
-  options.server = redis::read_server(section, directory);
-  options.prefix = section.text("prefix", {.fallback = "millwright:twin:"});
-  section.finish();
-  return options;
-}
-
-MirrorOptions read_mirror(config::Section section, const std::string& directory) {
-  MirrorOptions options;
-  options.redis = read_redis(section.section("redis"), directory);
-  config::Section postgresql = section.section("postgresql");
-  if (postgresql.present()) options.postgresql = database::read_options(postgresql, directory, "");
-  options.period =
-      section.duration("period", {.fallback = options.period, .low = 100 * core::kMillisecond, .high = core::kHour});
-  section.finish();
-  return options;
-}
-
 }  // namespace
 
 Options read_options(config::Section section, const std::string& directory) {
@@ -50,7 +30,6 @@ Options read_options(config::Section section, const std::string& directory) {
   for (config::Section& row : section.sections("life_models")) {
     options.life_models.push_back(read_life_model_rule(row, directory));
   }
-  options.mirror = read_mirror(section.section("mirror"), directory);
   section.finish();
   return options;
 }

@@ -1,31 +1,18 @@
-// Options of the twin: the `twin` section of the plant's file. docs/configuration.md explains every key.
+// Options of the twin: the `twin` section of the plant's file, all but its `mirror` (mirror.hpp). docs/configuration.md
+// explains every key.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "alarms/alarm.hpp"
 #include "config/document.hpp"
 #include "core/time.hpp"
-#include "database/database.hpp"
-#include "redis/connection.hpp"
 #include "twin/envelope.hpp"
 #include "twin/life.hpp"
 #include "twin/life_models.hpp"
 
 namespace millwright::twin {
-
-struct RedisMirrorOptions {
-  redis::Server server;
-  std::string prefix;  // of the hashes' names, before the machine's path
-};
-
-struct MirrorOptions {
-  std::optional<RedisMirrorOptions> redis;
-  database::Options postgresql;             // where `postgresql` is not empty
-  core::DurationNs period = core::kSecond;  // of a machine's updates
-};
 
 struct Options {
   core::DurationNs differs_after = core::kMinute;  // a desired value that is not met is an alarm then
@@ -36,9 +23,8 @@ struct Options {
   LifeRule life;
   std::vector<EnvelopeRule> envelopes;
   std::vector<LifeModelRule> life_models;
-  MirrorOptions mirror;
 };
-// Files are meant from `directory`.
+// Files are meant from `directory`. Whoever reads `mirror` does so before.
 Options read_options(config::Section section, const std::string& directory);
 
 }  // namespace millwright::twin
