@@ -73,20 +73,21 @@ foreign_clients() {
   fi
 }
 
-# A real Kafka, from Maven Central.
-kafka_jars() {
-  local why
-  if ! why=$(python3 tests/e2e/kafka_broker.py 2>&1 >/dev/null); then
+# A real Kafka and a foreign OPC UA server, from Maven Central.
+from_maven() {
+  local what=$1 script=$2 leave_out=$3 why
+  if ! why=$(python3 "tests/e2e/$script" 2>&1 >/dev/null); then
     [ "${CI:-}" = true ] && { echo "Maven Central is required under CI=true: $why"; exit 1; }
-    skipped+=("end-to-end tests with Apache Kafka (Maven Central cannot be reached: $why)")
-    export E2E_WITHOUT_KAFKA=1
+    skipped+=("end-to-end tests with $what (Maven Central cannot be reached: $why)")
+    export "$leave_out=1"
   fi
 }
 
 end_to_end() {
   say "end to end: the real binary, foreign clients, crashes, bad input, the demo"
   foreign_clients
-  kafka_jars
+  from_maven 'Apache Kafka' kafka_broker.py E2E_WITHOUT_KAFKA
+  from_maven 'Eclipse Milo' milo_server.py E2E_WITHOUT_MILO
   python3 -m unittest discover -v -s tests/e2e -p 'test_*.py' -t tests/e2e
 }
 

@@ -102,6 +102,9 @@ ordered_json to_json(const OpcUaNode& node) {
     if (node.range) json["range"] = {node.range->first, node.range->second};
     for (const auto& [code, name] : node.states) json["states"][std::to_string(code)] = name;
     json["history"] = node.historizing;
+    for (const auto& part : node.parts)
+      json["parts"].push_back({{"id", part->id}, {"type", part->data_type}, {"value", part->value}});
+    if (node.has_more_parts) json["more_parts"] = true;
   }
   if (node.is_again) json["shown_elsewhere"] = true;
   if (node.is_cut) json["more_below"] = true;

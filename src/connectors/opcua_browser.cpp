@@ -10,9 +10,12 @@
 #include <fmt/format.h>
 #include <open62541/nodeids.h>
 
+#include "connectors/opcua_address.hpp"
 #include "connectors/opcua_client_link.hpp"
 #include "connectors/opcua_client_services.hpp"
 #include "connectors/opcua_client_values.hpp"
+#include "connectors/opcua_part_list.hpp"
+#include "connectors/opcua_type_learner.hpp"
 #include "core/text.hpp"
 
 namespace millwright::connectors {
@@ -24,6 +27,7 @@ using core::Status;
 using core::ValueType;
 
 constexpr std::size_t kPerCall = 500;
+constexpr std::size_t kMessageBytes = 16 << 20;
 constexpr std::size_t kTextMax = 80;  // bytes of a value that are shown
 
 std::string escaped(std::string_view uri) {
@@ -118,6 +122,7 @@ class Browser {
       if (auto browsed = browse_level(depth == options_.depth); !browsed) return core::unexpected(browsed.error());
     }
     if (auto done = read_variables(); !done) return core::unexpected(done.error());
+    if (auto done = list_parts(); !done) return core::unexpected(done.error());
     return root;
   }
 
@@ -139,6 +144,8 @@ class Browser {
   void fill(OpcUaNode& node, const UA_ReferenceDescription& reference) const;
   Status read_variables();
   void take_value(OpcUaNode& node, UA_DataValue& value) const;
+  Status list_parts();
+  void add_part(OpcUaNode& node, const UA_Variant& value, const ValuePath& path) const;
   static void take_property(const Property& property, const UA_Variant& value);
 
   Services services_;
@@ -147,6 +154,12 @@ class Browser {
   std::vector<Open> level_;
   std::vector<Open> variables_;
   std::vector<Property> properties_;
+  struct Whole {  // a value that has parts
+    std::size_t variable;
+    Ua<UA_Variant, UA_TYPES_VARIANT> value;
+  };
+  std::vector<Whole> wholes_;
+  StructureTypes types_;
   std::set<std::string> seen_;
   std::size_t count_ = 0;
 };
@@ -165,7 +178,7 @@ core::Result<NodeId> Browser::child_of(const NodeId& parent, const std::string& 
   NodeId found;
   bool is_found = false;
   const UA_NodeId* from = &*parent;
-  const Status browsed = services_.browse(std::span(&from, 1), UA_NODECLASS_OBJECT | UA_NODECLASS_VARIABLE,
+  const Status browsed = services_.browse(std::span(&from, 1), {.classes = UA_NODECLASS_OBJECT | UA_NODECLASS_VARIABLE},
                                           [&](std::size_t, const UA_ReferenceDescription& reference) {
                                             const bool is_it = view(reference.browseName.name) == name ||
                                                                view(reference.displayName.text) == name;
@@ -251,7 +264,7 @@ Status Browser::browse_level(bool is_last) {
   for (const Open& open : level) nodes.push_back(&*open.id);
   std::vector<Open> next;
   const Status browsed = services_.browse(
-      nodes, UA_NODECLASS_OBJECT | UA_NODECLASS_VARIABLE,
+      nodes, {.classes = UA_NODECLASS_OBJECT | UA_NODECLASS_VARIABLE},
       [&](std::size_t i, const UA_ReferenceDescription& reference) { take(level[i], reference, next, is_last); });
   for (Open& open : level) {
     if (open.node->is_variable) variables_.push_back(std::move(open));
@@ -297,6 +310,53 @@ void Browser::take_property(const Property& property, const UA_Variant& value) {
   }
 }
 
+void Browser::add_part(OpcUaNode& node, const UA_Variant& value, const ValuePath& path) const {
+  Found found;
+  if (find_part(value, path, types_, found) != UA_STATUSCODE_GOOD) return;
+  const auto type = sensor_type(found.value.type->typeKind, false);
+  const auto address = parse_address(part_address(node.id, path));
+  // A field's name may be one that no address can say.
+  if (!type || !address || address->part != path) return;
+  OpcUaNode& part = *node.parts.emplace_back(std::make_unique<OpcUaNode>());
+  part.id = part_address(node.id, path);
+  part.name = to_string(path);
+  part.description = node.description;
+  part.is_variable = true;
+  part.type = type;
+  part.data_type = found.value.type->typeName;
+  part.value = text_of(found.value);
+  part.status = node.status;
+  part.unit = node.unit;
+  part.known_unit = node.known_unit;
+  part.range = node.range;
+}
+
+// What structures look like is asked for all together.
+Status Browser::list_parts() {
+  std::vector<TypeLearner::Asked> asked;
+  for (const Whole& whole : wholes_) {
+    const UA_Variant& value = *whole.value;
+    if (value.type != &UA_TYPES[UA_TYPES_EXTENSIONOBJECT]) continue;
+    const std::size_t count = UA_Variant_isScalar(&value) ? 1 : std::min(value.arrayLength, kElementsListed);
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto& object = static_cast<const UA_ExtensionObject*>(value.data)[i];
+      if (object.encoding != UA_EXTENSIONOBJECT_ENCODED_BYTESTRING) continue;
+      if (types_.find(object.content.encoded.typeId) != nullptr) continue;
+      TypeLearner::Asked& each = asked.emplace_back();
+      UA_NodeId_copy(&object.content.encoded.typeId, &*each.encoding);
+      UA_NodeId_copy(&*variables_[whole.variable].id, &*each.variable);
+    }
+  }
+  if (auto learnt = TypeLearner(services_, types_).learn(asked); !learnt) return learnt;
+  for (const Whole& whole : wholes_) {
+    OpcUaNode& node = *variables_[whole.variable].node;
+    const PartList list = opcua_detail::list_parts(*whole.value, types_);
+    for (const ValuePath& path : list.parts) add_part(node, *whole.value, path);
+    node.has_more_parts = list.is_cut;
+  }
+  return {};
+}
+
 Status Browser::read_variables() {
   std::erase_if(properties_, [](const Property& each) {
     return each.name != "EURange" && each.name != "EngineeringUnits" && each.name != "EnumValues" &&
@@ -320,6 +380,11 @@ Status Browser::read_variables() {
     const UA_Variant& v = value.value;
     if (i % 4 == 0) {
       take_value(node, value);
+      if (!node.type && !UA_Variant_isEmpty(&v)) {
+        Whole& whole = wholes_.emplace_back();
+        whole.variable = i / 4;
+        std::swap(*whole.value, value.value);
+      }
     } else if (i % 4 == 1 && !node.type && node.data_type.empty() && value.hasValue &&
                UA_Variant_hasScalarType(&v, &UA_TYPES[UA_TYPES_NODEID])) {
       // There is no value now to tell its type by.
@@ -342,7 +407,9 @@ core::Result<std::unique_ptr<OpcUaNode>> browse_opcua(const OpcUaClientOptions& 
                                                       const OpcUaBrowseOptions& options) {
   NoSink sink;
   const std::atomic<bool> stop{false};
-  auto link = Link::open(client, client.endpoint, certificates, "browser", clock, stop, sink);
+  OpcUaClientOptions patient = client;
+  patient.message_bytes_max = std::max(patient.message_bytes_max, kMessageBytes);  // values may be large arrays
+  auto link = Link::open(patient, patient.endpoint, certificates, "browser", clock, stop, sink);
   if (!link) return core::unexpected(link.error().within("connecting to " + client.endpoint));
   return Browser(**link, options).run();
 }

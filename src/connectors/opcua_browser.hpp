@@ -42,6 +42,10 @@ struct OpcUaNode {
   std::map<std::int64_t, std::string> states;
   bool historizing = false;
 
+  // Of an array or a structure: its elements and fields that could be sensors, each with its address as `id`.
+  std::vector<std::unique_ptr<OpcUaNode>> parts;
+  bool has_more_parts = false;
+
   std::vector<std::unique_ptr<OpcUaNode>> children;
 };
 

@@ -36,7 +36,7 @@ class OpcUaClient final : public Connector {
         context_(context),
         certificates_(certificates),
         log_(core::logger("opcua-client")),
-        items_(name_, context),
+        items_(name_, context, options_),
         connected_(context.metrics.gauge("millwright_opcua_client_connected", "1 while the session is up",
                                          {{"connector", name_}})),
         subscribed_(context.metrics.gauge("millwright_opcua_client_subscribed_sensors",
@@ -144,15 +144,8 @@ void OpcUaClient::run() {
 }
 
 std::string OpcUaClient::connected_detail() {
-  const std::size_t all = items_.all().size();
-  const std::size_t active = items_.active();
-  std::string detail = fmt::format("connected to {}, {} of {} sensors subscribed", endpoint(), active, all);
-  const auto bad = std::find_if(items_.all().begin(), items_.all().end(), [](const Item& i) { return !i.active; });
-  if (bad != items_.all().end()) {
-    detail += fmt::format("; '{}' of {}: {}", bad->sensor->source.address, bad->sensor->path,
-                          UA_StatusCode_name(bad->problem.code));
-  }
-  return detail;
+  return fmt::format("connected to {}, {} of {} sensors subscribed{}", endpoint(), items_.active(), items_.sensors(),
+                     items_.problems());
 }
 
 // From connecting to the loss of the connection; says why it was lost.
@@ -177,6 +170,7 @@ core::Error OpcUaClient::run_connection() {
   subscribed_.Set(static_cast<double>(items_.active()));
   set_state(ConnectorState::kConnected, connected_detail());
   log_->info("{}: {}", name_, connected_detail());
+  if (auto learnt = monitor.learn_types(); !learnt) return learnt.error().within(context);
   if (auto filled = monitor.fill_gaps(); !filled) return filled.error().within(context);
 
   Commander commander(**link);
@@ -185,8 +179,10 @@ core::Error OpcUaClient::run_connection() {
   for (;;) {
     if (auto turned = (*link)->iterate(kTurn); !turned) return turned.error().within(context);
     commands_.serve([&](const auto& command, auto values) { return commander.execute(command, values); });
+    if (auto learnt = monitor.learn_types(); !learnt) return learnt.error().within(context);
+    if (items_.problems_changed()) set_state(ConnectorState::kConnected, connected_detail());
     if (context_.clock.monotonic() < retry_at) continue;
-    if (items_.active() != items_.all().size()) {
+    if (!items_.all_active()) {
       if (auto made = monitor.subscribe_missing(); !made) return made.error().within(context);
       if (auto filled = monitor.fill_gaps(); !filled) return filled.error().within(context);
       subscribed_.Set(static_cast<double>(items_.active()));
@@ -281,6 +277,14 @@ OpcUaClientOptions read_opcua_client_options(config::Section& section, const std
       duration("publishing_interval", fallback.publishing_interval, core::kMillisecond, kHour);
   options.sampling_interval = duration("sampling_interval", fallback.sampling_interval, 0, kHour);
   options.queue_size = static_cast<std::uint32_t>(count("queue_size", fallback.queue_size, 1'000'000));
+  const std::string band = section.text("dead_band", {.fallback = "0", .length_max = 64});
+  if (auto parsed = parse_dead_band(band)) {
+    options.dead_band = *parsed;
+  } else {
+    section.problem("dead_band", parsed.error().message);
+  }
+  options.message_bytes_max = static_cast<std::size_t>(
+      section.bytes("message_bytes_max", {.fallback = fallback.message_bytes_max, .low = 65536, .high = 1ULL << 30}));
   options.items_per_call = static_cast<std::size_t>(count("items_per_call", fallback.items_per_call, 10'000));
   options.items_per_subscription =
       static_cast<std::size_t>(count("items_per_subscription", fallback.items_per_subscription, 1'000'000));

@@ -4,8 +4,8 @@
 //   connectors:
 //     - {name: line-1-plc, type: opcua, endpoint: "opc.tcp://10.0.0.5:4840", publishing_interval: 100ms}
 //
-// A sensor's address is a NodeId, "nsu=urn:plc;s=Pump1.Current", "ns=2;s=Pump1.Current", "ns=3;i=1001", or, where it is
-// none, a path of names below Objects: "Machines/pump-1/motor/current", found by browsing.
+// A sensor's address is a NodeId or a path of names below Objects, and in brackets the part of the value that the
+// sensor takes and how the node is watched (opcua_address.hpp). Sensors of one node share its monitored item.
 //
 // Security: `security: sign` or `encrypt` with one policy; the server shows a certificate, which has to be trusted, and
 // gets ours. A name and password go out encrypted only.
@@ -27,6 +27,7 @@
 
 #include "config/document.hpp"
 #include "connectors/connector.hpp"
+#include "connectors/opcua_dead_band.hpp"
 #include "core/time.hpp"
 #include "security/certificate_store.hpp"
 #include "security/ua_security.hpp"
@@ -45,12 +46,15 @@ struct OpcUaClientOptions {
   core::DurationNs publishing_interval = 100 * core::kMillisecond;
   core::DurationNs sampling_interval = 0;  // 0: every change that the server knows of
   std::uint32_t queue_size = 1000;         // values that the server keeps per node between two publishes
+  DeadBand dead_band;                      // of nodes that are numbers
   std::size_t items_per_call = 500;        // nodes per service call
   std::size_t items_per_subscription = 5000;
   core::DurationNs keep_alive = 5 * core::kSecond;  // the server speaks at least this often; twice missed is lost
   core::DurationNs session_timeout = core::kMinute;
   core::DurationNs request_timeout = 10 * core::kSecond;  // also of a whole connection attempt
   core::DurationNs bad_node_retry = 30 * core::kSecond;
+  std::size_t message_bytes_max =
+      1 << 20;  // what the server sends, in one; taken apart it takes up to forty times that
   core::DurationNs backfill = core::kHour;  // so far back, gaps are filled from the server's history; 0: not at all
   core::DurationNs retry_min = 500 * core::kMillisecond;  // pause before a new attempt; doubles up to retry_max
   core::DurationNs retry_max = 30 * core::kSecond;

@@ -17,9 +17,10 @@ using core::TimeNs;
 using HistoryRequest = Ua<UA_HistoryReadRequest, UA_TYPES_HISTORYREADREQUEST>;
 using HistoryResponse = Ua<UA_HistoryReadResponse, UA_TYPES_HISTORYREADRESPONSE>;
 
-constexpr std::size_t kNodesPerCall = 100;
+constexpr std::size_t kNodesPerCall = 20;
 constexpr std::uint32_t kValuesPerNode = 1000;
 constexpr int kEmptyPages = 10;                               // in a row, and the node is given up
+constexpr int kPagesBefore = 10;                              // where the gap may begin later, as many times more
 constexpr core::DurationNs kSlack = 10 * core::kSecond;       // between the beginnings of one call's gaps
 constexpr core::DurationNs kFirstValues = 2 * core::kSecond;  // that a server takes to send what there is
 constexpr core::DurationNs kTurn = 20 * core::kMillisecond;
@@ -91,6 +92,7 @@ Status Backfill::wait_for_first_values() {
   const TimeNs end = clock_.monotonic() + kFirstValues + 2 * std::min(options_.publishing_interval, kFirstValues);
   while (items_.waits_for_first() && clock_.monotonic() < end) {
     if (auto turned = services_.link().iterate(kTurn); !turned) return turned;
+    if (auto learnt = learn_types_(); !learnt) return learnt;
   }
   return {};
 }
@@ -157,11 +159,12 @@ bool Backfill::take(const UA_ReadRawModifiedDetails& details, Open& open, UA_His
     return false;
   }
   std::size_t values = 0;
+  std::size_t taken = 0;
   const UA_ExtensionObject& object = result.historyData;
   if (object.encoding == UA_EXTENSIONOBJECT_DECODED && object.content.decoded.type == &UA_TYPES[UA_TYPES_HISTORYDATA]) {
     auto& data = *static_cast<UA_HistoryData*>(object.content.decoded.data);
     values = data.dataValuesSize;
-    for (std::size_t i = 0; i < values; ++i) items_.on_history(open.index, data.dataValues[i]);
+    for (std::size_t i = 0; i < values; ++i) taken += items_.on_history(open.index, data.dataValues[i]) ? 1 : 0;
   }
   std::swap(*open.point, result.continuationPoint);
   if (open.point->length == 0) {
@@ -170,9 +173,11 @@ bool Backfill::take(const UA_ReadRawModifiedDetails& details, Open& open, UA_His
     open.is_full = values >= kValuesPerNode && can_go_on;
     return open.is_full;
   }
-  open.empty_pages = values == 0 ? open.empty_pages + 1 : 0;
-  if (open.empty_pages < kEmptyPages) return true;
-  items_.cannot_fill(open.index, "the server goes on without values");
+  // Before the node's own gap, pages may have nothing for it for long.
+  const bool is_before = details.startTime < to_ua(open.from) && taken == 0 && values != 0;
+  open.empty_pages = taken == 0 ? open.empty_pages + (is_before ? 1 : kPagesBefore) : 0;
+  if (open.empty_pages < kEmptyPages * kPagesBefore) return true;
+  items_.cannot_fill(open.index, "the server goes on without values that were missed");
   return false;
 }
 

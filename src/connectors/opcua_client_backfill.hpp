@@ -7,8 +7,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "connectors/opcua_client_items.hpp"
@@ -19,8 +21,10 @@ namespace millwright::connectors::opcua_detail {
 
 class Backfill {
  public:
-  Backfill(const OpcUaClientOptions& options, Items& items, Services& services, const io::Clock& clock)
-      : options_(options), items_(items), services_(services), clock_(clock) {}
+  // `learn_types`: describes the structures that held values wait for.
+  Backfill(const OpcUaClientOptions& options, Items& items, Services& services, const io::Clock& clock,
+           std::function<core::Status()> learn_types)
+      : options_(options), items_(items), services_(services), clock_(clock), learn_types_(std::move(learn_types)) {}
 
   // Before they are monitored: those with a gap and a history hold back what comes.
   core::Status prepare(std::span<const std::uint32_t> indices);
@@ -44,6 +48,7 @@ class Backfill {
   Items& items_;
   Services& services_;
   const io::Clock& clock_;
+  const std::function<core::Status()> learn_types_;
 };
 
 }  // namespace millwright::connectors::opcua_detail

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <open62541/nodeids.h>
 
+#include "connectors/opcua_address.hpp"
 #include "connectors/opcua_client_values.hpp"
 
 namespace millwright::connectors::opcua_detail {
@@ -153,7 +154,7 @@ core::Result<NodeId> Commander::find(std::string_view address) {
       if (found || !is_named(reference, name)) return;
       found = UA_NodeId_copy(&reference.nodeId.nodeId, &*next) == UA_STATUSCODE_GOOD;
     };
-    if (auto browsed = services_.browse(std::span(&at, 1), 0, take); !browsed) return unexpected(browsed.error());
+    if (auto browsed = services_.browse(std::span(&at, 1), {}, take); !browsed) return unexpected(browsed.error());
     if (!found) return unexpected(ErrorCode::kNotFound, fmt::format("there is no '{}' of '{}'", name, address));
     node = std::move(next);
   }
@@ -195,7 +196,7 @@ core::Result<std::vector<const UA_DataType*>> Commander::types_of_arguments(cons
   const UA_NodeId* const at = &*method;
   NodeId arguments;
   bool found = false;
-  auto browsed = services_.browse(std::span(&at, 1), UA_NODECLASS_VARIABLE,
+  auto browsed = services_.browse(std::span(&at, 1), {.classes = UA_NODECLASS_VARIABLE},
                                   [&](std::size_t, const UA_ReferenceDescription& reference) {
                                     if (found || view(reference.browseName.name) != "InputArguments") return;
                                     found = true;

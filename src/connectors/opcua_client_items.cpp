@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
+
+#include <fmt/format.h>
 
 #include "core/log.hpp"
 
@@ -15,6 +18,7 @@ constexpr std::uint32_t kOverflow = 0x0080;
 // What a status code says of how a value was kept, which is not about the value.
 constexpr std::uint32_t kInfoBits = 0x0FFF;
 constexpr std::size_t kHeldMax = 1'000'000;
+constexpr std::size_t kUndecidedMax = 10'000;
 
 core::Counter& counter(const ConnectorContext& context, const std::string& connector, const std::string& what,
                        const std::string& help) {
@@ -23,7 +27,7 @@ core::Counter& counter(const ConnectorContext& context, const std::string& conne
 
 }  // namespace
 
-Items::Items(const std::string& name, const ConnectorContext& context)
+Items::Items(const std::string& name, const ConnectorContext& context, const OpcUaClientOptions& options)
     : context_(context),
       intake_(context, name),
       inlet_(context.pipeline, context.sources.add(name)),
@@ -34,22 +38,65 @@ Items::Items(const std::string& name, const ConnectorContext& context)
       repeats_(counter(context, name, "repeats_dropped", "First values after a connection that had been taken before")),
       backfilled_(counter(context, name, "backfilled", "Readings taken from an OPC UA server's history")),
       unfilled_(counter(context, name, "gaps_not_filled", "Gaps that an OPC UA server's history could not fill")) {
+  std::map<std::string, std::size_t> known;
   for (const core::SensorId id : context.model.sensors_of(name)) {
-    Item& item = items_.emplace_back();
-    item.sensor = &context.model.sensor(id);
-    if (auto address = parse_address(item.sensor->source.address)) {
-      item.address = std::move(*address);
-    } else {
-      item.address_error = address.error().message;
-      item.problem = core::Quality{UA_STATUSCODE_BADNODEIDINVALID};
-    }
+    item_for(context.model.sensor(id), options, known).parts.back().sensor = &context.model.sensor(id);
+    ++sensors_;
   }
-  gathered_.resize(items_.size());
-  filled_.resize(items_.size());
+}
+
+// The item of the sensor's node, watched as the sensor wants it, with one more part.
+Item& Items::item_for(const asset::Sensor& sensor, const OpcUaClientOptions& options,
+                      std::map<std::string, std::size_t>& known) {
+  Item item;
+  Part part;
+  if (auto address = parse_address(sensor.source.address)) {
+    part.path = address->part;
+    item.address = std::move(*address);
+  } else {
+    item.address_error = address.error().message;
+    item.problem = core::Quality{UA_STATUSCODE_BADNODEIDINVALID};
+  }
+  const Watch& watch = item.address.watch;
+  const bool is_number = core::is_real(sensor.type) || sensor.type == core::ValueType::kInt64;
+  item.sampling_interval = watch.sampling_interval.value_or(options.sampling_interval);
+  item.queue_size = watch.queue_size.value_or(options.queue_size);
+  // The connector's own is for plain numbers: a server takes none for a structure.
+  item.dead_band = watch.dead_band.value_or(is_number && part.path.empty() ? options.dead_band : DeadBand{});
+  const std::string key = item.address_error.empty()
+                              ? fmt::format("{}\n{} {} {} {}", item.address.node_text, item.sampling_interval,
+                                            item.queue_size, item.dead_band.value, item.dead_band.is_percent)
+                              : sensor.source.address;
+  const auto [at, is_new] = known.try_emplace(key, items_.size());
+  if (is_new) items_.push_back(std::move(item));
+  items_[at->second].parts.push_back(std::move(part));
+  return items_[at->second];
 }
 
 std::size_t Items::active() const {
-  return static_cast<std::size_t>(std::count_if(items_.begin(), items_.end(), [](const Item& i) { return i.active; }));
+  std::size_t count = 0;
+  for (const Item& item : items_) count += item.active ? item.parts.size() : 0;
+  return count;
+}
+
+// The first of each kind stands for all of it.
+std::string Items::problems() const {
+  std::string text;
+  const auto bad = std::find_if(items_.begin(), items_.end(), [](const Item& i) { return !i.active; });
+  if (bad != items_.end()) {
+    text = fmt::format("; '{}' of {}: {}", bad->sensor().source.address, bad->sensor().path,
+                       bad->address_error.empty() ? UA_StatusCode_name(bad->problem.code) : bad->address_error);
+  }
+  for (const Item& item : items_) {
+    const auto part =
+        std::find_if(item.parts.begin(), item.parts.end(), [](const Part& each) { return !each.problem.empty(); });
+    if (part == item.parts.end()) continue;
+    text += fmt::format("; '{}' of {}: {}", part->sensor->source.address, part->sensor->path, part->problem);
+    break;
+  }
+  const auto unbanded = std::count_if(items_.begin(), items_.end(), [](const Item& i) { return i.band_refused; });
+  if (unbanded != 0) text += fmt::format("; the server takes no dead-band for {} nodes: every change comes", unbanded);
+  return text;
 }
 
 void Items::begin_connection() {
@@ -58,30 +105,42 @@ void Items::begin_connection() {
     item.active = false;
     item.first = true;
     item.held = false;
+    item.band_refused = false;
+    item.touched = false;
+    item.undecided = 0;
+    // What was held when the connection was lost lies after a gap that is still open: it will be asked for with that.
+    for (Part& part : item.parts) part.gathered.clear();
   }
-  // What was held when the connection was lost lies after a gap that is still open: it will be asked for with that.
-  for (const std::uint32_t index : touched_) gathered_[index].clear();
   touched_.clear();
   held_values_ = 0;
+  undecided_.clear();
+  asked_.clear();
+  types_.clear();  // a server may come back with others
 }
 
-void Items::add_status(const Item& item, core::Quality quality, core::TimeNs now) {
-  core::BlockBatch& batch = inlet_.batch_for(item.sensor->id);
-  core::Block& block = batch.add(item.sensor->id, item.sensor->type, 1, now, 0, now);
-  std::memcpy(block.values, &item.last_bits, core::width(item.sensor->type));
+void Items::add_status(const Part& part, core::Quality quality, core::TimeNs now) {
+  core::BlockBatch& batch = inlet_.batch_for(part.sensor->id);
+  core::Block& block = batch.add(part.sensor->id, part.sensor->type, 1, now, 0, now);
+  std::memcpy(block.values, &part.last.bits, core::width(part.sensor->type));
   block.quality[0].quality = quality;
 }
 
 void Items::say(core::Quality quality) {
   const core::TimeNs now = context_.clock.now();
-  for (const Item& item : items_) add_status(item, quality, now);
+  for (const Item& item : items_) {
+    for (const Part& part : item.parts) add_status(part, quality, now);
+  }
   inlet_.submit_status();
+}
+
+void Items::say(std::uint32_t index, core::Quality quality) {
+  for (const Part& part : items_[index].parts) status_.emplace_back(&part, quality);
 }
 
 void Items::flush_status() {
   if (status_.empty()) return;
   const core::TimeNs now = context_.clock.now();
-  for (const auto& [index, quality] : status_) add_status(items_[index], quality, now);
+  for (const auto& [part, quality] : status_) add_status(*part, quality, now);
   status_.clear();
   inlet_.submit_status();
 }
@@ -96,84 +155,180 @@ bool is_status_only(const UA_DataValue& value) {
   return waiting || !value.hasSourceTimestamp || value.sourceTimestamp == 0;
 }
 
+core::TimeNs time_of(const UA_DataValue& value, core::TimeNs now) {
+  if (value.hasSourceTimestamp && value.sourceTimestamp != 0) {
+    return to_ns(value.sourceTimestamp, value.hasSourcePicoseconds ? value.sourcePicoseconds : 0);
+  }
+  if (value.hasServerTimestamp && value.serverTimestamp != 0) {
+    return to_ns(value.serverTimestamp, value.hasServerPicoseconds ? value.serverPicoseconds : 0);
+  }
+  return now;
+}
+
+// What a value that has nothing for a sensor is called. A choice that is not taken is no mistake of the plant's file.
+core::Quality quality_of(UA_StatusCode code) {
+  return code == UA_STATUSCODE_BADTYPEMISMATCH ? core::kBadTypeMismatch : core::Quality{code};
+}
+
 }  // namespace
 
-Items::Reading Items::read(Item& item, const UA_DataValue& value) {
-  Reading reading{.time = 0, .bits = item.last_bits, .quality = {value.hasStatus ? value.status : 0}};
-  if (value.hasSourceTimestamp && value.sourceTimestamp != 0) {
-    reading.time = to_ns(value.sourceTimestamp, value.hasSourcePicoseconds ? value.sourcePicoseconds : 0);
-  } else if (value.hasServerTimestamp && value.serverTimestamp != 0) {
-    reading.time = to_ns(value.serverTimestamp, value.hasServerPicoseconds ? value.serverPicoseconds : 0);
+// What does not fit is told once, until it fits again.
+void Items::tell_misfit(const Item& item, Part& part, const UA_Variant& value, UA_StatusCode code) {
+  intake_.refuse(Refusal::kWrongType);
+  const std::string type = fmt::format("{}{}", value.type->typeName, UA_Variant_isScalar(&value) ? "" : " array");
+  std::string problem;
+  if (code == UA_STATUSCODE_BADTYPEMISMATCH) {
+    problem = fmt::format(
+        "is declared {}, but a {} was sent that does not fit without loss: give the sensor another "
+        "type, or take a part of the value (field=, index=)",
+        core::to_string(part.sensor->type), type);
+  } else if (code == UA_STATUSCODE_BADDATAENCODINGUNSUPPORTED) {
+    problem = "the server does not describe the structure that it sends (DataTypeDefinition)";
   } else {
-    reading.time = context_.clock.now();
+    problem = fmt::format("there is no '{}' in the {} that was sent: {}", to_string(part.path), type,
+                          UA_StatusCode_name(code));
   }
-  if ((reading.quality.code & kInfoTypeMask) == kInfoTypeDataValue && (reading.quality.code & kOverflow) != 0) {
-    overflows_.Increment();
-  }
+  problems_changed_ = problems_changed_ || part.problem != problem;
+  part.problem = std::move(problem);
+  if (part.told) return;
+  part.told = true;
+  core::logger("opcua-client")->warn("{} ('{}'): {}", part.sensor->path, item.address.node_text, part.problem);
+}
+
+Reading Items::read(const Item& item, Part& part, const UA_DataValue& value) {
+  Reading reading{.time = time_of(value, context_.clock.now()),
+                  .bits = part.last.bits,
+                  .quality = {value.hasStatus ? value.status : 0}};
   if (!value.hasValue || UA_Variant_isEmpty(&value.value)) {
     // No value and no complaint is a complaint all the same.
     if (!reading.quality.is_bad()) reading.quality = core::kBad;
     return reading;
   }
-  if (const auto bits = to_bits(value.value, *item.sensor, context_.texts)) {
-    reading.bits = *bits;
-    return reading;
+  Found found;
+  UA_StatusCode code = find_part(value.value, part.path, types_, found);
+  if (code == UA_STATUSCODE_GOOD && UA_Variant_isEmpty(&found.value)) code = UA_STATUSCODE_BADNODATA;
+  if (code == UA_STATUSCODE_GOOD) {
+    if (const auto bits = to_bits(found.value, *part.sensor, context_.texts)) {
+      reading.bits = *bits;
+      problems_changed_ = problems_changed_ || !part.problem.empty();
+      part.problem.clear();
+      return reading;
+    }
+    code = UA_STATUSCODE_BADTYPEMISMATCH;
   }
-  reading.quality = core::kBadTypeMismatch;
-  intake_.refuse(Refusal::kWrongType);
-  if (!item.mismatch_told) {
-    item.mismatch_told = true;
-    core::logger("opcua-client")
-        ->warn("{} is declared {}, but '{}' sends a {}{} that does not fit without loss: give the sensor another type",
-               item.sensor->path, core::to_string(item.sensor->type), item.sensor->source.address,
-               value.value.type->typeName, UA_Variant_isScalar(&value.value) ? "" : " array");
-  }
+  reading.quality = quality_of(code);
+  // An optional field that is not there now is no mistake.
+  if (code != UA_STATUSCODE_BADNODATA) tell_misfit(item, part, value.value, code);
   return reading;
 }
 
 // After (re)subscribing, a server sends the present value of each node once more.
-bool Items::repeats(const Item& item, const Reading& reading) const {
-  if (item.has_last) {
-    return reading.time == item.last_time && reading.bits == item.last_bits && reading.quality == item.last_quality;
+bool Items::repeats(const Part& part, const Reading& reading) const {
+  if (part.has_last) {
+    return reading.time == part.last.time && reading.bits == part.last.bits && reading.quality == part.last.quality;
   }
   // Taken by an earlier run of this process: the live table has it, calibrated.
-  const pipeline::LiveValue live = context_.live.read(item.sensor->id);
-  return live.source_time == reading.time && live.type == item.sensor->type && live.source_time != 0 &&
-         live.bits == calibrated_bits(reading.bits, *item.sensor);
+  const pipeline::LiveValue live = context_.live.read(part.sensor->id);
+  return live.source_time == reading.time && live.type == part.sensor->type && live.source_time != 0 &&
+         live.bits == calibrated_bits(reading.bits, *part.sensor);
+}
+
+// What a value without a value keeps.
+void Items::keep_live_bits(Part& part) const {
+  const pipeline::LiveValue live = context_.live.read(part.sensor->id);
+  if (live.source_time != 0 && live.type == part.sensor->type && part.sensor->calibration.identity()) {
+    part.last.bits = live.bits;
+  }
+}
+
+void Items::count_overflow(Item& item, const UA_DataValue& value) {
+  const bool has_overflown =
+      value.hasStatus && (value.status & kInfoTypeMask) == kInfoTypeDataValue && (value.status & kOverflow) != 0;
+  if (!has_overflown) return;
+  overflows_.Increment();
+  if (item.overflow_told) return;
+  item.overflow_told = true;
+  core::logger("opcua-client")
+      ->warn(
+          "{}: the server's queue of '{}' was full and values were lost: give it a larger queue_size than {}, or the "
+          "connector a shorter publishing_interval; further ones are only counted",
+          item.sensor().path, item.address.node_text, item.queue_size);
+}
+
+// Values with a structure that is not described yet, and all of that node that come after them.
+bool Items::must_wait(std::uint32_t handle, const UA_DataValue& value) {
+  Item& item = items_[handle];
+  bool waits = item.undecided != 0;
+  const UA_DataType* type = value.hasValue ? value.value.type : nullptr;
+  const bool may_wait = type == &UA_TYPES[UA_TYPES_EXTENSIONOBJECT] || type == &UA_TYPES[UA_TYPES_VARIANT];
+  if (!waits && !may_wait) return false;
+  for (std::size_t i = 0; i < item.parts.size() && !waits && value.hasValue; ++i) {
+    if (item.parts[i].path.empty()) continue;
+    Found found;
+    const UA_StatusCode code = find_part(value.value, item.parts[i].path, types_, found);
+    waits = is_undescribed(code, found, types_);
+    if (waits) {
+      TypeLearner::Asked& asked = asked_.emplace_back();
+      asked.encoding = std::move(found.unknown);
+      UA_NodeId_copy(&*item.node, &*asked.variable);
+    }
+  }
+  if (!waits || undecided_.size() >= kUndecidedMax) return false;
+  ++item.undecided;
+  Undecided& kept = undecided_.emplace_back();
+  kept.handle = handle;
+  UA_DataValue_copy(&value, &*kept.value);
+  return true;
+}
+
+bool Items::decide() {
+  const std::vector<Undecided> waiting = std::move(undecided_);
+  undecided_.clear();
+  asked_.clear();
+  for (Item& item : items_) item.undecided = 0;
+  // A structure within a structure may be the next that is not described: those wait again.
+  for (const Undecided& each : waiting) on_value(each.handle, *each.value);
+  return on_message_end();
 }
 
 void Items::on_value(std::uint32_t handle, const UA_DataValue& value) {
   if (handle >= items_.size()) return intake_.refuse(Refusal::kUnknownAddress);
-  Item& item = items_[handle];
-  if (item.first && !item.has_last) {
-    // What a value without a value keeps.
-    const pipeline::LiveValue live = context_.live.read(item.sensor->id);
-    if (live.source_time != 0 && live.type == item.sensor->type && item.sensor->calibration.identity()) {
-      item.last_bits = live.bits;
-    }
-  }
-  const Reading reading = read(item, value);
-  if (is_status_only(value)) {
-    say(handle, reading.quality);
-    return;
-  }
-  const bool repeated = item.first && repeats(item, reading);
-  item.first = false;
-  if (repeated) item.held = false;  // nothing was missed
-  if (!item.held) keep_last(item, reading);
-  if (repeated) {
-    repeats_.Increment();
-    // It is not taken again, but it says that the sensor is back.
-    say(handle, reading.quality);
-    return;
-  }
-  if (gathered_[handle].empty()) touched_.push_back(handle);
-  gathered_[handle].push_back(reading);
-  if (item.held && ++held_values_ > kHeldMax) stop_holding();
+  if (must_wait(handle, value)) return;
+  take(handle, value);
 }
 
-void Items::add_blocks(std::uint32_t index, const std::vector<Reading>& readings, core::TimeNs received) {
-  const asset::Sensor& sensor = *items_[index].sensor;
+void Items::take(std::uint32_t handle, const UA_DataValue& value) {
+  Item& item = items_[handle];
+  count_overflow(item, value);
+  if (is_status_only(value)) {
+    const core::Quality word{value.hasStatus ? value.status : 0};
+    return say(handle, word.is_bad() ? word : core::kBad);
+  }
+  bool any = false;
+  bool any_repeats = false;
+  for (Part& part : item.parts) {
+    if (item.first && !part.has_last) keep_live_bits(part);
+    const Reading reading = read(item, part, value);
+    if (item.first && repeats(part, reading)) {
+      any_repeats = true;
+      repeats_.Increment();
+      keep_last(part, reading);
+      status_.emplace_back(&part, reading.quality);  // not taken again, but it says that the sensor is back
+      continue;
+    }
+    any = true;
+    if (!item.held) keep_last(part, reading);
+    part.gathered.push_back(reading);
+    if (item.held) ++held_values_;
+  }
+  item.first = false;
+  if (any_repeats) item.held = false;  // nothing was missed
+  if (any && !item.touched) touched_.push_back(handle);
+  item.touched = item.touched || any;
+  if (held_values_ > kHeldMax) stop_holding();
+}
+
+void Items::add_blocks(const asset::Sensor& sensor, const std::vector<Reading>& readings, core::TimeNs received) {
   const std::size_t width = core::width(sensor.type);
   core::BlockBatch& batch = inlet_.batch_for(sensor.id);
   for (std::size_t from = 0; from < readings.size(); from += core::kMaxBlockReadings) {
@@ -202,11 +357,16 @@ bool Items::on_message_end() {
   const core::TimeNs now = context_.clock.now();
   bool any = false;
   std::erase_if(touched_, [&](std::uint32_t index) {
-    if (items_[index].held) return false;
-    any = true;
-    add_blocks(index, gathered_[index], now);
-    keep_last(items_[index], gathered_[index].back());
-    gathered_[index].clear();
+    Item& item = items_[index];
+    if (item.held) return false;
+    item.touched = false;
+    for (Part& part : item.parts) {
+      if (part.gathered.empty()) continue;
+      any = true;
+      add_blocks(*part.sensor, part.gathered, now);
+      keep_last(part, part.gathered.back());
+      part.gathered.clear();
+    }
     return true;
   });
   const bool open = !any || inlet_.submit(epoch_, ++sequence_);
@@ -217,19 +377,24 @@ bool Items::on_message_end() {
 // ---- filling a gap from history
 // --------------------------------------------------------------------------------------
 
-void Items::keep_last(Item& item, const Reading& reading) {
-  item.has_last = true;
-  item.last_time = reading.time;
-  item.last_bits = reading.bits;
-  item.last_quality = reading.quality;
+void Items::keep_last(Part& part, const Reading& reading) {
+  part.has_last = true;
+  part.last = reading;
 }
 
 bool Items::has_gap(std::uint32_t index, core::TimeNs earliest) {
   Item& item = items_[index];
-  // Taken by an earlier run of this process: the live table has it.
-  const core::TimeNs last = item.has_last ? item.last_time : context_.live.read(item.sensor->id).source_time;
-  item.fill_from = std::max(last, earliest);
-  return last != 0;
+  bool any = false;
+  item.fill_from = std::numeric_limits<core::TimeNs>::max();
+  for (Part& part : item.parts) {
+    // Taken by an earlier run of this process: the live table has it.
+    const core::TimeNs last = part.has_last ? part.last.time : context_.live.read(part.sensor->id).source_time;
+    any = any || last != 0;
+    // A sensor that never had a reading misses none.
+    part.fill_after = last == 0 ? std::numeric_limits<core::TimeNs>::max() : std::max(last, earliest);
+    item.fill_from = std::min(item.fill_from, part.fill_after);
+  }
+  return any;
 }
 
 std::vector<std::uint32_t> Items::held() const {
@@ -242,35 +407,45 @@ std::vector<std::uint32_t> Items::held() const {
 
 bool Items::waits_for_first() const {
   for (std::uint32_t i = 0; i < items_.size(); ++i) {
-    if (items_[i].held && items_[i].active && gathered_[i].empty()) return true;
+    if (items_[i].held && items_[i].active && !first_held(i)) return true;
   }
   return false;
 }
 
 std::optional<core::TimeNs> Items::first_held(std::uint32_t index) const {
-  return gathered_[index].empty() ? std::nullopt : std::optional(gathered_[index].front().time);
+  for (const Part& part : items_[index].parts) {
+    if (!part.gathered.empty()) return part.gathered.front().time;
+  }
+  return std::nullopt;
 }
 
-void Items::on_history(std::uint32_t index, UA_DataValue& value) {
+bool Items::on_history(std::uint32_t index, UA_DataValue& value) {
   Item& item = items_[index];
-  if (is_status_only(value) || !value.hasSourceTimestamp) return;
+  if (is_status_only(value) || !value.hasSourceTimestamp) return false;
   value.status &= ~kInfoBits;
-  const Reading reading = read(item, value);
+  const core::TimeNs time = time_of(value, 0);
   const auto first = first_held(index);
-  if (!item.held || reading.time <= item.fill_from || (first && reading.time >= *first)) return;
-  item.fill_from = reading.time;
-  keep_last(item, reading);
-  filled_[index].push_back(reading);
+  if (!item.held || time <= item.fill_from || (first && time >= *first)) return false;
+  item.fill_from = time;
+  for (Part& part : item.parts) {
+    if (time <= part.fill_after) continue;
+    const Reading reading = read(item, part, value);
+    keep_last(part, reading);
+    part.filled.push_back(reading);
+  }
+  return true;
 }
 
 bool Items::submit_history() {
   const core::TimeNs now = context_.clock.now();
   std::size_t count = 0;
-  for (std::uint32_t index = 0; index < filled_.size(); ++index) {
-    if (filled_[index].empty()) continue;
-    add_blocks(index, filled_[index], now);
-    count += filled_[index].size();
-    filled_[index].clear();
+  for (Item& item : items_) {
+    for (Part& part : item.parts) {
+      if (part.filled.empty()) continue;
+      add_blocks(*part.sensor, part.filled, now);
+      count += part.filled.size();
+      part.filled.clear();
+    }
   }
   backfilled_.Increment(static_cast<double>(count));
   return count == 0 || inlet_.submit(epoch_, ++sequence_);
@@ -282,7 +457,7 @@ void Items::cannot_fill(std::uint32_t index, const std::string& why) {
   unfilled_told_ = true;
   core::logger("opcua-client")
       ->warn("{}: what was missed could not be had from the server's history: {}; further ones are only counted",
-             items_[index].sensor->path, why);
+             items_[index].sensor().path, why);
 }
 
 void Items::stop_holding() {

@@ -1,56 +1,100 @@
-// The sensors of one OPC UA connector: where each stands, and the way of its values into the pipeline.
+// The nodes and sensors of one OPC UA connector: where each stands, and the way of its values into the pipeline.
+// Sensors that take parts of one node's value share its monitored item.
 //
 // Threads: the connector's own.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "asset/model.hpp"
 #include "connectors/connector.hpp"
 #include "connectors/intake.hpp"
+#include "connectors/opcua_address.hpp"
 #include "connectors/opcua_client_link.hpp"
 #include "connectors/opcua_client_values.hpp"
+#include "connectors/opcua_structure.hpp"
+#include "connectors/opcua_type_learner.hpp"
 #include "pipeline/pipeline.hpp"
 
 namespace millwright::connectors::opcua_detail {
 
-struct Item {
+struct Reading {
+  core::TimeNs time;
+  std::uint64_t bits;
+  core::Quality quality;
+};
+
+// A sensor, and what it takes of its node's value.
+struct Part {
   const asset::Sensor* sensor = nullptr;
-  Address address;
-  std::string address_error;  // not empty: cannot be read, and never will be
-  NodeId node;                // on this server, in this session
-  bool resolved = false;
-  bool active = false;  // monitored
-  bool told = false;    // that it is bad
-  bool mismatch_told = false;
-  bool first = false;  // the next value may repeat what was taken before the connection was lost
-  core::Quality problem = core::kBadNodeIdUnknown;
+  ValuePath path;       // empty: all of it
+  std::string problem;  // why the last value had nothing for it; "": it had
+  bool told = false;    // of such a problem
   // The last reading as it came.
   bool has_last = false;
-  core::TimeNs last_time = 0;
-  std::uint64_t last_bits = 0;
-  core::Quality last_quality;
+  Reading last{};
+  core::TimeNs fill_after = 0;    // only history after that is wanted
+  std::vector<Reading> gathered;  // of one message
+  std::vector<Reading> filled;    // of history, not yet handed over
+};
+
+// A node as it is monitored.
+struct Item {
+  std::vector<Part> parts;  // at least one
+  Address address;
+  std::string address_error;  // not empty: cannot be read, and never will be
+  DeadBand dead_band;
+  core::DurationNs sampling_interval = 0;
+  std::uint32_t queue_size = 1;
+  NodeId node;  // on this server, in this session
+  bool resolved = false;
+  bool active = false;          // monitored
+  bool told = false;            // that it is bad
+  bool band_refused = false;    // by the server, in this session
+  bool band_told = false;       // that it is
+  bool overflow_told = false;   // that values of it were lost
+  bool touched = false;         // has gathered readings
+  bool first = false;           // the next value may repeat what was taken before the connection was lost
+  std::uint32_t undecided = 0;  // values that wait for a structure's description
+  core::Quality problem = core::kBadNodeIdUnknown;
   // What comes is held back until history up to there is taken.
   bool held = false;
   core::TimeNs fill_from = 0;  // history after that is wanted
+
+  [[nodiscard]] const asset::Sensor& sensor() const { return *parts.front().sensor; }
 };
 
 class Items final : public Sink {
  public:
-  Items(const std::string& name, const ConnectorContext& context);
+  Items(const std::string& name, const ConnectorContext& context, const OpcUaClientOptions& options);
 
   [[nodiscard]] std::vector<Item>& all() { return items_; }
-  [[nodiscard]] std::size_t active() const;
+  [[nodiscard]] std::size_t sensors() const { return sensors_; }
+  [[nodiscard]] std::size_t active() const;  // sensors
+  [[nodiscard]] bool all_active() const { return active() == sensors_; }
+  // What is wrong, in words; "": nothing.
+  [[nodiscard]] std::string problems() const;
+  // Whether that has changed since it was last asked.
+  bool problems_changed() { return std::exchange(problems_changed_, false); }
   // A new connection: nothing is resolved, and each first value may be a repetition.
   void begin_connection();
-  // The connector's word on all sensors; on some, once flush_status() is called.
+  // The connector's word on all sensors; on those of some nodes, once flush_status() is called.
   void say(core::Quality quality);
-  void say(std::uint32_t index, core::Quality quality) { status_.emplace_back(index, quality); }
+  void say(std::uint32_t index, core::Quality quality);
   void flush_status();
+
+  // Structures that values had and nobody has described yet. Such values wait: once the types are learnt, or given up,
+  // decide() takes them. False: nothing more can be taken.
+  [[nodiscard]] bool wants_types() const { return !asked_.empty(); }
+  [[nodiscard]] const std::vector<TypeLearner::Asked>& wanted_types() const { return asked_; }
+  [[nodiscard]] StructureTypes& types() { return types_; }
+  bool decide();
 
   // Whether something may have been missed since a reading that was taken; sets where the gap begins.
   bool has_gap(std::uint32_t index, core::TimeNs earliest);
@@ -61,8 +105,8 @@ class Items final : public Sink {
   [[nodiscard]] bool waits_for_first() const;
   // The time of the first value that is held.
   [[nodiscard]] std::optional<core::TimeNs> first_held(std::uint32_t index) const;
-  // A value of the server's history, in order of time. Taken where it lies within the gap.
-  void on_history(std::uint32_t index, UA_DataValue& value);
+  // A value of the server's history, in order of time. Taken, and true, where it lies within the gap.
+  bool on_history(std::uint32_t index, UA_DataValue& value);
   // False: nothing more can be taken.
   bool submit_history();
   void cannot_fill(std::uint32_t index, const std::string& why);
@@ -74,25 +118,34 @@ class Items final : public Sink {
   [[nodiscard]] const Intake& intake() const { return intake_; }
 
  private:
-  struct Reading {
-    core::TimeNs time;
-    std::uint64_t bits;
-    core::Quality quality;
+  struct Undecided {
+    std::uint32_t handle;
+    Ua<UA_DataValue, UA_TYPES_DATAVALUE> value;
   };
-  Reading read(Item& item, const UA_DataValue& value);
-  [[nodiscard]] bool repeats(const Item& item, const Reading& reading) const;
-  void add_blocks(std::uint32_t index, const std::vector<Reading>& readings, core::TimeNs received);
+  Item& item_for(const asset::Sensor& sensor, const OpcUaClientOptions& options,
+                 std::map<std::string, std::size_t>& known);
+  void take(std::uint32_t handle, const UA_DataValue& value);
+  bool must_wait(std::uint32_t handle, const UA_DataValue& value);
+  Reading read(const Item& item, Part& part, const UA_DataValue& value);
+  void count_overflow(Item& item, const UA_DataValue& value);
+  void tell_misfit(const Item& item, Part& part, const UA_Variant& value, UA_StatusCode code);
+  [[nodiscard]] bool repeats(const Part& part, const Reading& reading) const;
+  void keep_live_bits(Part& part) const;
+  void add_blocks(const asset::Sensor& sensor, const std::vector<Reading>& readings, core::TimeNs received);
   void stop_holding();
-  static void keep_last(Item& item, const Reading& reading);
-  void add_status(const Item& item, core::Quality quality, core::TimeNs now);
+  static void keep_last(Part& part, const Reading& reading);
+  void add_status(const Part& part, core::Quality quality, core::TimeNs now);
 
   const ConnectorContext context_;
   std::vector<Item> items_;
-  std::vector<std::vector<Reading>> gathered_;  // of one message, by item
-  std::vector<std::uint32_t> touched_;          // items with gathered readings
-  std::vector<std::vector<Reading>> filled_;    // of history, not yet handed over; by item
+  std::size_t sensors_ = 0;
+  StructureTypes types_;
+  std::vector<TypeLearner::Asked> asked_;
+  std::vector<Undecided> undecided_;
+  std::vector<std::uint32_t> touched_;  // items with gathered readings
   std::size_t held_values_ = 0;
-  std::vector<std::pair<std::uint32_t, core::Quality>> status_;  // said of items, not yet handed over
+  std::vector<std::pair<const Part*, core::Quality>> status_;  // said of sensors, not yet handed over
+  bool problems_changed_ = false;
   Intake intake_;
   pipeline::Inlet inlet_;
   std::uint64_t epoch_;

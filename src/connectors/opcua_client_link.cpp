@@ -27,6 +27,9 @@ using core::unexpected;
 constexpr core::DurationNs kPatience = 50 * core::kMillisecond;  // between two looks at `stop`
 constexpr std::size_t kOutstandingMax = 20;
 constexpr std::size_t kMissedMax = 100;
+constexpr std::size_t kChunkBytes = 8192;  // the smallest that a peer may fill (OPC 10000-6, 6.7.2)
+constexpr std::size_t kChunksMore = 16;
+constexpr std::size_t kNotificationBytes = 128;
 // A publish request waits on the server until there is something to say.
 constexpr std::uint32_t kPublishTimeoutMs = 10 * 60 * 1000;
 
@@ -108,6 +111,10 @@ core::Status Link::start(const std::string& endpoint, const std::string& name,
     return unexpected(ErrorCode::kUnavailable, reason_of(code));
   }
   config.timeout = to_ms(options_.request_timeout);
+  // A peer may send without end: what is too large ends the connection.
+  config.localConnectionConfig.localMaxMessageSize = static_cast<UA_UInt32>(options_.message_bytes_max);
+  config.localConnectionConfig.localMaxChunkCount =
+      static_cast<UA_UInt32>(options_.message_bytes_max / kChunkBytes + kChunksMore);
   config.requestedSessionTimeout = to_ms(options_.session_timeout);
   config.sessionName = copy(fmt::format("millwright {}", name));
   UA_String_clear(&config.clientDescription.applicationUri);
@@ -272,6 +279,9 @@ core::Result<std::uint32_t> Link::subscribe() {
   request->requestedMaxKeepAliveCount = static_cast<UA_UInt32>(std::min<core::DurationNs>(keep_alives, 100'000));
   request->requestedLifetimeCount = request->requestedMaxKeepAliveCount * 6;
   request->publishingEnabled = true;
+  // So that a message of numbers stays well within what is taken at once.
+  request->maxNotificationsPerPublish =
+      static_cast<UA_UInt32>(std::max<std::size_t>(1, options_.message_bytes_max / kNotificationBytes));
   auto response = call<Ua<UA_CreateSubscriptionResponse, UA_TYPES_CREATESUBSCRIPTIONRESPONSE>>(request);
   if (!response) return unexpected(response.error());
   const UA_CreateSubscriptionResponse& made = **response;

@@ -14,6 +14,8 @@ namespace {
 using core::ErrorCode;
 using core::Status;
 
+constexpr int kRoundsMax = 16;  // of structures within structures
+
 using CreateRequest = Ua<UA_CreateMonitoredItemsRequest, UA_TYPES_CREATEMONITOREDITEMSREQUEST>;
 using CreateResponse = Ua<UA_CreateMonitoredItemsResponse, UA_TYPES_CREATEMONITOREDITEMSRESPONSE>;
 
@@ -35,8 +37,8 @@ void Monitor::give_up(std::uint32_t index, core::Quality why) {
   const std::string reason =
       item.address_error.empty() ? std::string(UA_StatusCode_name(why.code)) : item.address_error;
   core::logger("opcua-client")
-      ->warn("{}: '{}' cannot be subscribed: {}; trying again every {}", item.sensor->path, item.sensor->source.address,
-             reason, core::format_duration(options_.bad_node_retry));
+      ->warn("{}: '{}' cannot be subscribed: {}; trying again every {}", item.sensor().path,
+             item.sensor().source.address, reason, core::format_duration(options_.bad_node_retry));
 }
 
 Status Monitor::subscribe_missing() {
@@ -53,7 +55,17 @@ Status Monitor::subscribe_missing() {
   }
   const Status made = subscribe(std::move(missing));
   items_.flush_status();
+  tell_revised();
   return made;
+}
+
+Status Monitor::learn_types() {
+  // Each round may find structures within structures.
+  for (int round = 0; items_.wants_types() && round < kRoundsMax; ++round) {
+    if (auto learnt = learner_.learn(items_.wanted_types()); !learnt) return learnt;
+    if (!items_.decide()) return core::unexpected(ErrorCode::kClosed, "the pipeline has stopped");
+  }
+  return {};
 }
 
 Status Monitor::subscribe(std::vector<std::uint32_t> missing) {
@@ -68,9 +80,11 @@ Status Monitor::subscribe(std::vector<std::uint32_t> missing) {
   for (std::size_t at = 0; at < missing.size();) {
     const std::size_t room = options_.items_per_subscription - in_subscription_ % options_.items_per_subscription;
     const std::size_t n = std::min({services_.sizes().monitor, missing.size() - at, room});
-    const Status made = monitor(std::span(missing).subspan(at, n));
+    std::vector<std::uint32_t> again;
+    const Status made = monitor(std::span(missing).subspan(at, n), again);
     if (made) {
       at += n;
+      missing.insert(missing.end(), again.begin(), again.end());
     } else if (made.error().code != ErrorCode::kInvalid || !services_.smaller(services_.sizes().monitor)) {
       return made;
     }
@@ -137,7 +151,7 @@ Status Monitor::resolve_paths(const std::vector<std::uint32_t>& missing) {
 Status Monitor::browse_level(const std::vector<Place*>& level) {
   std::vector<const UA_NodeId*> nodes;
   for (const Place* place : level) nodes.push_back(&*place->node);
-  return services_.browse(nodes, 0, [&](std::size_t i, const UA_ReferenceDescription& reference) {
+  return services_.browse(nodes, {}, [&](std::size_t i, const UA_ReferenceDescription& reference) {
     for (auto& [name, child] : level[i]->wanted) {
       if (child->found || !is_named(reference, name)) continue;
       UA_NodeId_clear(&*child->node);
@@ -157,7 +171,72 @@ core::Result<std::uint32_t> Monitor::subscription_for(std::size_t items) {
   return subscription_;
 }
 
-Status Monitor::monitor(std::span<const std::uint32_t> chunk) {
+namespace {
+
+// Nothing is reported that moves less than the dead-band; what changes in status always is (OPC 10000-4, 7.22.2).
+void set_dead_band(const DeadBand& band, UA_MonitoringParameters& parameters) {
+  auto* filter = UA_DataChangeFilter_new();
+  ASSERT(filter != nullptr, "out of memory");
+  filter->trigger = UA_DATACHANGETRIGGER_STATUSVALUE;
+  filter->deadbandType = band.is_percent ? UA_DEADBANDTYPE_PERCENT : UA_DEADBANDTYPE_ABSOLUTE;
+  filter->deadbandValue = band.value;
+  UA_ExtensionObject_setValue(&parameters.filter, filter, &UA_TYPES[UA_TYPES_DATACHANGEFILTER]);
+}
+
+bool refuses_filter(UA_StatusCode code) {
+  return code == UA_STATUSCODE_BADMONITOREDITEMFILTERUNSUPPORTED || code == UA_STATUSCODE_BADFILTERNOTALLOWED ||
+         code == UA_STATUSCODE_BADMONITOREDITEMFILTERINVALID || code == UA_STATUSCODE_BADDEADBANDFILTERINVALID;
+}
+
+}  // namespace
+
+bool Monitor::go_on_without_dead_band(Item& item, core::Quality why) {
+  if (item.dead_band.value <= 0 || item.band_refused || !refuses_filter(why.code)) return false;
+  item.band_refused = true;
+  if (item.band_told) return true;
+  item.band_told = true;
+  core::logger("opcua-client")
+      ->warn("{}: the server takes no dead-band of {}{} for '{}' ({}){}; every change comes", item.sensor().path,
+             item.dead_band.value, item.dead_band.is_percent ? "%" : "", item.address.node_text,
+             UA_StatusCode_name(why.code),
+             item.dead_band.is_percent ? ": one in percent takes a node with an EURange" : "");
+  return true;
+}
+
+void Monitor::note_revised(const Item& item, const UA_MonitoredItemCreateResult& made) {
+  const auto note = [&](Revised& revised, double asked, double given) {
+    if (revised.count++ == 0) revised = {1, item.sensor().path, asked, given};
+  };
+  // What comes between two publishes has to fit; twice, for a publish that is late.
+  const double publishing_s = static_cast<double>(options_.publishing_interval) / core::kSecond;
+  const double needed = std::min<double>(item.queue_size, 2 * item.sensor().rate_hz * publishing_s);
+  if (made.revisedQueueSize < needed) note(queues_, needed, made.revisedQueueSize);
+  const double asked_ms = static_cast<double>(item.sampling_interval) / core::kMillisecond;
+  const double given_ms = made.revisedSamplingInterval;
+  // Asked for everything, the fastest that a server can is no news, where it is fast enough.
+  const double enough_ms = asked_ms > 0 ? asked_ms : 1000 / std::max(item.sensor().rate_hz, 1e-9);
+  if (given_ms > enough_ms * 1.001) note(intervals_, enough_ms, given_ms);
+}
+
+void Monitor::tell_revised() {
+  const auto log = core::logger("opcua-client");
+  if (queues_.count != 0) {
+    log->warn(
+        "{} and {} other nodes: the server keeps only {:.0f} values, {:.0f} may come between two publishes: some "
+        "may be lost; give the connector a shorter publishing_interval",
+        queues_.example, queues_.count - 1, queues_.given, queues_.asked);
+  }
+  if (intervals_.count != 0) {
+    log->warn(
+        "{} and {} other nodes: the server looks only every {:.0f} ms, every {:.0f} ms is wanted: changes in "
+        "between are not seen",
+        intervals_.example, intervals_.count - 1, intervals_.given, intervals_.asked);
+  }
+  queues_ = {};
+  intervals_ = {};
+}
+
+Status Monitor::monitor(std::span<const std::uint32_t> chunk, std::vector<std::uint32_t>& again) {
   auto subscription = subscription_for(chunk.size());
   if (!subscription) return core::unexpected(subscription.error());
   CreateRequest request;
@@ -167,13 +246,15 @@ Status Monitor::monitor(std::span<const std::uint32_t> chunk) {
   request->itemsToCreateSize = chunk.size();
   for (std::size_t i = 0; i < chunk.size(); ++i) {
     UA_MonitoredItemCreateRequest& each = request->itemsToCreate[i];
-    UA_NodeId_copy(&*items_.all()[chunk[i]].node, &each.itemToMonitor.nodeId);
+    const Item& item = items_.all()[chunk[i]];
+    UA_NodeId_copy(&*item.node, &each.itemToMonitor.nodeId);
     each.itemToMonitor.attributeId = UA_ATTRIBUTEID_VALUE;
     each.monitoringMode = UA_MONITORINGMODE_REPORTING;
     each.requestedParameters.clientHandle = chunk[i];
-    each.requestedParameters.samplingInterval = static_cast<double>(options_.sampling_interval) / core::kMillisecond;
-    each.requestedParameters.queueSize = options_.queue_size;
+    each.requestedParameters.samplingInterval = static_cast<double>(item.sampling_interval) / core::kMillisecond;
+    each.requestedParameters.queueSize = item.queue_size;
     each.requestedParameters.discardOldest = true;
+    if (item.dead_band.value > 0 && !item.band_refused) set_dead_band(item.dead_band, each.requestedParameters);
   }
   auto response = services_.link().call<CreateResponse>(request);
   if (!response) return core::unexpected(response.error());
@@ -182,12 +263,17 @@ Status Monitor::monitor(std::span<const std::uint32_t> chunk) {
     const UA_StatusCode code =
         i < (*response)->resultsSize ? (*response)->results[i].statusCode : UA_STATUSCODE_BADUNEXPECTEDERROR;
     if (code != UA_STATUSCODE_GOOD) {
+      if (go_on_without_dead_band(item, {code})) {
+        again.push_back(chunk[i]);
+        continue;
+      }
       items_.release(chunk[i]);
       give_up(chunk[i], {code});
       continue;
     }
     item.active = true;
     item.told = false;
+    note_revised(item, (*response)->results[i]);
     ++in_subscription_;
   }
   return {};

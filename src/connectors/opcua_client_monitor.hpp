@@ -23,10 +23,13 @@ class Monitor {
       : options_(options),
         items_(items),
         services_(link, options.items_per_call),
-        backfill_(options, items, services_, clock) {}
+        learner_(services_, items.types()),
+        backfill_(options, items, services_, clock, [this] { return learn_types(); }) {}
 
   // Subscribes whatever is not yet; call again to retry.
   core::Status subscribe_missing();
+  // Structures that values had: what they look like. Values that wait for that are then taken.
+  core::Status learn_types();
   // Then: what those missed, from the server's history.
   core::Status fill_gaps() { return backfill_.run(); }
 
@@ -36,18 +39,31 @@ class Monitor {
   core::Status resolve_paths(const std::vector<std::uint32_t>& missing);
   core::Status browse_level(const std::vector<Place*>& level);
   void resolve_ids(const std::vector<std::uint32_t>& missing);
-  core::Status monitor(std::span<const std::uint32_t> chunk);
+  core::Status monitor(std::span<const std::uint32_t> chunk, std::vector<std::uint32_t>& again);
+  bool go_on_without_dead_band(Item& item, core::Quality why);
+  void note_revised(const Item& item, const UA_MonitoredItemCreateResult& made);
+  void tell_revised();
   core::Result<std::uint32_t> subscription_for(std::size_t items);
   void give_up(std::uint32_t index, core::Quality why);
 
   const OpcUaClientOptions& options_;
   Items& items_;
   Services services_;
+  TypeLearner learner_;
   Backfill backfill_;
   bool knows_server_ = false;  // its sizes are learnt
   std::vector<std::string> namespaces_;
   std::uint32_t subscription_ = 0;
   std::size_t in_subscription_ = 0;
+  // Where the server keeps less than was asked for, of this connection.
+  struct Revised {
+    std::size_t count = 0;
+    std::string example;
+    double asked = 0;
+    double given = 0;
+  };
+  Revised queues_;
+  Revised intervals_;
 };
 
 }  // namespace millwright::connectors::opcua_detail

@@ -6,11 +6,16 @@
 #include <fmt/format.h>
 #include <open62541/nodeids.h>
 
+#include "core/log.hpp"
+
 namespace millwright::connectors::opcua_detail {
 namespace {
 
 using core::ErrorCode;
 using core::Status;
+
+constexpr std::size_t kReferencesPerCall = 5000;  // what an answer may hold, of all its nodes
+constexpr int kPagesMax = 10'000;
 
 using ReadRequest = Ua<UA_ReadRequest, UA_TYPES_READREQUEST>;
 using ReadResponse = Ua<UA_ReadResponse, UA_TYPES_READRESPONSE>;
@@ -97,18 +102,19 @@ Status Services::read(std::span<const What> what, const TakeValue& take) {
   });
 }
 
-Status Services::browse(std::span<const UA_NodeId* const> nodes, std::uint32_t classes, const TakeReference& take) {
+Status Services::browse(std::span<const UA_NodeId* const> nodes, const Ways& ways, const TakeReference& take) {
   return in_calls(nodes.size(), sizes_.browse, [&](std::size_t at, std::size_t n) -> Status {
     BrowseRequest request;
     request->nodesToBrowse = make_array<UA_BrowseDescription>(n, UA_TYPES_BROWSEDESCRIPTION);
     request->nodesToBrowseSize = n;
+    request->requestedMaxReferencesPerNode = static_cast<UA_UInt32>(std::max<std::size_t>(10, kReferencesPerCall / n));
     for (std::size_t i = 0; i < n; ++i) {
       UA_BrowseDescription& description = request->nodesToBrowse[i];
       UA_NodeId_copy(nodes[at + i], &description.nodeId);
-      description.browseDirection = UA_BROWSEDIRECTION_FORWARD;
-      description.referenceTypeId = UA_NODEID_NUMERIC(0, UA_NS0ID_HIERARCHICALREFERENCES);
+      description.browseDirection = ways.is_inverse ? UA_BROWSEDIRECTION_INVERSE : UA_BROWSEDIRECTION_FORWARD;
+      description.referenceTypeId = UA_NODEID_NUMERIC(0, ways.reference);
       description.includeSubtypes = true;
-      description.nodeClassMask = classes;
+      description.nodeClassMask = ways.classes;
       description.resultMask = UA_BROWSERESULTMASK_ALL;
     }
     auto response = link_.call<BrowseResponse>(request);
@@ -124,7 +130,12 @@ Status Services::browse(std::span<const UA_NodeId* const> nodes, std::uint32_t c
 
 Status Services::browse_on(std::size_t index, UA_ByteString& first, const TakeReference& take) {
   Ua<UA_ByteString, UA_TYPES_BYTESTRING> point(first);
-  while (point->length != 0) {
+  for (int page = 1; point->length != 0; ++page) {
+    if (page > kPagesMax) {
+      core::logger("opcua-client")
+          ->warn("a node has more references than {} pages of them: the rest is left out", page);
+      break;
+    }
     BrowseNextRequest request;
     request->continuationPoints = make_array<UA_ByteString>(1, UA_TYPES_BYTESTRING);
     request->continuationPointsSize = 1;

@@ -1,6 +1,7 @@
 // OPC UA's services as the client needs them: Read and Browse of many nodes, in calls no larger than the server takes.
 //
 // Threads: one, the link's. Errors: those that end the connection; kInvalid: the server refuses the service.
+// Limits: so many references of one node; a server that goes on is not asked for more.
 #pragma once
 
 #include <cstdint>
@@ -53,9 +54,14 @@ class Services {
   using TakeValue = std::function<void(std::size_t index, UA_DataValue& value)>;
   core::Status read(std::span<const What> what, const TakeValue& take);
 
-  // All hierarchical references forwards, of node classes in `classes` (0: all).
+  // References of a kind and its subtypes, to node classes in `classes` (0: all).
+  struct Ways {
+    std::uint32_t classes = 0;
+    std::uint32_t reference = 33;  // HierarchicalReferences
+    bool is_inverse = false;
+  };
   using TakeReference = std::function<void(std::size_t index, const UA_ReferenceDescription& reference)>;
-  core::Status browse(std::span<const UA_NodeId* const> nodes, std::uint32_t classes, const TakeReference& take);
+  core::Status browse(std::span<const UA_NodeId* const> nodes, const Ways& ways, const TakeReference& take);
 
   // Whether the call that was just refused is to be tried again with fewer operations.
   bool smaller(std::size_t& size);

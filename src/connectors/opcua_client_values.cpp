@@ -5,51 +5,10 @@
 #include <cstring>
 #include <limits>
 
-#include <fmt/format.h>
-
-#include "core/text.hpp"
-
 namespace millwright::connectors::opcua_detail {
 namespace {
 
-using core::ErrorCode;
 using core::ValueType;
-
-// A namespace URI in a NodeId has ';' and '%' escaped (OPC 10000-6, 5.1.12).
-std::string unescape(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text.substr(i, 3) == "%3B" || text.substr(i, 3) == "%3b") {
-      out += ';';
-      i += 2;
-    } else if (text.substr(i, 3) == "%25") {
-      out += '%';
-      i += 2;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
-}
-
-bool begins_identifier(std::string_view text) {
-  return text.size() >= 2 && text[1] == '=' && std::string_view("isgb").find(text[0]) != std::string_view::npos;
-}
-
-core::Result<NodeId> parse_identifier(std::string_view text, std::string_view whole) {
-  NodeId id;
-  if (text.substr(0, 2) == "s=") {
-    // By hand: what follows is the identifier to its last character, whatever it holds.
-    id->identifierType = UA_NODEIDTYPE_STRING;
-    id->identifier.string = copy(text.substr(2));
-    if (id->identifier.string.length != 0) return id;
-  } else if (UA_NodeId_parse(&*id, borrow(text)) == UA_STATUSCODE_GOOD) {
-    return id;
-  }
-  return core::unexpected(
-      ErrorCode::kInvalid,
-      fmt::format("'{}' is no OPC UA NodeId: write nsu=<uri>;s=<name>, ns=2;s=<name> or ns=2;i=<number>", whole));
-}
 
 // A number without loss, as one of the three that any scalar fits into.
 struct Number {
@@ -176,44 +135,6 @@ std::optional<std::uint64_t> from_text(std::string_view text, const asset::Senso
 }
 
 }  // namespace
-
-core::Result<Address> parse_address(std::string_view text) {
-  Address address;
-  std::string_view rest = text;
-  std::int64_t index = 0;
-  bool node_id = begins_identifier(rest);
-  const std::size_t end = rest.find(';');
-  if (end != std::string_view::npos && begins_identifier(rest.substr(end + 1))) {
-    if (rest.substr(0, 4) == "nsu=") {
-      address.namespace_uri = unescape(rest.substr(4, end - 4));
-      node_id = true;
-    } else if (rest.substr(0, 3) == "ns=") {
-      index = core::parse_int(rest.substr(3, end - 3)).value_or(-1);
-      node_id = true;
-    }
-    if (node_id && !begins_identifier(rest)) rest = rest.substr(end + 1);
-  }
-  if (node_id) {
-    auto id = parse_identifier(rest, text);
-    if (!id) return core::unexpected(id.error());
-    if (index < 0 || index > UINT16_MAX) {
-      return core::unexpected(ErrorCode::kInvalid,
-                              fmt::format("'{}': a namespace index is a number from 0 to 65535", text));
-    }
-    address.node = std::move(*id);
-    address.node->namespaceIndex = static_cast<UA_UInt16>(index);
-    return address;
-  }
-  for (const std::string_view name : core::split(text, '/')) {
-    if (!name.empty()) address.path.emplace_back(name);
-  }
-  if (!address.path.empty() && address.path.front() == "Objects") address.path.erase(address.path.begin());
-  if (address.path.empty()) {
-    return core::unexpected(ErrorCode::kInvalid,
-                            fmt::format("'{}' is neither an OPC UA NodeId nor a path of names below Objects", text));
-  }
-  return address;
-}
 
 core::TimeNs to_ns(UA_DateTime time, std::uint16_t ten_picoseconds) {
   constexpr std::int64_t kLow = std::numeric_limits<std::int64_t>::min() / 100;

@@ -1,4 +1,4 @@
-// What OPC UA says as the platform says it: addresses, times, values.
+// What OPC UA says as the platform says it: times, values, reasons.
 //
 // Threads: pure functions.
 #pragma once
@@ -6,8 +6,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
-#include <vector>
 
 #include "asset/model.hpp"
 #include "connectors/opcua_client_types.hpp"
@@ -16,15 +14,6 @@
 #include "core/time.hpp"
 
 namespace millwright::connectors::opcua_detail {
-
-// A sensor's address, before the server's namespace table is known.
-struct Address {
-  NodeId node;                    // its namespace index counts where `namespace_uri` is empty
-  std::string namespace_uri;      // of "nsu=…;"
-  std::vector<std::string> path;  // names below Objects; empty: `node` counts
-};
-// Error: a NodeId that cannot be read, or an empty path.
-core::Result<Address> parse_address(std::string_view text);
 
 // 100 ns steps since 1601 and tens of picoseconds to ns since 1970. Out of int64's reach: the nearest that is within.
 core::TimeNs to_ns(UA_DateTime time, std::uint16_t ten_picoseconds = 0);

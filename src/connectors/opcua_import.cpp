@@ -82,7 +82,7 @@ class Importer {
   // Why a variable can be no sensor; "" if it can.
   static std::string why_not(const OpcUaNode& node) {
     if (node.is_again) return "it stands elsewhere as well";
-    if (node.type) return {};
+    if (node.type || !node.parts.empty()) return {};
     if (node.data_type.empty()) return "neither its value nor its data type can be read: " + node.status;
     return fmt::format("no sensor takes a {}", node.data_type);
   }
@@ -134,11 +134,14 @@ class Importer {
       if (!child->is_variable) continue;
       const std::string why = why_not(*child);
       const std::string name = before + child->name;
-      if (why.empty()) {
-        part.sensors.emplace_back(names.unique(name), child.get());
-      } else {
+      if (!why.empty()) {
         note(*child, why);
+      } else if (child->type) {
+        part.sensors.emplace_back(names.unique(name), child.get());
       }
+      for (const auto& each : child->parts)
+        part.sensors.emplace_back(names.unique(name + "-" + each->name), each.get());
+      if (child->has_more_parts) note(*child, "it has more elements or fields; the first ones are taken");
       if (!child->is_again) fill_sensors(*child, name + "-", names, part);
     }
   }

@@ -1,8 +1,8 @@
 // An address space as an asset model: objects become machines, what is below them components, variables sensors.
 //
 // A folder without variables of its own only groups: what is below it are the machines. Names become lower-case with
-// hyphens ("MotorCurrent" is motor-current); a second one of the same name gets a number. Whatever can be no sensor is
-// left out and said.
+// hyphens ("MotorCurrent" is motor-current); a second one of the same name gets a number. Elements of arrays and fields
+// of structures are sensors each. Whatever can be no sensor is left out and said.
 //
 // Threads: pure function.
 #pragma once

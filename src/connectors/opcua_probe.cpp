@@ -8,9 +8,11 @@
 #include <fmt/format.h>
 #include <open62541/nodeids.h>
 
+#include "connectors/opcua_address.hpp"
 #include "connectors/opcua_client_link.hpp"
 #include "connectors/opcua_client_services.hpp"
 #include "connectors/opcua_client_values.hpp"
+#include "connectors/opcua_type_learner.hpp"
 
 namespace millwright::connectors {
 namespace {
@@ -36,6 +38,7 @@ class Prober {
       ids.push_back(std::move(**id));
       of.push_back(&address);
     }
+    std::vector<Whole> parts;
     std::vector<Services::What> what;
     for (const NodeId& id : ids) what.push_back({&*id, UA_ATTRIBUTEID_VALUE});
     const Status read = services_.read(what, [&](std::size_t i, UA_DataValue& value) {
@@ -46,15 +49,52 @@ class Prober {
                               code == UA_STATUSCODE_BADUSERACCESSDENIED;
       if (is_missing) {
         out_.missing.emplace_back(*of[i], UA_StatusCode_name(code));
+      } else if (value.hasValue && !parse_address(*of[i])->part.empty()) {
+        std::swap(*parts.emplace_back(i).value, value.value);
       } else {
         ++out_.found;
       }
     });
     if (!read) return core::unexpected(read.error());
+    if (auto looked = look_into(parts, ids, of); !looked) return core::unexpected(looked.error());
     return std::move(out_);
   }
 
  private:
+  struct Whole {  // a value of which a sensor takes a part
+    explicit Whole(std::size_t i) : index(i) {}
+    std::size_t index;
+    Ua<UA_Variant, UA_TYPES_VARIANT> value;
+  };
+
+  // Whether the parts are there. What the structures look like is learnt on the way.
+  Status look_into(const std::vector<Whole>& wholes, const std::vector<NodeId>& ids,
+                   const std::vector<const std::string*>& of) {
+    StructureTypes types;
+    TypeLearner learner(services_, types);
+    for (const Whole& whole : wholes) {
+      const ValuePath path = parse_address(*of[whole.index])->part;
+      UA_StatusCode code = UA_STATUSCODE_GOOD;
+      for (bool goes_on = true; goes_on;) {
+        Found found;
+        code = find_part(*whole.value, path, types, found);
+        goes_on = is_undescribed(code, found, types);
+        if (!goes_on) break;
+        std::vector<TypeLearner::Asked> asked(1);
+        asked[0].encoding = std::move(found.unknown);
+        UA_NodeId_copy(&*ids[whole.index], &*asked[0].variable);
+        if (auto learnt = learner.learn(asked); !learnt) return learnt;
+      }
+      if (code == UA_STATUSCODE_GOOD || code == UA_STATUSCODE_BADNODATA) {
+        ++out_.found;
+      } else {
+        out_.missing.emplace_back(*of[whole.index],
+                                  fmt::format("its value has no such part: {}", UA_StatusCode_name(code)));
+      }
+    }
+    return {};
+  }
+
   using Children = std::map<std::string, NodeId>;
 
   // Nothing: it is missing, and that is noted.
@@ -98,7 +138,7 @@ class Prober {
     if (!is_new) return &children;
     const UA_NodeId* id = &*node;
     const Status browsed =
-        services_.browse(std::span(&id, 1), 0, [&](std::size_t, const UA_ReferenceDescription& reference) {
+        services_.browse(std::span(&id, 1), {}, [&](std::size_t, const UA_ReferenceDescription& reference) {
           const std::string_view name = view(reference.browseName.name);
           for (const std::string& each : {std::string(name), std::string(view(reference.displayName.text)),
                                           fmt::format("{}:{}", reference.browseName.namespaceIndex, name)}) {

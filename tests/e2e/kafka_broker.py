@@ -4,37 +4,17 @@
 """
 
 import json
-import shutil
 import subprocess
 import sys
 
+import maven
 from harness import ROOT
 
-FOLDER = ROOT / "build/kafka"
-POM = ROOT / "tests/e2e/kafka/pom.xml"
-PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1"
 CLUSTER = "bWlsbHdyaWdodC10ZXN0cw"
 
 
-class Unavailable(Exception):
-    pass
-
-
 def jars():
-    """The class path. Fetched with a Maven repository of its own; a changed pom.xml is fetched anew."""
-    folder, mark = FOLDER / "jars", FOLDER / "fetched.xml"
-    if not mark.exists() or mark.read_text() != POM.read_text():
-        for tool in ("mvn", "java"):
-            if shutil.which(tool) is None:
-                raise Unavailable(f"{tool} is not installed")
-        shutil.rmtree(folder, ignore_errors=True)
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        done = subprocess.run(["mvn", "-q", "-B", f"-Dmaven.repo.local={FOLDER}/maven", "-f", str(POM), f"{PLUGIN}:copy-dependencies",
-                               f"-DoutputDirectory={folder}"], capture_output=True, text=True, timeout=900)
-        if done.returncode != 0:
-            raise Unavailable(f"Maven could not fetch Apache Kafka: {done.stdout[-300:]}")
-        mark.write_text(POM.read_text())
-    return f"{folder}/*"
+    return maven.jars(ROOT / "tests/e2e/kafka/pom.xml", ROOT / "build/kafka", "Apache Kafka")
 
 
 class Broker:
@@ -112,5 +92,5 @@ group.initial.rebalance.delay.ms=0
 if __name__ == "__main__":
     try:
         print(jars())
-    except Unavailable as why:
+    except maven.Unavailable as why:
         sys.exit(str(why))

@@ -54,6 +54,12 @@ class TestServer {
     config.maxNotificationsPerPublish = 5'000;
     config.maxMonitoredItemsPerCall = max_items_per_call;
     config.maxNodesPerBrowse = max_items_per_call;
+    config.monitoredItemRegisterCallback = [](UA_Server* server, const UA_NodeId*, void*, const UA_NodeId*, void*,
+                                              UA_UInt32, UA_Boolean is_removed) {
+      auto& self = *static_cast<TestServer*>(UA_Server_getConfig(server)->context);
+      is_removed ? --self.items_ : ++self.items_;
+    };
+    config.context = this;
     server_ = UA_Server_newWithConfig(&config);
     EXPECT_NE(server_, nullptr);
     ns_ = UA_Server_addNamespace(server_, kTestNamespace);
@@ -75,6 +81,8 @@ class TestServer {
     server_ = nullptr;
   }
 
+  // That clients have made and not deleted.
+  [[nodiscard]] std::size_t monitored_items() const { return items_; }
   [[nodiscard]] std::uint16_t ns() const { return ns_; }
   [[nodiscard]] std::string endpoint() const { return "opc.tcp://127.0.0.1:" + std::to_string(port_); }
 
@@ -170,6 +178,7 @@ class TestServer {
   UA_Logger logger_{};
   UA_Server* server_ = nullptr;
   std::atomic<bool> stop_{false};
+  std::atomic<std::size_t> items_{0};
   std::thread thread_;
 };
 

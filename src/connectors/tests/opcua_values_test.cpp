@@ -1,4 +1,4 @@
-// What the OPC UA client reads before any server is there: addresses, times, values and options.
+// What the OPC UA client reads before any server is there: times, values and options.
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -13,31 +13,6 @@ namespace millwright::connectors {
 namespace {
 
 using core::ValueType;
-
-TEST(OpcUaAddress, NodeIdsAndPaths) {
-  auto by_uri = opcua_detail::parse_address("nsu=urn:a%3Bb%25;s=x;y=1");
-  ASSERT_TRUE(by_uri);
-  EXPECT_EQ(by_uri->namespace_uri, "urn:a;b%");
-  EXPECT_EQ(opcua_detail::view(by_uri->node->identifier.string), "x;y=1");
-  auto by_index = opcua_detail::parse_address("ns=2;i=42");
-  ASSERT_TRUE(by_index);
-  EXPECT_EQ(by_index->node->namespaceIndex, 2);
-  EXPECT_EQ(by_index->node->identifier.numeric, 42U);
-  auto plain = opcua_detail::parse_address("i=2258");
-  ASSERT_TRUE(plain);
-  EXPECT_EQ(plain->node->namespaceIndex, 0);
-  EXPECT_EQ(plain->node->identifier.numeric, 2258U);
-  auto guid = opcua_detail::parse_address("ns=1;g=09087e75-8e5e-499b-954f-f2a9603db28a");
-  ASSERT_TRUE(guid);
-  EXPECT_EQ(guid->node->identifierType, UA_NODEIDTYPE_GUID);
-  auto path = opcua_detail::parse_address("Objects/Machines/pump-1");
-  ASSERT_TRUE(path);
-  EXPECT_THAT(path->path, testing::ElementsAre("Machines", "pump-1"));
-  EXPECT_FALSE(opcua_detail::parse_address("ns=99999;i=1"));
-  EXPECT_FALSE(opcua_detail::parse_address("ns=1;i=abc"));
-  EXPECT_FALSE(opcua_detail::parse_address("s="));
-  EXPECT_FALSE(opcua_detail::parse_address(""));
-}
 
 TEST(OpcUaTime, HundredNanosecondsAreExact) {
   EXPECT_EQ(opcua_detail::to_ns(UA_DATETIME_UNIX_EPOCH), 0);
@@ -110,6 +85,7 @@ TEST(OpcUaOptions, AreReadAndChecked) {
   EXPECT_EQ(options.publishing_interval, 250 * core::kMillisecond);
   EXPECT_EQ(options.queue_size, 5U);
   EXPECT_EQ(options.sampling_interval, 0);
+  EXPECT_EQ(options.dead_band, DeadBand{});
 
   auto several =
       config::Document::parse("endpoints: [\"opc.tcp://a:4840\", \"opc.tcp://b:4840\"]\nbackfill: 0s\n", "t");
@@ -127,6 +103,22 @@ TEST(OpcUaOptions, AreReadAndChecked) {
   config::Section wrong_root = wrong->root();
   read_opcua_client_options(wrong_root, ".");
   EXPECT_EQ(wrong->problems().size(), 2U);
+}
+
+TEST(OpcUaOptions, DeadBandsAreReadAndChecked) {
+  const auto read = [](const std::string& band, std::size_t problems) {
+    auto document = config::Document::parse("endpoint: opc.tcp://10.0.0.5:4840\ndead_band: " + band + "\n", "t");
+    config::Section root = document->root();
+    const OpcUaClientOptions options = read_opcua_client_options(root, ".");
+    root.finish();
+    EXPECT_EQ(document->problems().size(), problems) << band;
+    return options.dead_band;
+  };
+  EXPECT_EQ(read("0.5", 0), (DeadBand{.value = 0.5, .is_percent = false}));
+  EXPECT_EQ(read("2 %", 0), (DeadBand{.value = 2, .is_percent = true}));
+  read("-1", 1);
+  read("200%", 1);
+  read("wide", 1);
 }
 
 TEST(OpcUaOptions, SecurityIsReadAndChecked) {
