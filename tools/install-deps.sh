@@ -21,13 +21,13 @@ build_packages=(
   prometheus-cpp-dev libcurl4-openssl-dev libssl-dev libmosquitto-dev libhiredis-dev liblz4-dev librdkafka-dev libsoci-dev libboost-dev libsqlite3-dev libpq-dev libmodbus-dev libpugixml-dev libargon2-dev zlib1g-dev
 )
 test_servers=(mosquitto redis-server postgresql influxdb victoria-metrics)
-# Apache Kafka comes from Maven Central (tests/e2e/kafka_broker.py) and needs Java.
+# Apache Kafka (tests/e2e/kafka_broker.py) and PLC4X (drivers/plc4x) come from Maven Central and need Java.
 test_packages=(
   clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev
   libgtest-dev libgmock-dev libbenchmark-dev
   python3-venv curl chromium openssl
   "${test_servers[@]}" mosquitto-clients redis-tools kcat
-  maven openjdk-17-jre-headless iproute2
+  maven openjdk-17-jdk-headless iproute2
   libxgboost0
 )
 # QuestDB comes from Maven Central (bench/peers/questdb.py) and needs Java. What cannot be had is left out of the run.
