@@ -7,7 +7,7 @@ export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := 1
 WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
 
-.PHONY: help deps deps-test build web demo test bench bench-peers fuzz soak tsan clang format tidy clean
+.PHONY: help deps deps-test build web plc4x demo test bench bench-peers fuzz soak tsan clang format tidy clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,9 @@ build: deps web ## build the product: build/release/bin/millwright
 	@echo "build: release"
 	@cmake --preset release >/dev/null
 	@cmake --build --preset release
+
+plc4x: deps-test ## build the fieldbus driver: build/plc4x/millwright-plc4x.jar (Maven Central)
+	@tools/build-plc4x.sh
 
 demo: build ## a living plant on this machine, until Ctrl-C (DEMO_SECONDS=60 make demo ends by itself)
 	@build/release/bin/millwright demo $(if $(DEMO_SECONDS),--seconds $(DEMO_SECONDS))

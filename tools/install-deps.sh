@@ -21,7 +21,8 @@ build_packages=(
   prometheus-cpp-dev libcurl4-openssl-dev libssl-dev libmosquitto-dev libhiredis-dev liblz4-dev librdkafka-dev libsoci-dev libboost-dev libsqlite3-dev libpq-dev libmodbus-dev libpugixml-dev libargon2-dev zlib1g-dev
 )
 test_servers=(mosquitto redis-server postgresql influxdb victoria-metrics)
-# Apache Kafka and Eclipse Milo come from Maven Central (tests/e2e/maven.py) and need Java; Milo's server is compiled as it starts.
+# Apache Kafka, Eclipse Milo (tests/e2e/maven.py) and PLC4X (drivers/plc4x) come from Maven Central and need Java; Milo's server is compiled
+# as it starts.
 test_packages=(
   clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev
   libgtest-dev libgmock-dev libbenchmark-dev

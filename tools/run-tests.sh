@@ -55,10 +55,10 @@ foreign_clients() {
     (cd "tests/e2e/$from_npm" && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error; })
   done
   [ -x build/venv/bin/python ] || python3 -m venv build/venv
-  if ! build/venv/bin/python -c 'import asyncua, influxdb_client, lz4, paho.mqtt, pymodbus' 2>/dev/null &&
+  if ! build/venv/bin/python -c 'import asyncua, influxdb_client, lz4, paho.mqtt, pymodbus, snap7' 2>/dev/null &&
     ! build/venv/bin/pip install --quiet --disable-pip-version-check -r tests/e2e/opcua/requirements.txt; then
     [ "${CI:-}" = true ] && { echo "PyPI is required under CI=true"; exit 1; }
-    skipped+=("end-to-end tests with asyncua, influxdb-client, lz4, paho-mqtt and pymodbus (PyPI cannot be reached)")
+    skipped+=("end-to-end tests with asyncua, influxdb-client, lz4, paho-mqtt, pymodbus and python-snap7 (PyPI cannot be reached)")
     export E2E_WITHOUT_PYPI=1
   fi
   if ! build/venv/bin/python -c 'import pyarrow' 2>/dev/null &&
@@ -83,11 +83,22 @@ from_maven() {
   fi
 }
 
+# The fieldbus driver, whose PLC4X is from Maven Central.
+plc4x_driver() {
+  local why
+  if ! why=$(tools/build-plc4x.sh 2>&1 >/dev/null); then
+    [ "${CI:-}" = true ] && { echo "the fieldbus driver is required under CI=true: $why"; exit 1; }
+    skipped+=("the fieldbus driver and its end-to-end tests (it could not be built, as where Maven Central cannot be reached: $why)")
+    export E2E_WITHOUT_PLC4X=1
+  fi
+}
+
 end_to_end() {
   say "end to end: the real binary, foreign clients, crashes, bad input, the demo"
   foreign_clients
   from_maven 'Apache Kafka' kafka_broker.py E2E_WITHOUT_KAFKA
   from_maven 'Eclipse Milo' milo_server.py E2E_WITHOUT_MILO
+  plc4x_driver
   python3 -m unittest discover -v -s tests/e2e -p 'test_*.py' -t tests/e2e
 }
 

@@ -10,10 +10,10 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
-#include "child_process.hpp"
 #include "commands.hpp"
 #include "core/time.hpp"
 #include "http_get.hpp"
+#include "io/child_process.hpp"
 #include "io/clock.hpp"
 #include "plant_config.hpp"
 #include "shipped.hpp"
@@ -55,16 +55,16 @@ class Demo {
 
  private:
   core::Status start() {
-    auto simulator = ChildProcess::start(
-        {"--log-level", "error", "simulate", "--plant", plant_file_, "--seed", std::to_string(options_.seed)}, {});
+    auto simulator = io::ChildProcess::start(own_executable(), {"--log-level", "error", "simulate", "--plant",
+                                                                plant_file_, "--seed", std::to_string(options_.seed)});
     if (!simulator) return core::unexpected(simulator.error());
     simulator_.emplace(std::move(*simulator));
     return start_plant();
   }
 
   core::Status start_plant() {
-    auto plant = ChildProcess::start({"--log-level", "error", "run", plant_file_},
-                                     {{"MILLWRIGHT_NODE__DATA_DIR", options_.data_directory}});
+    auto plant = io::ChildProcess::start(own_executable(), {"--log-level", "error", "run", plant_file_},
+                                         {{"MILLWRIGHT_NODE__DATA_DIR", options_.data_directory}});
     if (!plant) return core::unexpected(plant.error());
     plant_.emplace(std::move(*plant));
     return {};
@@ -189,8 +189,8 @@ class Demo {
   std::string url_;
   io::RealClock clock_;
   StopSignal stop_;
-  std::optional<ChildProcess> simulator_;
-  std::optional<ChildProcess> plant_;
+  std::optional<io::ChildProcess> simulator_;
+  std::optional<io::ChildProcess> plant_;
   json stats_ = json::object();
   std::uint64_t alarm_version_ = 0;
   std::uint64_t alarms_ = 0;

@@ -10,6 +10,7 @@
 
 #include "connectors/opcua_probe.hpp"
 #include "core/text.hpp"
+#include "io/datagram_socket.hpp"
 #include "io/network.hpp"
 #include "maintenance/erp.hpp"
 #include "mqtt/publisher.hpp"
@@ -165,6 +166,22 @@ class Doctor {
   }
   void check(const connectors::MqttClientOptions& options) { check_broker(options.link.broker); }
   void check(const connectors::SparkplugOptions& options) { check_broker(options.link.broker); }
+
+  void check(const connectors::Plc4xOptions& options) {
+    const auto whole = connectors::check_plc4x(options);
+    if (!whole) return say(State::kBad, whole.error().message, "see docs/plc4x.md");
+    say(State::kOk, options.java + " and the driver are there; its devices were not asked");
+  }
+
+  void check(const connectors::PubSubOptions& options) {
+    const std::string where = fmt::format("{}:{}", options.address, options.port);
+    const auto socket = io::DatagramSocket::open({options.address, options.port}, options.interface);
+    if (socket) return say(State::kOk, where + " can be listened to; whether anybody publishes was not waited for");
+    if (socket.error().code == core::ErrorCode::kConflict && runs_) {
+      return say(State::kOk, where + " is in use, by the plant that runs");
+    }
+    say(State::kBad, socket.error().message, "address is this machine's or a multicast group; see interface and port");
+  }
 
   void check_bus(const connectors::ModbusTcp& bus) {
     check_reachable(bus.host, bus.port, "; its registers were not asked for");

@@ -45,6 +45,17 @@ void read_opcua_server(config::Document& document, config::Section at, PlantConf
                          "policies other than none in 'security'");
 }
 
+// What a driver process needs of the plant: where its jar is, and a folder.
+void place_drivers(PlantConfig& config) {
+  for (auto& connector : config.connectors) {
+    auto* plc4x = std::get_if<connectors::Plc4xOptions>(&connector.source);
+    if (plc4x == nullptr) continue;
+    plc4x->folder = config.engine.data_directory + "/plc4x/" + connector.name;
+    const std::string shipped = shipped_directory("plc4x");
+    if (plc4x->jar.empty() && !shipped.empty()) plc4x->jar = shipped + "/millwright-plc4x.jar";
+  }
+}
+
 }  // namespace
 
 core::Result<std::vector<config::Problem>> read_plant_config(const std::string& file, PlantConfig& config,
@@ -55,6 +66,7 @@ core::Result<std::vector<config::Problem>> read_plant_config(const std::string& 
   config::Section root = document->root();
   read_node(*document, root.section("node"), config);
   config.connectors = connectors::read_options(*document, root);
+  place_drivers(config);
   std::vector<std::string> names;
   for (const auto& connector : config.connectors) names.push_back(connector.name);
   config::Section described = root.section("assets");

@@ -17,6 +17,7 @@ std::string shipped_directory(const std::string& name) {
       {"machine-types", "share/machine-types"},
       {"web", "web/dist"},
       {"demo", "examples/demo"},
+      {"plc4x", "build/plc4x"},
       {"nodesets", "tools/nodesets/node_modules/node-opcua-nodesets/nodesets"}};
   const fs::path beside = fs::path(own_executable()).parent_path().parent_path() / "share/millwright" / name;
   std::error_code error;

@@ -28,7 +28,7 @@ std::string_view to_string(ConnectorState state);  // "connecting", …
 
 struct ConnectorStatus {
   std::string name;
-  std::string kind;  // "opcua", "burst", "influx", "replay", "modbus", "mqtt", "sparkplug"
+  std::string kind;  // its type in the plant's file: "opcua", "burst", …
   ConnectorState state = ConnectorState::kStopped;
   std::string detail;          // for a person: whom it talks to, or why not
   core::TimeNs since = 0;      // of this state

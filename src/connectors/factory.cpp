@@ -14,7 +14,8 @@
 namespace millwright::connectors {
 namespace {
 
-constexpr std::array<std::string_view, 7> kTypes{"opcua", "burst", "influx", "replay", "modbus", "mqtt", "sparkplug"};
+constexpr std::array<std::string_view, 9> kTypes{"opcua", "burst",     "influx", "replay", "modbus",
+                                                 "mqtt",  "sparkplug", "plc4x",  "pubsub"};
 constexpr std::size_t kNameLongest = 63;
 
 void check_name(config::Section& section, const std::string& name, std::map<std::string, std::string>& seen) {
@@ -67,6 +68,10 @@ std::vector<ConnectorOptions> read_options(config::Document& document, config::S
       options.source = read_mqtt_client_options(section, document.directory(), options.name);
     } else if (type == kTypes[6]) {
       options.source = read_sparkplug_options(section, document.directory(), options.name);
+    } else if (type == kTypes[7]) {
+      options.source = read_plc4x_options(section, document.directory());
+    } else if (type == kTypes[8]) {
+      options.source = read_pubsub_options(section);
     } else {
       if (!type.empty()) {
         section.problem("type", fmt::format("there is no connector type '{}'{}; there are {}", type,
@@ -97,6 +102,10 @@ std::unique_ptr<Connector> make_connector(const ConnectorOptions& options, const
           return make_mqtt_client(options.name, source, context);
         } else if constexpr (std::is_same_v<Options, SparkplugOptions>) {
           return make_sparkplug_host(options.name, source, context);
+        } else if constexpr (std::is_same_v<Options, Plc4xOptions>) {
+          return make_plc4x(options.name, source, context);
+        } else if constexpr (std::is_same_v<Options, PubSubOptions>) {
+          return make_pubsub_client(options.name, source, context);
         } else {
           return make_replay(options.name, source, context);
         }

@@ -7,6 +7,8 @@
 //     - {name: meters, type: modbus, host: 10.0.0.9, devices: [{name: meter-1, unit: 1, map: energy-meter.yaml}]}
 //     - {name: uns, type: mqtt, host: broker, topics: ["{enterprise}/{site}/{area}/{line}/{cell}/{machine}/#"]}
 //     - {name: gateways, type: sparkplug, host: broker, host_id: lyon}
+//     - {name: cell-2, type: plc4x, devices: [{name: press, connection: "s7://10.0.0.5"}]}
+//     - {name: cell-3, type: pubsub, address: 239.0.0.1, writers: [{id: 1, name: press}]}
 //     - {name: recorded, type: replay, file: pump.csv, speed: 10}
 #pragma once
 
@@ -22,6 +24,8 @@
 #include "connectors/modbus_options.hpp"
 #include "connectors/mqtt_options.hpp"
 #include "connectors/opcua_client.hpp"
+#include "connectors/plc4x_driver.hpp"
+#include "connectors/pubsub_client.hpp"
 #include "connectors/replay.hpp"
 
 namespace millwright::connectors {
@@ -29,7 +33,7 @@ namespace millwright::connectors {
 struct ConnectorOptions {
   std::string name;
   std::variant<OpcUaClientOptions, BurstServerOptions, InfluxServerOptions, ReplayOptions, ModbusOptions,
-               MqttClientOptions, SparkplugOptions>
+               MqttClientOptions, SparkplugOptions, Plc4xOptions, PubSubOptions>
       source;
 };
 

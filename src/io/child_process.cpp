@@ -1,9 +1,10 @@
-#include "child_process.hpp"
+#include "io/child_process.hpp"
 
 #include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <sstream>
 #include <system_error>
 #include <thread>
 
@@ -12,9 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "shipped.hpp"
-
-namespace millwright::app {
+namespace millwright::io {
 namespace {
 
 // In the child, between fork and exec: only what is safe there.
@@ -32,9 +31,8 @@ namespace {
 
 }  // namespace
 
-core::Result<ChildProcess> ChildProcess::start(const std::vector<std::string>& arguments,
+core::Result<ChildProcess> ChildProcess::start(const std::string& program, const std::vector<std::string>& arguments,
                                                const Environment& environment) {
-  const std::string program = own_executable();
   std::vector<std::string> words = {program};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<std::string> variables;
@@ -88,4 +86,15 @@ int ChildProcess::stop(core::DurationNs patience) {
   return *status_;
 }
 
-}  // namespace millwright::app
+std::string find_program(const std::string& name) {
+  if (name.find('/') != std::string::npos) return ::access(name.c_str(), X_OK) == 0 ? name : std::string();
+  const char* path = std::getenv("PATH");
+  std::istringstream folders(path != nullptr ? path : "/usr/local/bin:/usr/bin:/bin");
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    std::string file = (folder.empty() ? "." : folder) + "/" + name;
+    if (::access(file.c_str(), X_OK) == 0) return file;
+  }
+  return {};
+}
+
+}  // namespace millwright::io

@@ -1,4 +1,6 @@
-// ChildProcess: this binary run again with other arguments, ended with its parent.
+// ChildProcess: a program that runs beside this one and ends with it. Its output goes where ours goes.
+//
+// Threads: one at a time. It ends, by SIGTERM, also with the thread that started it.
 #pragma once
 
 #include <optional>
@@ -11,12 +13,14 @@
 #include "core/result.hpp"
 #include "core/time.hpp"
 
-namespace millwright::app {
+namespace millwright::io {
 
 class ChildProcess {
  public:
   using Environment = std::vector<std::pair<std::string, std::string>>;  // added to ours
-  static core::Result<ChildProcess> start(const std::vector<std::string>& arguments, const Environment& environment);
+  // `program` is a path. One that cannot be run ends at once with 127.
+  static core::Result<ChildProcess> start(const std::string& program, const std::vector<std::string>& arguments,
+                                          const Environment& environment = {});
   ChildProcess(ChildProcess&& other) noexcept : pid_(std::exchange(other.pid_, 0)), status_(other.status_) {}
   ChildProcess& operator=(ChildProcess&& other) noexcept;
   ~ChildProcess();  // ends it
@@ -33,4 +37,7 @@ class ChildProcess {
   std::optional<int> status_;
 };
 
-}  // namespace millwright::app
+// Where a program is: the path itself, or the first of that name in PATH; "" where there is none that can be run.
+std::string find_program(const std::string& name);
+
+}  // namespace millwright::io
