@@ -5,7 +5,7 @@
 # compile. A dependency on the same or a higher layer stops the configuration. Nothing is inherited: a module declares
 # every module whose headers it sees, also through another's header.
 #
-# Sources are src/<name>/*.cpp; tests are src/<name>/tests/*_test.cpp, one program `test_<name>`.
+# Sources are src/<name>/*.cpp; tests are src/<name>/tests/*_test.cpp, with what they share in test_*.cpp, one program `test_<name>`.
 
 set(MILLWRIGHT_INCLUDE_ROOT ${CMAKE_BINARY_DIR}/include)
 set_property(GLOBAL PROPERTY MILLWRIGHT_MODULES "")
@@ -59,9 +59,10 @@ function(module name)
   endif()
 endfunction()
 
-# test_<name>: every src/<name>/tests/*_test.cpp. Tests see what the module sees.
+# test_<name>: every src/<name>/tests/*_test.cpp and test_*.cpp. Tests see what the module sees.
 function(module_tests name)
-  file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/tests/*_test.cpp)
+  set(folder ${CMAKE_SOURCE_DIR}/src/${name}/tests)
+  file(GLOB tests CONFIGURE_DEPENDS ${folder}/*_test.cpp ${folder}/test_*.cpp)
   if(NOT tests)
     message(FATAL_ERROR "module ${name} has no tests in src/${name}/tests")
   endif()

@@ -62,6 +62,7 @@ void Plant::wire() {
                                                                .plant_status = [this] { return status(); },
                                                                .readiness = [this] { return readiness(); },
                                                                .charts = control_charts(),
+                                                               .database = database_.get(),
                                                                .assets = &*assets_,
                                                                .commands = commands_.get(),
                                                                .twins = twins_.get(),

@@ -336,7 +336,12 @@ void add_access_routes(Router& router, const Services& services) {
   };
   router.add({.path = "/v1/session", .right = Right::kPublic, .handler = to(&AccountRoutes::session)});
   const auto change = [&](Method method, std::string_view path, Right right, Route route) {
-    router.add({.method = method, .path = path, .pace = Pace::kSlow, .right = right, .handler = to(route)});
+    router.add({.method = method,
+                .path = path,
+                .pace = Pace::kSlow,
+                .right = right,
+                .secret = true,  // passwords and tokens
+                .handler = to(route)});
   };
   change(Method::kPost, "/v1/setup", Right::kPublic, &AccountRoutes::set_up);
   change(Method::kPost, "/v1/session", Right::kPublic, &AccountRoutes::sign_in);

@@ -137,12 +137,19 @@ core::Result<Response> Handlers::alarms(const Parameters& parameters, const Iden
   }
   const auto limit = parameters.limit(kPageDefault, kPageMax);
   if (!limit) return unexpected(limit.error());
-  const std::uint32_t query = query_hash(
-      fmt::format("alarms {} {} {}", flag_text(filter.active), flag_text(filter.suppressed), filter.machine));
+  const std::string which =
+      fmt::format("alarms {} {} {}", flag_text(filter.active), flag_text(filter.suppressed), filter.machine);
+  const std::uint32_t query = query_hash(which);
   if (const auto text = parameters.text("cursor")) {
     const auto cursor = decode_cursor(*text, query);
     if (!cursor) return unexpected(cursor.error());
     filter.before_id = static_cast<std::uint64_t>(cursor->position);
+  }
+  const bool shared = who.sees_all();
+  const std::string request = shared ? fmt::format("{} {} {}", which, *limit, filter.before_id) : std::string();
+  const std::uint64_t version = services_.alarms.version();
+  if (shared) {
+    if (auto known = alarm_lists_.find(version, request)) return json_response(std::move(*known));
   }
   filter.limit = *limit + 1;  // one more says whether there is a next page
   auto found = list_alarms(filter, who);
@@ -154,7 +161,9 @@ core::Result<Response> Handlers::alarms(const Parameters& parameters, const Iden
     body += alarms::alarm_text(alarm);
   }
   const Json next = more ? Json(encode_cursor({query, static_cast<std::int64_t>(found.back().id), 0})) : Json();
-  return json_response(fmt::format(R"({}],"next_cursor":{}}})", body, to_text(next)));
+  body = fmt::format(R"({}],"next_cursor":{}}})", body, to_text(next));
+  if (shared) alarm_lists_.keep(version, request, body);
+  return json_response(std::move(body));
 }
 
 core::Result<Response> Handlers::acknowledge(std::string_view id, std::string_view body, const Identity& who) const {

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "api/access.hpp"
+#include "api/etag.hpp"
 #include "api/problem.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
@@ -18,15 +19,22 @@ namespace {
 
 constexpr std::string_view kNoRoute = "none";
 
-void secure(HeaderFields& fields) {
+bool is_change(const Endpoint& endpoint) {
+  return endpoint.method != Method::kGet && !endpoint.only_reads;
+}
+
+constexpr std::string_view kPagePolicy =
+    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+constexpr std::string_view kDataPolicy = "default-src 'none'; frame-ancestors 'none'";  // loads and runs nothing
+
+void secure(HeaderFields& fields, bool page) {
+  fields.reserve(fields.size() + 6);
   fields.emplace_back("X-Content-Type-Options", "nosniff");
   fields.emplace_back("X-Frame-Options", "DENY");
   fields.emplace_back("Referrer-Policy", "no-referrer");
   fields.emplace_back("Cross-Origin-Resource-Policy", "same-origin");
-  fields.emplace_back(
-      "Content-Security-Policy",
-      "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-      "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+  fields.emplace_back("Content-Security-Policy", page ? kPagePolicy : kDataPolicy);
 }
 
 }  // namespace
@@ -42,7 +50,7 @@ struct Dispatcher::Pending {
 };
 
 Dispatcher::Dispatcher(const Options& options, const Services& services, const Router& router, const Handlers& handlers,
-                       WorkerPool& workers, WorkerPool& changes, Streamer& streamer)
+                       WorkerPool& workers, WorkerPool& changes, Streamer& streamer, IdempotencyKeys* keys)
     : options_(options),
       services_(services),
       router_(router),
@@ -50,7 +58,8 @@ Dispatcher::Dispatcher(const Options& options, const Services& services, const R
       files_(options.web_directory),
       workers_(workers),
       changes_(changes),
-      streamer_(streamer) {
+      streamer_(streamer),
+      keys_(keys) {
   const auto add = [&](std::string_view name) {
     Meters& meters = meters_[name];
     if (meters.seconds != nullptr) return;  // a path with several methods
@@ -65,13 +74,12 @@ Dispatcher::Dispatcher(const Options& options, const Services& services, const R
 
 void Dispatcher::handle(Request request, std::shared_ptr<Exchange> exchange) {
   Pending pending{std::move(request), std::move(exchange), services_.clock.monotonic()};
+  if (!pending.request.if_match.empty()) pending.request.if_match = without_content(pending.request.if_match);
   try {
     if (!refuse(pending)) answer(pending);
   } catch (const std::exception& error) {
-    core::logger("api")->error("{}: {}", pending.request.path, error.what());
-    if (pending.exchange) {
-      finish(pending, problem(500, "the request failed inside; the server's log says why", pending.request.path));
-    }
+    Response response = failed(pending.request, error);
+    if (pending.exchange) finish(pending, std::move(response));
   }
 }
 
@@ -100,10 +108,10 @@ bool Dispatcher::refuse(Pending& pending) const {
     response.fields.emplace_back("Allow", allowed);
     return refused(std::move(response));
   }
-  if (pending.endpoint->method != Method::kGet && http::from_elsewhere(request)) {
+  if (is_change(*pending.endpoint) && http::from_elsewhere(request)) {
     return refused(problem(403, "requests from another site's pages are refused", request.path));
   }
-  if (refuse_person(pending) || refuse_body(pending)) return true;
+  if (refuse_person(pending) || refuse_body(pending) || refuse_key(pending)) return true;
   if (pending.endpoint->pace == Pace::kFile) return false;  // a query there is a browser's cache-buster
   auto parameters = Parameters::parse(request.query, pending.endpoint->parameters);
   if (!parameters) return refused(problem(parameters.error(), request.path));
@@ -140,14 +148,14 @@ bool Dispatcher::refuse_person(Pending& pending) const {
   }
   if (!pending.who.may(endpoint.right) || (endpoint.whole_plant && !pending.who.sees_all())) {
     Response response = forbidden(pending.who, endpoint, request);
-    if (endpoint.method == Method::kGet) {
-      finish(pending, std::move(response));
-    } else {
+    if (is_change(endpoint)) {
       answer_on(changes_, pending, [this, response](const Pending& call) { return recorded(call, response); });
+    } else {
+      finish(pending, std::move(response));
     }
     return true;
   }
-  if (endpoint.method != Method::kGet) return false;
+  if (is_change(endpoint)) return false;
   const auto wait = services_.access->limit(*pending.who.principal, endpoint.pace == Pace::kSlow);
   if (wait) finish(pending, too_many(*wait, "too many reads at once (access.reads_per_s)", request.path));
   return wait.has_value();
@@ -173,12 +181,37 @@ bool Dispatcher::refuse_body(Pending& pending) const {
   return true;
 }
 
+// An Idempotency-Key that cannot be heeded is refused, for who sends one relies on it.
+bool Dispatcher::refuse_key(Pending& pending) const {
+  const Request& request = pending.request;
+  if (request.idempotency_key.empty() || request.method != Method::kPost || !is_change(*pending.endpoint)) return false;
+  if (pending.endpoint->secret) {
+    finish(
+        pending,
+        problem(400, "Idempotency-Key: is not taken here: the request or its answer holds a secret, which is not kept",
+                request.path));
+    return true;
+  }
+  if (keys_ != nullptr) return false;
+  finish(pending, problem(501, "Idempotency-Key: this node keeps none", request.path));
+  return true;
+}
+
+bool Dispatcher::has_key(const Pending& pending) {
+  return !pending.request.idempotency_key.empty() && pending.request.method == Method::kPost &&
+         is_change(*pending.endpoint);
+}
+
 void Dispatcher::answer(Pending& pending) {
-  const bool change = pending.endpoint->method != Method::kGet && services_.access != nullptr;
-  const auto now = [this](const Pending& call) { return answer_now(call); };
+  const bool waits = is_change(*pending.endpoint) && (services_.access != nullptr || has_key(pending));
+  const auto now = [this](const Pending& call) {
+    return has_key(call)
+               ? keys_->once(call.who.name, call.request, services_.clock.now(), [&] { return answer_now(call); })
+               : answer_now(call);
+  };
   switch (pending.endpoint->pace) {
     case Pace::kQuick:
-      return change ? answer_on(changes_, pending, now) : finish(pending, answer_now(pending));
+      return waits ? answer_on(changes_, pending, now) : finish(pending, answer_now(pending));
     case Pace::kSlow:
       return answer_on(workers_, pending, now);
     case Pace::kStream:
@@ -188,9 +221,14 @@ void Dispatcher::answer(Pending& pending) {
   }
 }
 
-Response Dispatcher::answer_now(const Pending& pending) const {
+Response Dispatcher::failed(const Request& request, const std::exception& error) {
+  core::logger("api")->error("{}: {}", request.path, error.what());
+  return problem(500, "the request failed inside; the server's log says why", request.path);
+}
+
+Response Dispatcher::answer_now(const Pending& pending) const try {
   const std::function<bool()> stopping = [this] { return workers_.stopping(); };
-  const bool change = pending.endpoint->method != Method::kGet && services_.access != nullptr;
+  const bool change = is_change(*pending.endpoint) && services_.access != nullptr;
   if (change) {
     if (auto ready = services_.access->audit().ready(); !ready) return problem(ready.error(), pending.request.path);
   }
@@ -198,6 +236,8 @@ Response Dispatcher::answer_now(const Pending& pending) const {
       pending.endpoint->handler(Call{pending.request, pending.captured, pending.parameters, pending.who, stopping});
   Response response = result ? std::move(*result) : problem(result.error(), pending.request.path);
   return change ? recorded(pending, std::move(response)) : response;
+} catch (const std::exception& error) {
+  return failed(pending.request, error);
 }
 
 // What was asked to be changed goes to the audit log before the answer goes out.
@@ -218,8 +258,7 @@ void Dispatcher::answer_on(WorkerPool& pool, Pending& pending, Answer answer) co
     try {
       response = answer(*shared);
     } catch (const std::exception& error) {
-      core::logger("api")->error("{}: {}", shared->request.path, error.what());
-      response = problem(500, "the request failed inside; the server's log says why", shared->request.path);
+      response = failed(shared->request, error);
     }
     finish(*shared, std::move(response));
   };
@@ -245,14 +284,14 @@ void Dispatcher::answer_stream(Pending& pending) {
                                                options_.sse_clients_max),
                                    request.path));
   }
-  secure(fields);
+  secure(fields, false);
   count(pending.endpoint->path, 200, pending.started);
   const auto exchange = std::move(pending.exchange);
   streamer_.add(exchange->open_stream("text/event-stream", fields), std::move(*subscription));
 }
 
 Response Dispatcher::file(const Pending& pending) const {
-  if (auto found = files_.get(pending.captured.front(), pending.request.if_none_match)) return std::move(*found);
+  if (auto found = files_.get(pending.captured.front())) return std::move(*found);
   if (!files_.enabled() && pending.captured.front() == "/") {
     return problem(404, "there is no dashboard here: set api.web_directory to the folder of its files",
                    pending.request.path);
@@ -261,10 +300,14 @@ Response Dispatcher::file(const Pending& pending) const {
 }
 
 void Dispatcher::finish(Pending& pending, Response response) const {
+  const bool got = pending.endpoint != nullptr && pending.endpoint->method == Method::kGet;
+  if (got && response.status == 200 && pending.endpoint->pace != Pace::kStream) {
+    add_etag(response, pending.request.if_none_match);
+  }
   const bool cached = std::any_of(response.fields.begin(), response.fields.end(),
                                   [](const auto& field) { return field.first == "Cache-Control"; });
   if (!cached) response.fields.emplace_back("Cache-Control", "no-store");
-  secure(response.fields);
+  secure(response.fields, pending.endpoint != nullptr && pending.endpoint->pace == Pace::kFile);
   if (pending.request.secure) response.fields.emplace_back("Strict-Transport-Security", "max-age=31536000");
   if (pending.request.method == Method::kHead) response.body_omitted = true;
   count(pending.endpoint == nullptr ? kNoRoute : pending.endpoint->path, response.status, pending.started);

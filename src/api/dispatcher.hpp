@@ -11,12 +11,14 @@
 // pointed at 127.0.0.1). No CORS field is ever sent.
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <map>
 #include <memory>
 
 #include "api/handlers.hpp"
 #include "api/http.hpp"
+#include "api/idempotency.hpp"
 #include "api/router.hpp"
 #include "api/static_files.hpp"
 #include "api/streamer.hpp"
@@ -26,9 +28,9 @@ namespace millwright::api {
 
 class Dispatcher {
  public:
-  // All of it outlives the dispatcher.
+  // All of it outlives the dispatcher; keys may be nullptr: none are kept.
   Dispatcher(const Options& options, const Services& services, const Router& router, const Handlers& handlers,
-             WorkerPool& workers, WorkerPool& changes, Streamer& streamer);
+             WorkerPool& workers, WorkerPool& changes, Streamer& streamer, IdempotencyKeys* keys);
   void handle(Request request, std::shared_ptr<Exchange> exchange);
 
  private:
@@ -37,8 +39,11 @@ class Dispatcher {
   [[nodiscard]] bool refuse_host(Pending& pending) const;
   [[nodiscard]] bool refuse_person(Pending& pending) const;
   [[nodiscard]] bool refuse_body(Pending& pending) const;
+  [[nodiscard]] bool refuse_key(Pending& pending) const;
+  [[nodiscard]] static bool has_key(const Pending& pending);
   void answer(Pending& pending);
   [[nodiscard]] Response answer_now(const Pending& pending) const;
+  static Response failed(const Request& request, const std::exception& error);
   using Answer = std::function<Response(const Pending&)>;
   void answer_on(WorkerPool& pool, Pending& pending, Answer answer) const;
   [[nodiscard]] Response recorded(const Pending& pending, Response response) const;
@@ -57,6 +62,7 @@ class Dispatcher {
   WorkerPool& workers_;
   WorkerPool& changes_;
   Streamer& streamer_;
+  IdempotencyKeys* const keys_;
   struct Meters {
     core::Histogram* seconds = nullptr;
     core::Counter* good = nullptr;  // answered with 200, which most are: found without a look-up by labels

@@ -1,14 +1,14 @@
 #include "api/handlers.hpp"
 
-#include <limits>
+#include <algorithm>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "api/cursor.hpp"
 #include "api/lookup.hpp"
+#include "api/machine_view.hpp"
 #include "api/openapi.hpp"
-#include "api/static_files.hpp"
 #include "api/views.hpp"
 #include "core/text.hpp"
 
@@ -20,8 +20,11 @@ using core::unexpected;
 
 }  // namespace
 
-Handlers::Handlers(const Options& options, const Services& services)
-    : options_(options), services_(services), hierarchy_(to_text(hierarchy_json(services.model, local_identity()))) {}
+Handlers::Handlers(const Options& options, const Services& services, const AlarmBoard& board)
+    : options_(options),
+      services_(services),
+      board_(board),
+      hierarchy_(to_text(hierarchy_json(services.model, local_identity()))) {}
 
 Response Handlers::plant(const Identity& who) const {
   // The hierarchy is large and for most always the same: it is spliced in as text.
@@ -45,18 +48,29 @@ core::Result<Response> Handlers::machines(const Parameters& parameters, const Id
     if (!cursor) return unexpected(cursor.error());
     first = std::min(static_cast<std::size_t>(cursor->position), all.size());
   }
-  const ActiveAlarms active(services_.alarms.list(alarms::annunciated_alarms()));
-  std::string body = R"({"items":[)";
+  const auto active = board_.active();
+  JsonWriter json(64 + 400 * std::min(*limit, all.size()));
+  MachineView view(services_.model, services_.live, services_.historian.texts(), json);
+  json.begin_object().key("items").begin_array();
   std::size_t written = 0;
   std::size_t end = first;
   for (; end < all.size(); ++end) {
     if (!who.sees(all[end].path)) continue;
-    if (written == *limit) break;
-    if (written++ != 0) body += ',';
-    body += to_text(machine_json(all[end], summarize(services_.model, services_.live, all[end], active)));
+    if (written++ == *limit) break;
+    view.machine(all[end], view.summary(all[end], *active));
   }
-  const Json next = end < all.size() ? Json(encode_cursor({query, static_cast<std::int64_t>(end), 0})) : Json();
-  return json_response(fmt::format(R"({}],"next_cursor":{}}})", body, to_text(next)));
+  json.end_array().key("next_cursor");
+  json.text_or_null(end < all.size() ? encode_cursor({query, static_cast<std::int64_t>(end), 0}) : "").end_object();
+  return json_response(json.take());
+}
+
+core::Result<Response> Handlers::machine(std::string_view name, const Identity& who) const {
+  const auto found = find_machine(services_.model, name, who);
+  if (!found) return unexpected(found.error());
+  JsonWriter json;
+  MachineView view(services_.model, services_.live, services_.historian.texts(), json);
+  view.machine(**found, view.summary(**found, *board_.active()));
+  return json_response(json.take());
 }
 
 core::Result<Subscription> Handlers::subscription(const Parameters& parameters, std::string_view last_event_id,
@@ -84,10 +98,9 @@ core::Result<Subscription> Handlers::subscription(const Parameters& parameters, 
   return subscription;
 }
 
-Response Handlers::open_api(std::string_view if_none_match) const {
+Response Handlers::open_api() const {
   Response response = json_response(std::string(open_api_document()));
   response.fields.emplace_back("Cache-Control", "no-cache");
-  add_etag(response, if_none_match);
   return response;
 }
 

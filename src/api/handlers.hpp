@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "api/active_alarms.hpp"
+#include "api/body_cache.hpp"
 #include "api/http.hpp"
 #include "api/identity.hpp"
 #include "api/parameters.hpp"
@@ -22,10 +24,12 @@ struct HistoryQuery;
 
 class Handlers {
  public:
-  Handlers(const Options& options, const Services& services);
+  // `board` outlives the handlers.
+  Handlers(const Options& options, const Services& services, const AlarmBoard& board);
 
   [[nodiscard]] Response plant(const Identity& who) const;
   [[nodiscard]] core::Result<Response> machines(const Parameters& parameters, const Identity& who) const;
+  [[nodiscard]] core::Result<Response> machine(std::string_view name, const Identity& who) const;
   // `stopping` is asked between steps; true makes it give up with kUnavailable.
   [[nodiscard]] core::Result<Response> history(std::string_view machine, const Parameters& parameters,
                                                std::string_view accept, const Identity& who,
@@ -54,7 +58,7 @@ class Handlers {
                                                        const Identity& who) const;
   [[nodiscard]] core::Result<Subscription> subscription(const Parameters& parameters, std::string_view last_event_id,
                                                         const Identity& who) const;
-  [[nodiscard]] Response open_api(std::string_view if_none_match) const;
+  [[nodiscard]] Response open_api() const;
   [[nodiscard]] Response health() const;
   [[nodiscard]] Response ready() const;
   [[nodiscard]] Response metrics() const;
@@ -73,7 +77,9 @@ class Handlers {
 
   const Options options_;
   const Services services_;
-  const std::string hierarchy_;  // JSON; the model never changes
+  const AlarmBoard& board_;
+  mutable BodyCache alarm_lists_;  // of who sees all
+  const std::string hierarchy_;    // JSON; the model never changes
 };
 
 }  // namespace millwright::api

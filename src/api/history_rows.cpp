@@ -1,29 +1,11 @@
 #include "api/history_rows.hpp"
 
-#include <cmath>
-
-#include <nlohmann/json.hpp>
-
-#include "api/views.hpp"
+#include "api/machine_view.hpp"
 #include "core/quality.hpp"
 
 namespace millwright::api {
-namespace {
 
 using core::ValueType;
-
-// JSON has no word for what is not finite, and reads "-0" as a whole number, which has no sign.
-void append_json_real(ValueType type, double value, std::string& out) {
-  if (!std::isfinite(value)) {
-    out += "null";
-  } else if (value == 0 && std::signbit(value)) {
-    out += "-0.0";
-  } else {
-    core::append_statistic(type, value, out);
-  }
-}
-
-}  // namespace
 
 void HistoryRows::begin(core::TimeNs time, std::string& out) {
   if (csv_) return time_.append(time, out);

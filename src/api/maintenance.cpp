@@ -29,7 +29,6 @@ constexpr std::string_view kMergePatch = "application/merge-patch+json";
 constexpr std::string_view kOrders = "/v1/maintenance/work-orders";
 constexpr std::size_t kTextBytesMax = 4000;
 constexpr std::size_t kEvidenceBytesMax = 32 * 1024;
-constexpr std::size_t kKeyBytesMax = 200;
 constexpr std::size_t kPageDefaultHere = 100;
 constexpr std::size_t kPageMaxHere = 1000;
 constexpr double kLeadDaysMax = 3650;
@@ -253,22 +252,10 @@ core::Result<Response> MaintenanceRoutes::create(const Call& call) const {
   if (!body) return unexpected(body.error());
   auto order = read_order(call, *body);
   if (!order) return unexpected(order.error());
-  const std::string& key = call.request.idempotency_key;
-  if (key.size() > kKeyBytesMax) {
-    return unexpected(ErrorCode::kInvalid, fmt::format("Idempotency-Key: at most {} bytes are kept", kKeyBytesMax));
-  }
-  const auto created = book().create(std::move(*order), {key, std::string(call.request.body)});
+  const auto created = book().create(std::move(*order));
   if (!created) return unexpected(created.error());
-  if (created->outcome == maintenance::Created::Outcome::kKeyTaken) {
-    return problem(
-        422, fmt::format("Idempotency-Key '{}' was used with another body; give each request a key of its own", key),
-        call.request.path);
-  }
-  const PlainJson json = PlainJson::parse(created->json, nullptr, false);
-  Response response = json_response(created->json);
-  response.status = 201;
-  response.fields.emplace_back("Location", fmt::format("{}/{}", kOrders, json.value("id", "")));
-  response.fields.emplace_back("ETag", etag_of(json.value("version", std::int64_t{1})));
+  Response response = order_response(*created, 201);
+  response.fields.emplace_back("Location", fmt::format("{}/{}", kOrders, created->id));
   return response;
 }
 

@@ -13,6 +13,9 @@ void add_machine_routes(Router& router, const Handlers& handlers) {
       {.path = "/v1/machines", .alias = true, .parameters = {"limit", "cursor"}, .handler = [&](const Call& call) {
          return handlers.machines(call.parameters, call.who);
        }});
+  router.add({.path = "/v1/machines/{id}", .alias = true, .handler = [&](const Call& call) {
+                return handlers.machine(call.id(), call.who);
+              }});
   router.add({.path = "/v1/machines/{id}/history",
               .alias = true,
               .parameters = {"sensor", "from", "to", "resolution", "aggregate", "limit", "cursor", "format"},
@@ -102,8 +105,8 @@ void add_model_routes(Router& router, const Handlers& handlers) {
 
 void add_server_routes(Router& router, const Handlers& handlers) {
   router.add({.path = "/v1/stream", .parameters = {"machine"}, .pace = Pace::kStream});
-  router.add({.path = "/v1/openapi.json", .right = Right::kPublic, .handler = [&](const Call& call) {
-                return handlers.open_api(call.request.if_none_match);
+  router.add({.path = "/v1/openapi.json", .right = Right::kPublic, .handler = [&](const Call&) {
+                return handlers.open_api();
               }});
   router.add({.path = "/healthz", .right = Right::kPublic, .handler = [&](const Call&) { return handlers.health(); }});
   router.add({.path = "/readyz", .right = Right::kPublic, .handler = [&](const Call&) { return handlers.ready(); }});

@@ -15,8 +15,8 @@ bool is_capture(std::string_view part) {
   return part.starts_with('{');
 }
 
+// Of as many parts.
 bool fits(const std::vector<std::string_view>& pattern, const std::vector<std::string_view>& parts) {
-  if (pattern.size() != parts.size()) return false;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     if (is_capture(pattern[i]) ? parts[i].empty() : pattern[i] != parts[i]) return false;
   }
@@ -45,14 +45,22 @@ void Router::add(Endpoint endpoint) {
     files_ = added;
     return;
   }
-  patterns_.push_back({core::split(added->path, '/'), added});
-  if (added->alias) patterns_.push_back({core::split(added->path.substr(kPrefix.size()), '/'), added});
+  add_pattern(added->path, *added);
+  if (added->alias) add_pattern(added->path.substr(kPrefix.size()), *added);
+}
+
+void Router::add_pattern(std::string_view path, const Endpoint& endpoint) {
+  auto parts = core::split(path, '/');
+  if (patterns_.size() <= parts.size()) patterns_.resize(parts.size() + 1);
+  patterns_[parts.size()].push_back({std::move(parts), &endpoint});
 }
 
 core::Result<std::optional<Match>> Router::match(std::string_view path, Method method) const {
   const auto parts = core::split(path, '/');
   const Pattern* found = nullptr;
-  for (const Pattern& pattern : patterns_) {
+  const std::span<const Pattern> of_length =
+      parts.size() < patterns_.size() ? std::span(patterns_[parts.size()]) : std::span<const Pattern>();
+  for (const Pattern& pattern : of_length) {
     if (!fits(pattern.parts, parts)) continue;
     const bool closer = found == nullptr || is_closer(pattern.parts, found->parts);
     const bool same = found != nullptr && !closer && !is_closer(found->parts, pattern.parts);

@@ -53,6 +53,8 @@ struct Endpoint {
   Pace pace = Pace::kQuick;
   Right right = Right::kView;
   bool whole_plant = false;  // only for who sees all of it: totals, and what is no machine's
+  bool only_reads = false;   // a POST that changes nothing: a question that does not fit into a URL
+  bool secret = false;       // a POST with a secret in it or its answer, so that it takes no Idempotency-Key
   Handler handler{};
 };
 
@@ -77,8 +79,10 @@ class Router {
     std::vector<std::string_view> parts;
     const Endpoint* endpoint;
   };
+  void add_pattern(std::string_view path, const Endpoint& endpoint);
+
   std::vector<std::unique_ptr<Endpoint>> endpoints_;
-  std::vector<Pattern> patterns_;
+  std::vector<std::vector<Pattern>> patterns_;  // by the number of parts
   const Endpoint* files_ = nullptr;
 };
 

@@ -10,6 +10,7 @@
 #include "api/assets.hpp"
 #include "api/command_routes.hpp"
 #include "api/dispatcher.hpp"
+#include "api/grafana.hpp"
 #include "api/maintenance.hpp"
 #include "api/plant_routes.hpp"
 #include "api/streamer.hpp"
@@ -52,15 +53,17 @@ http::TransportOptions transport_options(const Options& options, const Router& r
   return transport;
 }
 
-Router make_router(const Handlers& handlers, const Services& services) {
+Router make_router(const Options& options, const Handlers& handlers, const Services& services,
+                   const AlarmBoard& board) {
   Router router;
   add_plant_routes(router, handlers);
   if (services.assets != nullptr) add_asset_routes(router, *services.assets);
   add_command_routes(router, services);
-  add_twin_routes(router, services);
+  add_twin_routes(router, services, board);
   add_analytics_routes(router, services.analytics);
   add_maintenance_routes(router, services.maintenance);
   add_access_routes(router, services);
+  add_grafana_routes(router, options, services);
   return router;
 }
 
@@ -101,22 +104,26 @@ struct Server::Impl {
   Impl(Options given, Services others)
       : options(std::move(given)),
         services(std::move(others)),
-        handlers(options, services),
-        router(make_router(handlers, services)),
+        board(services.alarms),
+        handlers(options, services, board),
+        router(make_router(options, handlers, services, board)),
         transport(transport_options(options, router)),
         workers(kHistoryThreads, kHistoryQueueLenMax),
         changes(kChangeThreads, kChangeQueueLenMax),
-        streamer(options, services),
-        dispatcher(options, services, router, handlers, workers, changes, streamer) {}
+        streamer(options, services, board),
+        keys(services.database == nullptr ? nullptr : std::make_unique<IdempotencyKeys>(*services.database)),
+        dispatcher(options, services, router, handlers, workers, changes, streamer, keys.get()) {}
 
   const Options options;
   const Services services;
+  const AlarmBoard board;
   const Handlers handlers;
   const Router router;
   http::Transport transport;
   WorkerPool workers;
   WorkerPool changes;
   Streamer streamer;
+  const std::unique_ptr<IdempotencyKeys> keys;
   Dispatcher dispatcher;
   bool running = false;
 };
@@ -132,6 +139,9 @@ core::Status Server::start() {
   Impl& impl = *impl_;
   if (!is_this_machine(impl.options.host) && !(impl.options.tls.given() && has_accounts(impl.services.access))) {
     return core::unexpected(core::ErrorCode::kInvalid, "host " + refuse_host(impl.options.host));
+  }
+  if (impl.keys) {
+    if (auto ready = impl.keys->open(); !ready) return ready;
   }
   auto started = impl.transport.start([&impl](Request request, std::shared_ptr<Exchange> exchange) {
     impl.dispatcher.handle(std::move(request), std::move(exchange));

@@ -44,6 +44,10 @@ namespace millwright::access {
 class Authority;
 }
 
+namespace millwright::database {
+class Database;
+}
+
 namespace millwright::api {
 
 struct AssetServices;
@@ -159,6 +163,7 @@ struct Services {
   std::function<std::vector<Check>()> readiness;
   ControlCharts charts{};  // without: none
   // Parts of the plant; nullptr: it has none.
+  database::Database* database = nullptr;  // then idempotency keys are kept
   const AssetServices* assets = nullptr;
   asset::Commands* commands = nullptr;
   twin::Twins* twins = nullptr;

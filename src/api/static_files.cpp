@@ -5,10 +5,7 @@
 #include <filesystem>
 #include <utility>
 
-#include <fmt/format.h>
-
 #include "api/parameters.hpp"
-#include "core/crc32c.hpp"
 #include "core/text.hpp"
 #include "io/file_system.hpp"
 
@@ -61,7 +58,7 @@ StaticFiles::StaticFiles(std::string directory) {
   root_ = error ? directory : root.string();
 }
 
-std::optional<Response> StaticFiles::get(std::string_view path, std::string_view if_none_match) const {
+std::optional<Response> StaticFiles::get(std::string_view path) const {
   if (root_.empty() || !path.starts_with('/')) return std::nullopt;
   fs::path file = root_;
   if (path == "/") {
@@ -87,23 +84,7 @@ std::optional<Response> StaticFiles::get(std::string_view path, std::string_view
   // The build puts a hash of their content into the names below assets/.
   const bool hashed = path.starts_with("/assets/");
   response.fields.emplace_back("Cache-Control", hashed ? "public, max-age=31536000, immutable" : "no-cache");
-  add_etag(response, if_none_match);
   return response;
-}
-
-void add_etag(Response& response, std::string_view if_none_match) {
-  const auto* bytes = reinterpret_cast<const std::byte*>(response.body.data());
-  const std::string etag =
-      fmt::format("\"{:x}-{:08x}\"", response.body.size(), core::crc32c({bytes, response.body.size()}));
-  response.fields.emplace_back("ETag", etag);
-  for (std::string_view candidate : core::split(if_none_match, ',')) {
-    candidate = core::trim(candidate);
-    if (candidate.starts_with("W/")) candidate.remove_prefix(2);
-    if (candidate != etag && candidate != "*") continue;
-    response.status = 304;
-    response.body_omitted = true;
-    return;
-  }
 }
 
 }  // namespace millwright::api

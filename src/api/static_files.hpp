@@ -18,14 +18,11 @@ class StaticFiles {
   explicit StaticFiles(std::string directory);
 
   // `path` as sent, percent-encoded, with its first slash. Nothing: no such file.
-  [[nodiscard]] std::optional<Response> get(std::string_view path, std::string_view if_none_match) const;
+  [[nodiscard]] std::optional<Response> get(std::string_view path) const;
   [[nodiscard]] bool enabled() const { return !root_.empty(); }
 
  private:
   std::string root_;
 };
-
-// Adds an ETag of the body, and makes it a 304 where the client has that body already.
-void add_etag(Response& response, std::string_view if_none_match);
 
 }  // namespace millwright::api

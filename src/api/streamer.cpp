@@ -8,6 +8,7 @@
 
 #include "access/authority.hpp"
 #include "alarms/alarm_json.hpp"
+#include "api/machine_view.hpp"
 #include "api/twin.hpp"
 #include "api/views.hpp"
 #include "core/log.hpp"
@@ -31,9 +32,10 @@ std::shared_ptr<const std::string> share(std::string text) {
 
 }  // namespace
 
-Streamer::Streamer(const Options& options, const Services& services)
+Streamer::Streamer(const Options& options, const Services& services, const AlarmBoard& board)
     : options_(options),
       services_(services),
+      board_(board),
       clients_gauge_(services.metrics.gauge("millwright_sse_clients", "Open event streams.")) {}
 
 Streamer::~Streamer() {
@@ -149,7 +151,6 @@ void Streamer::tick() {
   const core::TimeNs now = services_.clock.now();
   fragments_.clear();
   briefs_.clear();
-  active_alarms_.reset();
   Text of_all;
   const Text stats = share(event("stats", to_text(stats_json(services_.plant_status(), services_))));
   for (Client& client : clients_) {
@@ -241,11 +242,11 @@ std::vector<alarms::Alarm> Streamer::changed_after(std::uint64_t version, bool* 
   return changed;
 }
 
-const ActiveAlarms& Streamer::active_alarms() {
-  if (!active_alarms_) {
-    active_alarms_.emplace(services_.alarms.list(alarms::annunciated_alarms()));
-  }
-  return *active_alarms_;
+std::string Streamer::machine_text(const asset::Machine& machine, bool with_sensors) const {
+  JsonWriter json;
+  MachineView view(services_.model, services_.live, services_.historian.texts(), json);
+  view.streamed(machine, view.summary(machine, *board_.active()), with_sensors);
+  return json.take();
 }
 
 Streamer::Text Streamer::readings_of_all(const Identity& who, core::TimeNs now) {
@@ -254,10 +255,7 @@ Streamer::Text Streamer::readings_of_all(const Identity& who, core::TimeNs now) 
   for (const asset::Machine& machine : services_.model.machines()) {
     if (!who.sees(machine.path)) continue;
     std::string& brief = briefs_[machine.id.value];
-    if (brief.empty()) {
-      const MachineSummary summary = summarize(services_.model, services_.live, machine, active_alarms());
-      brief = to_text(stream_machine_json(services_, machine, summary, false));
-    }
+    if (brief.empty()) brief = machine_text(machine, false);
     if (!std::exchange(first, false)) data += ',';
     data += brief;
   }
@@ -268,11 +266,7 @@ Streamer::Text Streamer::readings_of(const std::vector<core::MachineId>& machine
   std::string data = fmt::format(R"({{"time":"{}","machines":[)", core::format_time(now));
   for (std::size_t i = 0; i < machines.size(); ++i) {
     std::string& fragment = fragments_[machines[i].value];
-    if (fragment.empty()) {
-      const asset::Machine& machine = services_.model.machine(machines[i]);
-      const MachineSummary summary = summarize(services_.model, services_.live, machine, active_alarms());
-      fragment = to_text(stream_machine_json(services_, machine, summary, true));
-    }
+    if (fragment.empty()) fragment = machine_text(services_.model.machine(machines[i]), true);
     if (i != 0) data += ',';
     data += fragment;
   }

@@ -16,6 +16,7 @@
 #include <variant>
 #include <vector>
 
+#include "api/active_alarms.hpp"
 #include "api/http.hpp"
 #include "api/identity.hpp"
 #include "api/server.hpp"
@@ -34,7 +35,7 @@ struct Subscription {
 
 class Streamer {
  public:
-  Streamer(const Options& options, const Services& services);
+  Streamer(const Options& options, const Services& services, const AlarmBoard& board);
   ~Streamer();
   void start();
   void stop();
@@ -79,7 +80,7 @@ class Streamer {
   void drop_closed();
   // Alarms that changed after `version`, oldest change first, the newest kReplayMax of them.
   [[nodiscard]] std::vector<alarms::Alarm> changed_after(std::uint64_t version, bool* cut) const;
-  [[nodiscard]] const ActiveAlarms& active_alarms();
+  [[nodiscard]] std::string machine_text(const asset::Machine& machine, bool with_sensors) const;
   // Of all machines that somebody sees, without their sensors.
   [[nodiscard]] Text readings_of_all(const Identity& who, core::TimeNs now);
   [[nodiscard]] Text readings_of(const std::vector<core::MachineId>& machines, core::TimeNs now);
@@ -89,6 +90,7 @@ class Streamer {
 
   const Options options_;
   const Services services_;
+  const AlarmBoard& board_;
   core::Gauge& clients_gauge_;
   core::BoundedQueue<Item> queue_{kQueueLenMax};
   std::atomic<std::size_t> places_taken_{0};
@@ -97,8 +99,7 @@ class Streamer {
   // The thread's own from here on.
   std::vector<Client> clients_;
   std::uint64_t alarm_version_ = 0;  // newest seen
-  // Of this tick, shared by the clients: active alarms, and machines as JSON without and with their sensors.
-  std::optional<ActiveAlarms> active_alarms_;
+  // Of this tick, shared by the clients: machines as JSON without and with their sensors.
   std::unordered_map<std::uint32_t, std::string> briefs_;
   std::unordered_map<std::uint32_t, std::string> fragments_;
 };

@@ -9,8 +9,10 @@
 
 #include "api/cursor.hpp"
 #include "api/lookup.hpp"
+#include "api/machine_view.hpp"
 #include "api/problem.hpp"
 #include "api/views.hpp"
+#include "core/mutex.hpp"
 #include "core/text.hpp"
 
 namespace millwright::api {
@@ -96,54 +98,7 @@ Json computed_json(const twin::MachineView& view) {
       {"time", time_or_null(view.time)}, {"health", rounded(view.health, 0.1)}, {"components", std::move(components)}};
 }
 
-// ---- reported and desired ----
-
-Json reported_value(const Services& services, const asset::Sensor& sensor) {
-  const pipeline::LiveValue value = services.live.read(sensor.id);
-  const bool any = value.source_time != 0 || value.received != 0;
-  Json json = {{"value", any ? value_json(value.type, value.bits, services.historian.texts()) : Json()}};
-  const std::string* state = any ? state_name(sensor, value.bits) : nullptr;
-  if (state != nullptr) json["state_name"] = *state;
-  if (sensor.unit != nullptr) json["unit"] = sensor.unit->symbol;
-  json["quality"] = core::quality_name(value.quality);
-  json["time"] = time_or_null(value.source_time);
-  return json;
-}
-
-Json reported_json(const Services& services, const asset::Machine& machine, const MachineSummary& summary,
-                   const asset::Sensor* only) {
-  Json values = Json::object();
-  for (const core::SensorId id : machine.sensors) {
-    const asset::Sensor& sensor = services.model.sensor(id);
-    if (only == nullptr || only == &sensor) values[twin::sensor_key(sensor)] = reported_value(services, sensor);
-  }
-  if (only != nullptr) return {{"values", std::move(values)}};
-  return {{"state", summary.state},
-          {"state_name", summary.state_name.empty() ? Json() : Json(summary.state_name)},
-          {"quality", summary.quality},
-          {"active_alarms", summary.active.alarms},
-          {"values", std::move(values)}};
-}
-
-Json desired_json(const Services& services, const Json& document, const twin::MachineView& view,
-                  const asset::Sensor* only) {
-  Json out = Json::object();
-  const auto wanted = document.find("desired");
-  if (wanted == document.end()) return out;
-  for (const auto& [key, entry] : wanted->items()) {
-    if (only != nullptr && twin::sensor_key(*only) != key) continue;
-    Json one = entry;
-    const asset::Sensor* sensor = services.model.find_sensor(services.model.machine(view.machine), key);
-    one["reported"] = sensor == nullptr ? Json() : reported_value(services, *sensor)["value"];
-    const auto at = view.desired.find(key);
-    const twin::Deviation deviation = at == view.desired.end() ? twin::Deviation{} : at->second;
-    one["state"] = to_string(deviation.state);
-    one["since"] = time_or_null(deviation.since);
-    one["alarmed"] = deviation.alarmed;
-    out[key] = std::move(one);
-  }
-  return out;
-}
+// ---- nameplate ----
 
 // What the plant's file says, with what was set since.
 Json nameplate_json(const asset::Machine& machine, const Json& document) {
@@ -155,9 +110,32 @@ Json nameplate_json(const asset::Machine& machine, const Json& document) {
 
 // ---- the routes ----
 
+// What changes seldom of a twin, written once for each of its versions and each judgement.
+struct Rendered {
+  std::shared_ptr<const twin::MachineView> view;
+  std::shared_ptr<const Twins::Current> current;
+  std::string nameplate;
+  std::string computed;
+  Json desired;  // as it was set
+};
+
+std::shared_ptr<const Rendered> render(const asset::Machine& machine, std::shared_ptr<const twin::MachineView> view,
+                                       std::shared_ptr<const Twins::Current> current) {
+  const Json document = Json::parse(current->document.text);
+  const auto desired = document.find("desired");
+  return std::make_shared<const Rendered>(Rendered{.view = view,
+                                                   .current = current,
+                                                   .nameplate = to_text(nameplate_json(machine, document)),
+                                                   .computed = to_text(computed_json(*view)),
+                                                   .desired = desired == document.end() ? Json::object() : *desired});
+}
+
+using Sections = std::vector<std::string_view>;
+
 class TwinRoutes {
  public:
-  explicit TwinRoutes(const Services& services) : services_(services) {}
+  TwinRoutes(const Services& services, const AlarmBoard& board)
+      : services_(services), board_(board), rendered_(services.model.machines().size()) {}
 
   [[nodiscard]] core::Result<Response> twin(const Call& call) const;
   [[nodiscard]] core::Result<Response> patch(const Call& call) const;
@@ -170,13 +148,25 @@ class TwinRoutes {
                                                                std::string_view name) const;
   // The paths of the sites that are asked for.
   [[nodiscard]] core::Result<std::vector<std::string>> sites(const Call& call) const;
-  [[nodiscard]] Json sections(const asset::Machine& machine, const MachineSummary& summary,
-                              const std::vector<std::string_view>& wanted, const asset::Sensor* only) const;
+  // Nothing: this node keeps no twins.
+  [[nodiscard]] std::shared_ptr<const Rendered> rendered(const asset::Machine& machine) const;
+  [[nodiscard]] Response all(const asset::Machine& machine) const;
+  [[nodiscard]] Response part(const asset::Machine& machine, const Sections& wanted, const asset::Sensor* only) const;
+  void write_nameplate(const asset::Machine& machine, const Rendered* twin, JsonWriter& json) const;
+  void write_reported(const asset::Machine& machine, const asset::Sensor* only, JsonWriter& json) const;
+  void write_desired(const asset::Machine& machine, const Rendered* twin, const asset::Sensor* only,
+                     JsonWriter& json) const;
+  [[nodiscard]] MachineView view(JsonWriter& json) const {
+    return {services_.model, services_.live, services_.historian.texts(), json};
+  }
   [[nodiscard]] static std::string site_path(const asset::Machine& machine) {
     return machine.hierarchy[0] + "/" + machine.hierarchy[1];
   }
 
   const Services services_;
+  const AlarmBoard& board_;
+  mutable core::Mutex mutex_;
+  mutable std::vector<std::shared_ptr<const Rendered>> rendered_ GUARDED_BY(mutex_);  // by machine
 };
 
 core::Result<const asset::Sensor*> TwinRoutes::find_sensor(const asset::Machine& machine, std::string_view name) const {
@@ -188,37 +178,103 @@ core::Result<const asset::Sensor*> TwinRoutes::find_sensor(const asset::Machine&
                                                       machine.name, core::did_you_mean(name, known)));
 }
 
-Json TwinRoutes::sections(const asset::Machine& machine, const MachineSummary& summary,
-                          const std::vector<std::string_view>& wanted, const asset::Sensor* only) const {
-  const auto has = [&](std::string_view name) { return std::find(wanted.begin(), wanted.end(), name) != wanted.end(); };
-  Json out = Json::object();
-  std::shared_ptr<const twin::MachineView> view = std::make_shared<twin::MachineView>();
-  Json document = Json::object();
-  if (services_.twins != nullptr) {
-    view = services_.twins->view(machine.id);
-    const auto current = services_.twins->document(machine.id);
-    document = Json::parse(current->document.text);
-    out["version"] = current->version;
-  } else {
-    out["version"] = 0;
+std::shared_ptr<const Rendered> TwinRoutes::rendered(const asset::Machine& machine) const {
+  if (services_.twins == nullptr) return nullptr;
+  auto view = services_.twins->view(machine.id);
+  auto current = services_.twins->document(machine.id);
+  {
+    core::MutexLock lock(mutex_);
+    const auto& known = rendered_[machine.id.value];
+    if (known && known->view == view && known->current == current) return known;
   }
-  if (has("nameplate")) out["nameplate"] = nameplate_json(machine, document);
-  if (has("reported")) out["reported"] = reported_json(services_, machine, summary, only);
-  if (has("desired")) out["desired"] = desired_json(services_, document, *view, only);
-  if (has("computed")) out["computed"] = services_.twins != nullptr ? computed_json(*view) : Json();
-  return out;
+  auto made = render(machine, std::move(view), std::move(current));
+  core::MutexLock lock(mutex_);
+  return rendered_[machine.id.value] = std::move(made);
 }
 
-Response with_etag(Json json) {
-  const std::string tag = fmt::format("\"{}\"", json["version"].get<std::uint64_t>());
-  Response response = json_response(to_text(json));
-  response.fields.emplace_back("ETag", tag);
-  response.fields.emplace_back("Cache-Control", "no-store");  // the tag is of what was set; values change under it
+void TwinRoutes::write_nameplate(const asset::Machine& machine, const Rendered* twin, JsonWriter& json) const {
+  json.key("nameplate").raw(twin != nullptr ? twin->nameplate : to_text(nameplate_json(machine, Json::object())));
+}
+
+void TwinRoutes::write_reported(const asset::Machine& machine, const asset::Sensor* only, JsonWriter& json) const {
+  MachineView now = view(json);
+  json.key("reported").begin_object();
+  if (only == nullptr) {
+    const MachineSummary summary = now.summary(machine, *board_.active());
+    now.state(summary);
+    json.member("active_alarms", summary.active.alarms);
+  }
+  json.key("values").begin_object();
+  for (const core::SensorId id : machine.sensors) {
+    const asset::Sensor& sensor = services_.model.sensor(id);
+    if (only == nullptr || only == &sensor) now.reported(sensor);
+  }
+  json.end_object().end_object();
+}
+
+void TwinRoutes::write_desired(const asset::Machine& machine, const Rendered* twin, const asset::Sensor* only,
+                               JsonWriter& json) const {
+  json.key("desired").begin_object();
+  const Json none = Json::object();
+  for (const auto& [key, entry] : (twin != nullptr ? twin->desired : none).items()) {
+    if (only != nullptr && twin::sensor_key(*only) != key) continue;
+    json.key(key).begin_object();
+    for (const auto& [name, value] : entry.items()) json.key(name).raw(to_text(value));
+    json.key("reported");
+    const asset::Sensor* sensor = services_.model.find_sensor(machine, key);
+    sensor == nullptr ? static_cast<void>(json.null()) : view(json).value(*sensor);
+    const auto at = twin->view->desired.find(key);
+    const twin::Deviation deviation = at == twin->view->desired.end() ? twin::Deviation{} : at->second;
+    json.member("state", to_string(deviation.state)).key("since").time_or_null(deviation.since);
+    json.member("alarmed", deviation.alarmed).end_object();
+  }
+  json.end_object();
+}
+
+std::uint64_t version_of(const Rendered* twin) {
+  return twin == nullptr ? 0 : twin->current->version;
+}
+
+Response twin_response(JsonWriter json, const Rendered* twin) {
+  Response response = json_response(json.take());
+  response.fields.emplace_back("ETag", fmt::format("\"{}\"", version_of(twin)));
   return response;
 }
 
-core::Result<std::vector<std::string_view>> wanted_sections(std::string_view list) {
-  std::vector<std::string_view> out;
+Response TwinRoutes::part(const asset::Machine& machine, const Sections& wanted, const asset::Sensor* only) const {
+  const auto has = [&](std::string_view name) { return std::find(wanted.begin(), wanted.end(), name) != wanted.end(); };
+  const auto twin = rendered(machine);
+  JsonWriter json;
+  json.begin_object().member("id", machine.name).member("path", machine.path);
+  json.member("version", version_of(twin.get()));
+  if (has("nameplate")) write_nameplate(machine, twin.get(), json);
+  if (has("reported")) write_reported(machine, only, json);
+  if (has("desired")) write_desired(machine, twin.get(), only, json);
+  if (has("computed")) json.key("computed").raw(twin ? twin->computed : "null");
+  json.end_object();
+  return twin_response(std::move(json), twin.get());
+}
+
+Response TwinRoutes::all(const asset::Machine& machine) const {
+  const auto twin = rendered(machine);
+  const auto active = board_.active();
+  JsonWriter json(1024 + 800 * machine.sensors.size());
+  MachineView now = view(json);
+  json.begin_object().member("id", machine.name).member("path", machine.path).member("type", machine.type);
+  json.member("description", machine.description);
+  write_nameplate(machine, twin.get(), json);
+  now.hierarchy(machine);
+  now.state(now.summary(machine, *active));
+  now.components(machine);
+  json.key("active_alarms").raw(active->text_of(machine.name)).member("version", version_of(twin.get()));
+  write_reported(machine, nullptr, json);
+  write_desired(machine, twin.get(), nullptr, json);
+  json.key("computed").raw(twin ? twin->computed : "null").end_object();
+  return twin_response(std::move(json), twin.get());
+}
+
+core::Result<Sections> wanted_sections(std::string_view list) {
+  Sections out;
   for (const std::string_view name : core::split(list, ',')) {
     if (std::find(kSections.begin(), kSections.end(), name) == kSections.end()) {
       return unexpected(ErrorCode::kInvalid,
@@ -233,26 +289,17 @@ core::Result<std::vector<std::string_view>> wanted_sections(std::string_view lis
 core::Result<Response> TwinRoutes::twin(const Call& call) const {
   const auto machine = find_machine(services_.model, call.id(), call.who);
   if (!machine) return unexpected(machine.error());
-  const auto active = services_.alarms.list(alarms::annunciated_alarms((*machine)->name));
-  const MachineSummary summary = summarize(services_.model, services_.live, **machine, ActiveAlarms(active));
-  const auto part = [&](const std::vector<std::string_view>& wanted, const asset::Sensor* only) {
-    Json json = {{"id", (*machine)->name}, {"path", (*machine)->path}};
-    json.update(sections(**machine, summary, wanted, only));
-    return with_etag(std::move(json));
-  };
   if (const auto name = call.parameters.text("sensor")) {
     const auto sensor = find_sensor(**machine, *name);
     if (!sensor) return unexpected(sensor.error());
-    return part({"reported", "desired"}, *sensor);
+    return part(**machine, {"reported", "desired"}, *sensor);
   }
   if (const auto list = call.parameters.text("section")) {
     const auto wanted = wanted_sections(*list);
     if (!wanted) return unexpected(wanted.error());
-    return part(*wanted, nullptr);
+    return part(**machine, *wanted, nullptr);
   }
-  Json json = twin_json(services_, **machine, summary, active);
-  json.update(sections(**machine, summary, {kSections.begin(), kSections.end()}, nullptr));
-  return with_etag(std::move(json));
+  return all(**machine);
 }
 
 // A single strong tag of ours, or "*", or nothing.
@@ -278,9 +325,7 @@ core::Result<Response> TwinRoutes::patch(const Call& call) const {
     if (done.error().code == ErrorCode::kConflict) return problem(412, done.error().message, call.request.path);
     return unexpected(done.error());
   }
-  Json json = {{"id", (*machine)->name}, {"path", (*machine)->path}};
-  json.update(sections(**machine, {}, {"nameplate", "desired"}, nullptr));
-  return with_etag(std::move(json));
+  return part(**machine, {"nameplate", "desired"}, nullptr);
 }
 
 core::Result<Response> TwinRoutes::versions(const Call& call) const {
@@ -417,8 +462,8 @@ core::Result<Response> TwinRoutes::health(const Call& call) const {
 
 }  // namespace
 
-void add_twin_routes(Router& router, const Services& services) {
-  const auto routes = std::make_shared<const TwinRoutes>(services);
+void add_twin_routes(Router& router, const Services& services, const AlarmBoard& board) {
+  const auto routes = std::make_shared<const TwinRoutes>(services, board);
   router.add({.path = "/v1/machines/{id}/twin",
               .alias = true,
               .parameters = {"sensor", "section"},

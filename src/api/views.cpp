@@ -1,139 +1,18 @@
 #include "api/views.hpp"
 
-#include <algorithm>
 #include <array>
-#include <cctype>
-#include <charconv>
 #include <cmath>
-#include <cstring>
+#include <unordered_map>
 
 #include <nlohmann/json.hpp>
 
-#include "alarms/alarm_json.hpp"
-#include "core/quality.hpp"
 #include "core/text.hpp"
 
 namespace millwright::api {
 namespace {
 
-// 0.1f as a double prints as 0.10000000149011612; people and programs are better served by 0.1, which reads back as
-// the same float32.
-double shortest(float value) {
-  if (!std::isfinite(value)) return static_cast<double>(value);
-  char buffer[32];
-  const auto [end, error] = std::to_chars(buffer, buffer + sizeof(buffer), value);
-  const auto parsed = error == std::errc{} ? core::parse_double({buffer, end}) : std::nullopt;
-  return parsed.value_or(static_cast<double>(value));
-}
-
-std::string_view quality_class(core::Quality quality) {
-  return quality.is_good() ? "good" : quality.is_uncertain() ? "uncertain" : "bad";
-}
-
-bool has_value(const pipeline::LiveValue& live) {
-  return live.source_time != 0 || live.received != 0;
-}
-
 Json text_or_null(std::string_view text) {
   return text.empty() ? Json() : Json(text);
-}
-
-Json priority_json(const ActiveAlarms::Count& count) {
-  return count.alarms == 0 ? Json() : Json(alarms::to_string(count.highest));
-}
-
-// The sensor that says whether the machine runs: its own `state`, or the only one of that name in it.
-const asset::Sensor* state_sensor(const asset::Model& model, const asset::Machine& machine) {
-  const asset::Sensor* found = nullptr;
-  for (const core::SensorId id : machine.sensors) {
-    const asset::Sensor& sensor = model.sensor(id);
-    if (sensor.name != "state" || sensor.type != core::ValueType::kState) continue;
-    if (sensor.component.empty()) return &sensor;
-    if (found != nullptr) return nullptr;
-    found = &sensor;
-  }
-  return found;
-}
-
-std::string_view machine_state(std::string_view name) {
-  static constexpr std::array<std::string_view, 3> kStates = {"running", "idle", "down"};
-  std::string lower(name);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  const auto at = std::find(kStates.begin(), kStates.end(), lower);
-  return at == kStates.end() ? "unknown" : *at;
-}
-
-// Numbers that stand for texts have no mean.
-bool has_statistics(core::ValueType type) {
-  return type != core::ValueType::kText;
-}
-
-Json last_second_json(const asset::Sensor& sensor, const pipeline::LiveTable& live) {
-  const pipeline::Rollup rollup = live.rollup(sensor.id);
-  if (rollup.start == 0) return nullptr;
-  Json json = {{"start", core::format_time(rollup.start)}, {"count", rollup.count}, {"bad_count", rollup.bad_count}};
-  const bool any = rollup.count != 0 && has_statistics(sensor.type);
-  json["min"] = any ? statistic_json(sensor.type, rollup.min) : Json();
-  json["max"] = any ? statistic_json(sensor.type, rollup.max) : Json();
-  json["mean"] = any ? Json(rollup.mean()) : Json();
-  return json;
-}
-
-Json hierarchy_of(const asset::Machine& machine) {
-  static constexpr std::array<const char*, 5> kLevels = {"enterprise", "site", "area", "line", "cell"};
-  Json json = Json::object();
-  for (std::size_t i = 0; i < kLevels.size(); ++i) json[kLevels[i]] = machine.hierarchy[i];
-  return json;
-}
-
-Json sensor_json(const asset::Sensor& sensor, const Services& services) {
-  const pipeline::LiveValue value = services.live.read(sensor.id);
-  const bool any = has_value(value);
-  Json json = {{"name", sensor.name},
-               {"path", sensor.path},
-               {"component", text_or_null(sensor.component)},
-               {"description", sensor.description},
-               {"unit", sensor.unit == nullptr ? Json() : Json(sensor.unit->symbol)},
-               {"type", core::to_string(sensor.type)},
-               {"range", sensor.range ? Json{{"low", sensor.range->low}, {"high", sensor.range->high}} : Json()},
-               {"rate_hz", sensor.rate_hz},
-               {"value", any ? value_json(value.type, value.bits, services.historian.texts()) : Json()}};
-  if (sensor.type == core::ValueType::kState) {
-    const std::string* name = any ? state_name(sensor, value.bits) : nullptr;
-    json["state_name"] = name == nullptr ? Json() : Json(*name);
-  }
-  json["quality"] = core::quality_name(value.quality);
-  json["quality_code"] = value.quality.code;
-  json["source_time"] = time_or_null(value.source_time);
-  json["received"] = time_or_null(value.received);
-  json["last_second"] = last_second_json(sensor, services.live);
-  return json;
-}
-
-Json component_json(const asset::Component& component, const Services& services) {
-  Json sensors = Json::array();
-  for (const core::SensorId id : component.sensors) {
-    sensors.push_back(sensor_json(services.model.sensor(id), services));
-  }
-  return {{"name", component.name},
-          {"part_of", text_or_null(component.part_of)},
-          {"description", component.description},
-          {"sensors", std::move(sensors)}};
-}
-
-Json stream_sensor_json(const asset::Sensor& sensor, const Services& services) {
-  const pipeline::LiveValue value = services.live.read(sensor.id);
-  const pipeline::Rollup rollup = services.live.rollup(sensor.id);
-  const bool any = rollup.count != 0 && has_statistics(sensor.type);
-  return {{"path", sensor.path},
-          {"name", sensor.name},
-          {"value", has_value(value) ? value_json(value.type, value.bits, services.historian.texts()) : Json()},
-          {"quality", core::quality_name(value.quality)},
-          {"mean", any ? Json(rollup.mean()) : Json()},
-          {"min", any ? statistic_json(sensor.type, rollup.min) : Json()},
-          {"max", any ? statistic_json(sensor.type, rollup.max) : Json()},
-          {"time", time_or_null(value.source_time)}};
 }
 
 Json connector_json(const ConnectorInfo& connector) {
@@ -191,86 +70,6 @@ Response json_response(std::string body) {
 
 Json time_or_null(core::TimeNs time) {
   return time == 0 ? Json() : Json(core::format_time(time));
-}
-
-Json value_json(core::ValueType type, std::uint64_t bits, const core::Texts& texts) {
-  switch (type) {
-    case core::ValueType::kFloat64:
-      return core::from_bits<double>(bits);
-    case core::ValueType::kFloat32:
-      return shortest(core::from_bits<float>(bits));
-    case core::ValueType::kInt64:
-      return core::from_bits<std::int64_t>(bits);
-    case core::ValueType::kBool:
-      return core::from_bits<std::uint8_t>(bits) != 0;
-    case core::ValueType::kState:
-      return core::from_bits<std::int32_t>(bits);
-    case core::ValueType::kText:
-      if (const auto text = texts.text(core::from_bits<std::int32_t>(bits))) return *text;
-      return nullptr;
-  }
-  return nullptr;
-}
-
-Json statistic_json(core::ValueType type, double value) {
-  if (type == core::ValueType::kFloat32 && static_cast<double>(static_cast<float>(value)) == value) {
-    return shortest(static_cast<float>(value));
-  }
-  return value;
-}
-
-const std::string* state_name(const asset::Sensor& sensor, std::uint64_t bits) {
-  if (sensor.type != core::ValueType::kState) return nullptr;
-  const auto at = sensor.states.find(core::from_bits<std::int32_t>(bits));
-  return at == sensor.states.end() ? nullptr : &at->second;
-}
-
-ActiveAlarms::ActiveAlarms(const std::vector<alarms::Alarm>& active) {
-  for (const alarms::Alarm& alarm : active) {
-    Count& count = by_machine_[alarm.machine];
-    ++count.alarms;
-    count.highest = std::max(count.highest, alarm.priority);
-  }
-}
-
-ActiveAlarms::Count ActiveAlarms::of(const std::string& machine) const {
-  const auto at = by_machine_.find(machine);
-  return at == by_machine_.end() ? Count{} : at->second;
-}
-
-MachineSummary summarize(const asset::Model& model, const pipeline::LiveTable& live, const asset::Machine& machine,
-                         const ActiveAlarms& active) {
-  MachineSummary summary;
-  core::Quality worst = core::kGood;
-  for (const core::SensorId id : machine.sensors) worst = worst.worse(live.read(id).quality);
-  summary.quality = quality_class(worst);
-  summary.active = active.of(machine.name);
-  if (const asset::Sensor* sensor = state_sensor(model, machine)) {
-    const pipeline::LiveValue value = live.read(sensor->id);
-    const std::string* name = has_value(value) ? state_name(*sensor, value.bits) : nullptr;
-    if (name != nullptr) {
-      summary.state_name = *name;
-      if (!value.quality.is_bad()) summary.state = machine_state(*name);
-    }
-  }
-  return summary;
-}
-
-Json machine_json(const asset::Machine& machine, const MachineSummary& summary) {
-  return {{"id", machine.name},
-          {"path", machine.path},
-          {"type", machine.type},
-          {"description", machine.description},
-          {"site", machine.hierarchy[1]},
-          {"area", machine.hierarchy[2]},
-          {"line", machine.hierarchy[3]},
-          {"cell", machine.hierarchy[4]},
-          {"state", summary.state},
-          {"state_name", text_or_null(summary.state_name)},
-          {"quality", summary.quality},
-          {"active_alarms", summary.active.alarms},
-          {"highest_priority", priority_json(summary.active)},
-          {"sensors", machine.sensors.size()}};
 }
 
 Json control_json(const alarms::Control& control) {
@@ -331,51 +130,6 @@ Json control_chart_json(const asset::Sensor& sensor, const ControlChart& chart) 
           {"cpk", learnt(chart.cpk)},
           {"pp", learnt(chart.pp)},
           {"ppk", learnt(chart.ppk)}};
-}
-
-Json twin_json(const Services& services, const asset::Machine& machine, const MachineSummary& summary,
-               const std::vector<alarms::Alarm>& active) {
-  Json components = Json::array();
-  for (const asset::Component& component : machine.components) {
-    components.push_back(component_json(component, services));
-  }
-  Json sensors = Json::array();
-  for (const core::SensorId id : machine.sensors) {
-    const asset::Sensor& sensor = services.model.sensor(id);
-    if (sensor.component.empty()) sensors.push_back(sensor_json(sensor, services));
-  }
-  Json alarms = Json::array();
-  for (const alarms::Alarm& alarm : active) alarms.push_back(alarms::alarm_json(alarm));
-  return {
-      {"id", machine.name},
-      {"path", machine.path},
-      {"type", machine.type},
-      {"description", machine.description},
-      {"nameplate",
-       {{"manufacturer", machine.manufacturer}, {"model", machine.model}, {"serial_number", machine.serial_number}}},
-      {"hierarchy", hierarchy_of(machine)},
-      {"state", summary.state},
-      {"state_name", text_or_null(summary.state_name)},
-      {"quality", summary.quality},
-      {"components", std::move(components)},
-      {"sensors", std::move(sensors)},
-      {"active_alarms", std::move(alarms)}};
-}
-
-Json stream_machine_json(const Services& services, const asset::Machine& machine, const MachineSummary& summary,
-                         bool with_sensors) {
-  Json json = {{"id", machine.name},
-               {"state", summary.state},
-               {"quality", summary.quality},
-               {"active_alarms", summary.active.alarms},
-               {"highest_priority", priority_json(summary.active)}};
-  if (!with_sensors) return json;
-  Json sensors = Json::array();
-  for (const core::SensorId id : machine.sensors) {
-    sensors.push_back(stream_sensor_json(services.model.sensor(id), services));
-  }
-  json["sensors"] = std::move(sensors);
-  return json;
 }
 
 namespace {

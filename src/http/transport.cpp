@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <chrono>
 #include <system_error>
+#include <vector>
 
 #include <fmt/format.h>
 #include <restinio/all.hpp>
@@ -97,10 +98,13 @@ class ConnectionMonitor {
   std::shared_ptr<LimiterState> state_;
 };
 
-struct Traits : restinio::traits_t<restinio::asio_timer_manager_t, Logger> {
+// Each of the transport's threads is a server of its own, with its own listener on the one port and its own
+// connections, so that none waits for another: the kernel spreads the connections. What answers on other threads is
+// handed over to the connection's own.
+struct Traits : restinio::single_thread_traits_t<restinio::asio_timer_manager_t, Logger> {
   [[maybe_unused]] static constexpr bool use_connection_count_limiter = true;  // by the library
 };
-struct TlsTraits : restinio::tls_traits_t<restinio::asio_timer_manager_t, Logger> {
+struct TlsTraits : restinio::single_thread_tls_traits_t<restinio::asio_timer_manager_t, Logger> {
   [[maybe_unused]] static constexpr bool use_connection_count_limiter = true;
 };
 
@@ -123,6 +127,7 @@ struct connection_count_limit_types<millwright::http::TlsTraits> {
 namespace millwright::http {
 namespace {
 
+using SharedPort = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
 using Chunked = restinio::response_builder_t<restinio::chunked_output_t>;
 
 // Shared with the write notifications, which may outlive the sink.
@@ -170,10 +175,11 @@ class RestinioExchange final : public Exchange {
   void respond(Response response) override {
     auto builder = request_->create_response<restinio::user_controlled_output_t>(status_line(response.status));
     builder.set_content_length(response.body.size());
+    auto& header = builder.header();  // added as they are: each look for one of the same name is one too many
     if (!response.content_type.empty()) {
-      builder.append_header(restinio::http_field::content_type, response.content_type);
+      header.add_field(restinio::http_field::content_type, std::move(response.content_type));
     }
-    for (auto& [name, value] : response.fields) builder.append_header(std::move(name), std::move(value));
+    for (auto& [name, value] : response.fields) header.add_field(std::move(name), std::move(value));
     if (!response.body_omitted) builder.append_body(std::move(response.body));
     builder.done();
   }
@@ -204,31 +210,52 @@ Method method_of(const restinio::http_request_header_t& header) {
   return Method::kOther;
 }
 
+// Where a request keeps a field; nullptr: nobody asks for it.
+std::string* place_of(Request& request, const restinio::http_header_field_t& field) {
+  switch (field.field_id()) {
+    case restinio::http_field::host:
+      return &request.host;
+    case restinio::http_field::authorization:
+      return &request.authorization;
+    case restinio::http_field::cookie:
+      return &request.cookie;
+    case restinio::http_field::origin:
+      return &request.origin;
+    case restinio::http_field::accept:
+      return &request.accept;
+    case restinio::http_field::content_type:
+      return &request.content_type;
+    case restinio::http_field::content_encoding:
+      return &request.content_encoding;
+    case restinio::http_field::if_match:
+      return &request.if_match;
+    case restinio::http_field::if_none_match:
+      return &request.if_none_match;
+    case restinio::http_field::field_unspecified:
+      break;  // the library has no name for it
+    default:
+      return nullptr;
+  }
+  const auto is = [&](const char* name) { return restinio::impl::is_equal_caseless(field.name(), name); };
+  if (is("Idempotency-Key")) return &request.idempotency_key;
+  if (is("Sec-Fetch-Site")) return &request.fetch_site;
+  if (is("Last-Event-ID")) return &request.last_event_id;
+  return nullptr;
+}
+
 Request to_request(const restinio::request_t& from) {
   const auto& header = from.header();
   const auto text = [](auto view) { return std::string(view.data(), view.size()); };
-  const auto field = [&](const char* name) {
-    const auto value = header.opt_value_of(name);
-    return value ? text(*value) : std::string();
-  };
   Request request;
   request.method = method_of(header);
   request.path = text(header.path());
   request.query = text(header.query());
   request.body = from.body();
   request.peer = from.remote_endpoint().address().to_string();
-  request.host = field("Host");
-  request.authorization = field("Authorization");
-  request.cookie = field("Cookie");
-  request.idempotency_key = field("Idempotency-Key");
-  request.origin = field("Origin");
-  request.fetch_site = field("Sec-Fetch-Site");
-  request.accept = field("Accept");
-  request.content_type = field("Content-Type");
-  request.content_encoding = field("Content-Encoding");
-  request.if_match = field("If-Match");
-  request.if_none_match = field("If-None-Match");
-  request.last_event_id = field("Last-Event-ID");
+  header.for_each_field([&](const restinio::http_header_field_t& field) {
+    std::string* place = place_of(request, field);
+    if (place != nullptr && place->empty()) *place = field.value();  // of several the first
+  });
   return request;
 }
 
@@ -260,7 +287,7 @@ struct Transport::Impl {
   restinio::server_settings_t<With> settings(Handler handler) {
     restinio::server_settings_t<With> s;
     s.port(options.port)
-        .address(asio::ip::make_address(options.host == "localhost" ? "127.0.0.1" : options.host))
+        .address(address())
         .max_parallel_connections(options.connections_max)
         .concurrent_accepts_count(2)
         // At 1 the library reads on twice after an answer given inside of the handler, and loses pipelined requests.
@@ -275,6 +302,10 @@ struct Transport::Impl {
                                       .max_field_value_size(options.field_bytes_max)
                                       .max_field_count(options.field_count_max)
                                       .max_body_size(options.body_bytes_max))
+        .acceptor_options_setter([](restinio::acceptor_options_t& acceptor) {
+          acceptor.set_option(asio::ip::tcp::acceptor::reuse_address(true));
+          acceptor.set_option(SharedPort(true));
+        })
         .socket_options_setter([](auto& socket) { socket.set_option(asio::ip::tcp::no_delay(true)); })
         .acceptor_post_bind_hook([this](asio::ip::tcp::acceptor& acceptor) { port = acceptor.local_endpoint().port(); })
         .request_handler(
@@ -289,21 +320,34 @@ struct Transport::Impl {
     return s;
   }
 
-  void run(Handler handler) {
-    if (!options.tls.given()) {
-      server = restinio::run_async<Traits>(restinio::own_io_context(), settings<Traits>(std::move(handler)),
-                                           options.threads);
-      return;
+  [[nodiscard]] asio::ip::address address() const {
+    return asio::ip::make_address(options.host == "localhost" ? "127.0.0.1" : options.host);
+  }
+
+  // Throws where somebody listens on the port: those who share one would not notice.
+  void try_port() const {
+    asio::io_context context;
+    asio::ip::tcp::acceptor(context, asio::ip::tcp::endpoint(address(), options.port));
+  }
+
+  void run(const Handler& handler) {
+    try_port();
+    for (std::size_t i = 0; i < options.threads; ++i) {
+      if (options.tls.given()) {
+        auto s = settings<TlsTraits>(handler);
+        s.tls_context(tls_context(options.tls));
+        tls_servers.push_back(restinio::run_async<TlsTraits>(restinio::own_io_context(), std::move(s), 1));
+      } else {
+        servers.push_back(restinio::run_async<Traits>(restinio::own_io_context(), settings<Traits>(handler), 1));
+      }
+      options.port = port;  // of the first, where any free one was asked for
     }
-    auto s = settings<TlsTraits>(std::move(handler));
-    s.tls_context(tls_context(options.tls));
-    tls_server = restinio::run_async<TlsTraits>(restinio::own_io_context(), std::move(s), options.threads);
   }
 
   TransportOptions options;
   std::atomic<std::uint16_t> port{0};
-  restinio::running_server_handle_t<Traits> server;  // one of the two
-  restinio::running_server_handle_t<TlsTraits> tls_server;
+  std::vector<restinio::running_server_handle_t<Traits>> servers;  // one a thread, of one of the two kinds
+  std::vector<restinio::running_server_handle_t<TlsTraits>> tls_servers;
 };
 
 Transport::Transport(TransportOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
@@ -329,9 +373,10 @@ core::Status Transport::start(Handler handler) {
   const auto where = fmt::format("{}:{}", options.host, options.port);
   if (auto readable = check_tls(options.tls); !readable) return readable;
   try {
-    impl_->run(std::move(handler));
+    impl_->run(handler);
     return {};
   } catch (const std::system_error& error) {
+    close();
     // By value: asio gives its own category, which does not compare equal to std::errc.
     if (error.code().value() == EADDRINUSE) {
       return core::unexpected(core::ErrorCode::kConflict,
@@ -341,24 +386,24 @@ core::Status Transport::start(Handler handler) {
     }
     return core::unexpected(core::ErrorCode::kIo, fmt::format("{}: cannot listen: {}", where, error.what()));
   } catch (const std::exception& error) {
+    close();
     return core::unexpected(core::ErrorCode::kIo, fmt::format("{}: cannot listen: {}", where, error.what()));
   }
 }
 
 void Transport::stop() {
-  const auto end = [](auto& server) {
-    if (!server) return;
-    server->stop();
-    server->wait();
+  const auto end = [](auto& servers) {
+    for (auto& server : servers) server->stop();
+    for (auto& server : servers) server->wait();
   };
-  end(impl_->server);
-  end(impl_->tls_server);
+  end(impl_->servers);
+  end(impl_->tls_servers);
 }
 
 void Transport::close() {
   stop();
-  impl_->server.reset();
-  impl_->tls_server.reset();
+  impl_->servers.clear();
+  impl_->tls_servers.clear();
 }
 
 std::uint16_t Transport::port() const {

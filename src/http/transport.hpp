@@ -35,7 +35,7 @@ struct TransportOptions {
   std::string port_setting = "port";  // what a message calls it
   TlsFiles tls;                       // empty: in the clear
   std::size_t threads = 2;
-  std::size_t connections_max = 512;
+  std::size_t connections_max = 512;  // of each thread
   std::size_t url_bytes_max = 16 * 1024;
   std::size_t body_bytes_max = 1024 * 1024;
   std::size_t buffer_bytes = 4 * 1024;  // what a connection reads at a time

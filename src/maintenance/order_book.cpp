@@ -13,7 +13,6 @@ using core::unexpected;
 using database::Connection;
 
 constexpr std::size_t kReferenceLength = 20;
-constexpr core::DurationNs kAnswersKept = 7 * 24 * core::kHour;
 
 core::Result<WorkOrder> required(core::Result<std::optional<WorkOrder>> found, std::string_view id) {
   if (!found) return unexpected(found.error());
@@ -95,30 +94,11 @@ core::Status OrderBook::insert(Connection& c, WorkOrder& order, const std::strin
   return {};
 }
 
-core::Result<Created> OrderBook::create(WorkOrder order, const Repeatable& repeatable) {
-  Created created;
+core::Result<WorkOrder> OrderBook::create(WorkOrder order) {
   News news;
-  auto done = change(news, [&](Connection& c) -> core::Status {
-    if (!repeatable.key.empty()) {
-      const auto known = store::find_answer(c, order.created_by, repeatable.key);
-      if (!known) return unexpected(known.error());
-      if (*known) {
-        const bool same = (*known)->request == repeatable.request;
-        created.outcome = same ? Created::Outcome::kRepeated : Created::Outcome::kKeyTaken;
-        created.json = (*known)->answer;
-        return {};
-      }
-    }
-    if (auto added = insert(c, order, "", news); !added) return added;
-    created.id = order.id;
-    created.json = to_json(order).dump();
-    if (repeatable.key.empty()) return {};
-    const core::TimeNs now = clock_.now();
-    if (auto forgotten = store::forget_answers(c, now - kAnswersKept); !forgotten) return forgotten;
-    return store::add_answer(c, order.created_by, repeatable.key, {repeatable.request, created.json}, now);
-  });
+  auto done = change(news, [&](Connection& c) { return insert(c, order, "", news); });
   if (!done) return unexpected(done.error());
-  return created;
+  return order;
 }
 
 core::Result<std::optional<WorkOrder>> OrderBook::raise(WorkOrder order, const std::string& rule_key, bool approve) {

@@ -60,19 +60,6 @@ struct Edit {
   std::optional<core::TimeNs> predicted_failure{};
 };
 
-// A request that may come twice (Idempotency-Key); both empty: it may not.
-struct Repeatable {
-  std::string key;
-  std::string request;  // all that was asked, so that another request with the same key is seen
-};
-
-struct Created {
-  enum class Outcome : std::uint8_t { kNew, kRepeated, kKeyTaken };
-  Outcome outcome = Outcome::kNew;
-  std::string id;
-  std::string json;  // the order as it was when it was created
-};
-
 class OrderBook {
  public:
   // `connector_of` gives the ERP of a machine by its path; "": none. All outlive the book.
@@ -81,7 +68,7 @@ class OrderBook {
                                                        ConnectorOf connector_of, Hooks hooks = {});
 
   // Takes machine, component, cause, action, priority, dates, evidence and source from `order`; the rest is given.
-  core::Result<Created> create(WorkOrder order, const Repeatable& repeatable = {});
+  core::Result<WorkOrder> create(WorkOrder order);
   [[nodiscard]] core::Result<WorkOrder> find(std::string_view id) const;
   [[nodiscard]] core::Result<std::vector<WorkOrder>> list(const OrderFilter& filter, const Sees& sees) const;
   [[nodiscard]] core::Result<std::vector<OrderChange>> changes(std::string_view id) const;

@@ -36,6 +36,7 @@ constexpr std::string_view kSteps[] = {
     "machine_path TEXT NOT NULL, component TEXT NOT NULL, maintenance_type TEXT NOT NULL, occurred_at BIGINT NOT NULL, "
     "technician TEXT NOT NULL, notes TEXT NOT NULL, order_id TEXT NOT NULL)",
     "CREATE INDEX maintenance_events_by_machine ON maintenance_events (machine, number)",
+    "DROP TABLE maintenance_answers",  // the API keeps answers now, of all its changes
 };
 
 constexpr std::string_view kOrderColumns =
@@ -310,25 +311,6 @@ core::Result<std::int64_t> count_deliveries(Connection& c, const std::string& co
                             {connector, to_string(state)});
   if (!rows) return unexpected(rows.error());
   return rows->front().integer(0);
-}
-
-core::Result<std::optional<StoredAnswer>> find_answer(Connection& c, const std::string& who, const std::string& key) {
-  return one<StoredAnswer>(
-      c.query("SELECT request, answer FROM maintenance_answers WHERE who = :a AND answer_key = :b", {who, key}),
-      [](const Row& row) {
-        return StoredAnswer{row.text(0), row.text(1)};
-      });
-}
-
-core::Status add_answer(Connection& c, const std::string& who, const std::string& key, const StoredAnswer& answer,
-                        core::TimeNs now) {
-  return done(c.execute(
-      "INSERT INTO maintenance_answers (who, answer_key, request, answer, created_at) VALUES (:a, :b, :c, :d, :e)",
-      {who, key, answer.request, answer.answer, now}));
-}
-
-core::Status forget_answers(Connection& c, core::TimeNs before) {
-  return done(c.execute("DELETE FROM maintenance_answers WHERE created_at < :a", {before}));
 }
 
 core::Result<ConditionMemory> find_condition(Connection& c, const std::string& rule_key) {

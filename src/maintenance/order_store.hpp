@@ -75,16 +75,6 @@ core::Result<std::vector<Delivery>> due_deliveries(database::Connection& c, cons
 core::Status save_delivery(database::Connection& c, const Delivery& delivery);
 core::Result<std::int64_t> count_deliveries(database::Connection& c, const std::string& connector, DeliveryState state);
 
-struct StoredAnswer {
-  std::string request;  // a digest
-  std::string answer;
-};
-core::Result<std::optional<StoredAnswer>> find_answer(database::Connection& c, const std::string& who,
-                                                      const std::string& key);
-core::Status add_answer(database::Connection& c, const std::string& who, const std::string& key,
-                        const StoredAnswer& answer, core::TimeNs now);
-core::Status forget_answers(database::Connection& c, core::TimeNs before);
-
 core::Result<ConditionMemory> find_condition(database::Connection& c, const std::string& rule_key);
 core::Status save_condition(database::Connection& c, const std::string& rule_key, const ConditionMemory& memory);
 

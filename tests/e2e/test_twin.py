@@ -112,7 +112,7 @@ class Twins(EndToEnd):
 class Documents(Twins):
     def test_patches_versions_and_refusals(self):
         status, headers, body = self.ask("GET", "/v1/machines/pump-1/twin")
-        self.assertEqual((status, headers["ETag"], body["version"]), (200, '"0"', 0))
+        self.assertEqual((status, headers["ETag"][:3], body["version"]), (200, '"0-', 0))  # the version, then the content
         self.assertEqual(body["nameplate"]["manufacturer"], "Acme")
 
         status, headers, body = self.patch({"nameplate": {"serial_number": "S-7", "components": {"motor": {"model": "M5"}}},

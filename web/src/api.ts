@@ -93,7 +93,7 @@ async function request(url: string, init: RequestInit, signal?: AbortSignal): Pr
 }
 
 /** What the server answers at a path. */
-export const get_json = <T>(path: string): Promise<T> => get<T>(path, {});
+export const get_json = <T>(path: string, signal?: AbortSignal): Promise<T> => get<T>(path, {}, signal);
 
 /** Asks for a change; a body goes as JSON. */
 export async function send_json<T>(

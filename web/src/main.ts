@@ -13,14 +13,16 @@ import "./styles/performance.css";
 import "./styles/oee.css";
 import "./styles/sign_in.css";
 import "./styles/work_orders.css";
+import "./styles/access.css";
 
 import { is_open, is_unacknowledged } from "./alarms";
-import { gate_of, set_signed_in, sign_out, who_is_there, type WhoIsThere } from "./account";
+import { administers, gate_of, set_signed_in, sign_out, who_is_there, type Person, type WhoIsThere } from "./account";
 import { Announcer } from "./announcer";
 import { by_id, set_attribute } from "./dom";
 import { parse_route } from "./router";
 import { Session } from "./session";
 import { is_stale, Store, type State } from "./state";
+import { AccessView } from "./views/access";
 import { ask_acknowledge, ask_release, ask_reset, ask_restore, ask_suppress } from "./views/alarm_forms";
 import { AlarmList } from "./views/alarm_list";
 import type { AlarmActions } from "./views/alarm_row";
@@ -65,10 +67,20 @@ const header = new Header(by_id("top"), () => session.retry_now(), () => void le
 const plant = new PlantView(() => session.retry_now());
 const alarms = new AlarmList(by_id("alarms"), store, actions);
 let machine: MachineView | null = null;
-let performance_view: PerformanceView | null = null;
-let oee: OeeView | null = null;
 let work_orders: WorkOrdersView | null = null;
+// The other pages, of which one at a time is there.
+let page: { view: string; element: HTMLElement; destroy: () => void } | null = null;
+let person: Person | null = null;
 let plant_scroll = 0;
+
+function page_of(view: string): { element: HTMLElement; destroy: () => void } | null {
+  const say = (words: string): void => announcer.say(words);
+  if (view === "performance") return new PerformanceView();
+  if (view === "oee") return new OeeView(say);
+  if (view === "work-orders") return (work_orders = new WorkOrdersView(say));
+  if (view === "access" && person && administers(person)) return new AccessView(person, say);
+  return null;
+}
 
 function show_route(first: boolean): void {
   const route = parse_route(location.hash);
@@ -80,28 +92,17 @@ function show_route(first: boolean): void {
     machine.destroy();
     machine = null;
   }
-  if (route.view !== "performance") {
-    performance_view?.destroy();
-    performance_view = null;
+  if (page && page.view !== route.view) {
+    page.destroy();
+    page = null;
   }
-  if (route.view !== "oee") {
-    oee?.destroy();
-    oee = null;
+  const made = page ? null : page_of(route.view);
+  if (made) {
+    page = { view: route.view, element: made.element, destroy: () => made.destroy() };
+    content.replaceChildren(made.element);
   }
-  if (route.view !== "work-orders") {
-    work_orders?.destroy();
-    work_orders = null;
-  }
-  if (route.view === "oee") {
-    oee ??= new OeeView((words) => announcer.say(words));
-    content.replaceChildren(oee.element);
-  } else if (route.view === "work-orders") {
-    work_orders ??= new WorkOrdersView((words) => announcer.say(words));
-    work_orders.show(route.id);
-    content.replaceChildren(work_orders.element);
-  } else if (route.view === "performance") {
-    performance_view ??= new PerformanceView();
-    content.replaceChildren(performance_view.element);
+  if (route.view === "work-orders") {
+    work_orders?.show(route.id);
   } else if (route.view === "machine") {
     if (!machine) {
       machine = new MachineView(route.id, actions);
@@ -111,7 +112,7 @@ function show_route(first: boolean): void {
       if (!first) machine.focus();
     }
     machine.show_sensor(route.sensor);
-  } else if (plant.element.parentElement !== content) {
+  } else if (!page && plant.element.parentElement !== content) {
     content.replaceChildren(plant.element);
     if (route.view === "plant") scrollTo(0, plant_scroll);
   }
@@ -179,8 +180,9 @@ function enter(who: WhoIsThere | null): void {
     page.focus();
     return;
   }
+  person = who?.mode === "accounts" ? who.user : null;
   set_signed_in(who?.user ?? null);
-  header.set_person(who?.mode === "accounts" ? who.user : null);
+  header.set_person(person);
   content.replaceChildren();
   show_route(true);
   void session.start();

@@ -1,6 +1,6 @@
-// Routes live in the hash, so that the server serves one page: #/, #/alarms, #/performance, #/oee, #/work-orders[/ID], #/machines/pump-1[/motor/temperature].
+// Routes live in the hash, so that the server serves one page: #/, #/alarms, #/performance, #/oee, #/work-orders[/ID], #/access, #/machines/pump-1[/motor/temperature].
 
-export type Route = { view: "plant" } | { view: "alarms" } | { view: "performance" } | { view: "oee" } | { view: "work-orders"; id: string | null } | { view: "machine"; id: string; sensor: string | null };
+export type Route = { view: "plant" } | { view: "alarms" } | { view: "performance" } | { view: "oee" } | { view: "access" } | { view: "work-orders"; id: string | null } | { view: "machine"; id: string; sensor: string | null };
 
 function decode(text: string): string {
   try {
@@ -17,7 +17,7 @@ export function parse_route(hash: string): Route {
     .filter((part) => part !== "")
     .map(decode);
   const [view, id, ...sensor] = parts;
-  if (view === "alarms" || view === "performance" || view === "oee") return { view };
+  if (view === "alarms" || view === "performance" || view === "oee" || view === "access") return { view };
   if (view === "work-orders") return { view, id: id ?? null };
   if (view === "machines" && id) return { view: "machine", id, sensor: sensor.length > 0 ? sensor.join("/") : null };
   return { view: "plant" };

@@ -781,6 +781,56 @@ export async function start_fixture({ port = 0, machines: machine_count = 24, di
     }
   }
 
+  // Who may do what; nobody is asked to sign in until /fixture/person says who has.
+  let person = null;
+  const long_ago = iso(started - 200 * 86_400_000);
+  const users = [
+    { name: "anna", role: "admin", sites: ["*"], created: long_ago, changed: long_ago },
+    { name: "otto", role: "operator", sites: ["acme/lyon"], created: long_ago, changed: long_ago },
+  ];
+  const tokens = [];
+  const audit = [];
+  const note = (who, what, status, detail) =>
+    audit.unshift({
+      n: audit.length + 1, time: iso(Date.now()), who, by: "session 1a2b", from: "10.0.0.7", what, status,
+      ...(detail ? { detail } : {}),
+    });
+  note("anna", "POST /v1/session", 200, { name: "anna" });
+  note("otto", "POST /v1/alarms/7/acknowledge", 200, { comment: "seen" });
+  note("otto", "POST /v1/machines/pump-1/limits/relearn", 403);
+  for (let i = 0; i < 120; ++i) note("anna", `POST /v1/machines/pump-1/commands/set-speed`, 200, { arguments: { speed: 1000 + i } });
+
+  function add_user({ name, role, sites }) {
+    const user = { name, role, sites, created: iso(Date.now()), changed: iso(Date.now()) };
+    users.push(user);
+    note(person?.name ?? "local", "POST /v1/users", 200, { name, role, sites });
+    return user;
+  }
+
+  function add_token({ name, role }) {
+    const token = {
+      id: `t${tokens.length + 1}`, name, owner: person.name, role, sites: person.sites,
+      created: iso(Date.now()), expires: iso(Date.now() + 30 * 86_400_000),
+    };
+    tokens.push(token);
+    return token;
+  }
+
+  async function change_user(path, request, response) {
+    const user = users.find((one) => path.endsWith(`/${one.name}`));
+    const { password, ...change } = await body_of(request);
+    if (user.name === "anna" && change.role !== "admin")
+      return problem(response, 409, "Conflict", "the plant keeps one who may administer all of it");
+    return send(response, 200, Object.assign(user, change));
+  }
+
+  function remove(path, response) {
+    const [, list, id] = path.match(/^\/v1\/(users|tokens)\/(.+)$/);
+    const of = list === "users" ? users : tokens;
+    of.splice(of.findIndex((one) => one.name === id || one.id === id), 1);
+    return send(response, 200, { done: true });
+  }
+
   async function post(path, request, response) {
     const body = await body_of(request);
     const acknowledge = path.match(/^\/v1\/alarms\/(\d+)\/acknowledge$/);
@@ -810,6 +860,12 @@ export async function start_fixture({ port = 0, machines: machine_count = 24, di
       if (request.headers["if-match"] !== `"${order.version}"`) return problem(response, 412, "Precondition Failed", "It has changed.");
       return send(response, 200, move_order(order, to, body));
     }
+    if (path === "/v1/users") return send(response, 200, add_user(body));
+    if (path === "/v1/tokens") return send(response, 200, { ...add_token(body), token: `mw_${"x".repeat(43)}` });
+    if (path === "/fixture/person") {
+      person = body.name ? body : null;
+      return send(response, 200, {});
+    }
     if (path === "/fixture/alarm") return send(response, 200, raise(body));
     if (path === "/fixture/clear")
       return send(
@@ -831,11 +887,17 @@ export async function start_fixture({ port = 0, machines: machine_count = 24, di
   const server = createServer(async (request, response) => {
     const { pathname: path, searchParams: query } = new URL(request.url, "http://fixture");
     if (request.method === "POST") return post(path, request, response);
+    if (request.method === "PATCH" && path.startsWith("/v1/users/")) return change_user(path, request, response);
     if (request.method === "PATCH") return explain(path, request, response);
+    if (request.method === "DELETE") return remove(path, response);
     if (path === "/v1/analytics/oee") return send(response, 200, oee(query));
     if (path === "/v1/downtime") return send(response, 200, { items: downtime, next_cursor: null });
     if (path === "/v1/downtime/reasons") return send(response, 200, { items: reasons });
-    if (path === "/v1/session") return send(response, 200, { mode: "local", setup_needed: false, user: null });
+    if (path === "/v1/session")
+      return send(response, 200, { mode: person ? "accounts" : "local", setup_needed: false, user: person });
+    if (path === "/v1/users") return send(response, 200, { items: users });
+    if (path === "/v1/tokens") return send(response, 200, { items: tokens });
+    if (path === "/v1/audit") return send(response, 200, page(audit, query, 100));
     if (path === "/v1/plant") return send(response, 200, plant(Date.now()));
     if (path === "/v1/machines") return send(response, 200, page(machines.map(machine_json), query, 100));
     if (path === "/v1/alarm-controls") return send(response, 200, { items: controls, shelve_max_s: 86_400 });

@@ -48,6 +48,9 @@ TEST_F(Files, ComeWithTheirTypes) {
   EXPECT_EQ(plant_->get("/").body, "<!doctype html>");
   EXPECT_THAT(plant_->get("/assets/app-1a2b.js").field("cache-control"), ::testing::HasSubstr("immutable"));
   EXPECT_EQ(plant_->get("/").field("cache-control"), "no-cache");
+  EXPECT_THAT(
+      plant_->get("/").field("content-security-policy"),
+      ::testing::AllOf(::testing::HasSubstr("style-src 'self'"), ::testing::HasSubstr("frame-ancestors 'none'")));
 }
 
 TEST_F(Files, NothingOutsideOfTheFolder) {

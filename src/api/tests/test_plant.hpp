@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "api/assets.hpp"
+#include "api/maintenance.hpp"
 #include "api/server.hpp"
 #include "asset/commands.hpp"
 #include "historian/follower.hpp"
@@ -131,11 +132,13 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
-// A registry with the assets of one file, and a check that refuses what holds the word "wrong".
+// A registry with the assets of one file, in a database that all parts share, and a check that refuses what holds the
+// word "wrong".
 class TestRegistry {
  public:
   explicit TestRegistry(const io::Clock& clock);
   [[nodiscard]] const AssetServices& services() const { return services_; }
+  [[nodiscard]] database::Database& database() const { return *database_; }
   int reloads = 0;
 
  private:
@@ -186,6 +189,8 @@ class Plant {
   TestRegistry registry{clock};
   std::vector<asset::CommandAudit> audit;
   core::Result<std::string> answer = std::string("ok");  // of the connector that carries out commands
+  std::unique_ptr<maintenance::Desk> desk;
+  MaintenanceServices maintenance{*desk, model, clock};
   asset::CommandDesk commands{{{"plc", [this](const auto&, auto, auto) { return answer; }}},
                               [this](const auto& entry) { audit.push_back(entry); }};
   Server server;

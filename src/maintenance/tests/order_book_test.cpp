@@ -135,24 +135,6 @@ TEST_F(BookTest, EditsProposedOrdersOnly) {
   EXPECT_EQ(late.error().code, core::ErrorCode::kConflict);
 }
 
-TEST_F(BookTest, AnswersARepeatedRequestAsBefore) {
-  const auto first = book->create(an_order(), {"key-1", "body"});
-  ASSERT_TRUE(first);
-  ASSERT_TRUE(book->move(first->id, {.to = OrderState::kRejected, .who = "a"}));
-  const auto again = book->create(an_order(), {"key-1", "body"});
-  ASSERT_TRUE(again);
-  EXPECT_EQ(again->outcome, Created::Outcome::kRepeated);
-  EXPECT_EQ(again->json, first->json);
-  EXPECT_EQ(book->create(an_order(), {"key-1", "another"})->outcome, Created::Outcome::kKeyTaken);
-  WorkOrder others = an_order();
-  others.created_by = "berta";  // keys are each one's own
-  EXPECT_EQ(book->create(others, {"key-1", "body"})->outcome, Created::Outcome::kNew);
-  EXPECT_EQ(book->list({}, sees_all)->size(), 2U);
-  clock.advance(8 * 24 * core::kHour);
-  EXPECT_EQ(book->create(an_order(), {"key-2", "body"})->outcome, Created::Outcome::kNew);
-  EXPECT_EQ(book->create(an_order(), {"key-1", "another"})->outcome, Created::Outcome::kNew);
-}
-
 TEST_F(BookTest, ListsWhatTheCallerSeesInPages) {
   std::vector<std::string> ids;
   for (int i = 0; i < 9; ++i) {

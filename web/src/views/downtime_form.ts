@@ -1,16 +1,15 @@
 // The form in which people say why a machine stood.
 
-import { ApiError, explain_downtime } from "../api";
-import { h, set_attribute, set_text } from "../dom";
+import { explain_downtime } from "../api";
+import { h } from "../dom";
 import { words } from "../format";
 import { reason_rows } from "../oee";
 import type { DowntimeEvent, Reason } from "../types";
-import { Dialog } from "./dialog";
+import { ask_plain } from "./form";
 
 const INDENT = "\u2003"; // an option cannot be indented by style
 
 export function ask_reason(event: DowntimeEvent, reasons: readonly Reason[], on_done: () => void): void {
-  const dialog = new Dialog("dialog-form", `Why did ${event.machine} stand?`);
   const reason = h(
     "select",
     { id: "form-reason", name: "reason" },
@@ -21,36 +20,17 @@ export function ask_reason(event: DowntimeEvent, reasons: readonly Reason[], on_
   );
   const comment = h("textarea", { id: "form-comment", name: "comment", rows: 3, maxlength: 500 });
   comment.value = event.comment;
-  const failure = h("p", { class: "form-error", role: "alert" });
-  const submit = h("button", { type: "submit", class: "button button-strong" }, "Save");
-  const send = async (): Promise<void> => {
-    set_attribute(submit, "disabled", true);
-    try {
-      await explain_downtime(event, reason.value, comment.value.trim());
-      dialog.close();
-      on_done();
-    } catch (error) {
-      set_text(failure, `Not saved. ${error instanceof ApiError ? error.message : "Try again."}`);
-    } finally {
-      set_attribute(submit, "disabled", null);
-    }
-  };
-  dialog.open(
-    h(
-      "form",
-      {
-        onsubmit: (submitted) => {
-          submitted.preventDefault();
-          void send();
-        },
-      },
+  ask_plain({
+    title: `Why did ${event.machine} stand?`,
+    submit: "Save",
+    failed: "Not saved.",
+    content: [
       h("label", { for: "form-reason" }, "Reason"),
       reason,
       h("label", { for: "form-comment" }, "Comment"),
       comment,
-      failure,
-      h("div", { class: "form-actions" }, submit),
-    ),
-  );
-  reason.focus();
+    ],
+    send: () => explain_downtime(event, reason.value, comment.value.trim()),
+    on_done,
+  });
 }

@@ -1,6 +1,6 @@
 // The top of every view: whose plant, whether what is shown is live, and the plant's figures.
 
-import { person_words, type Person } from "../account";
+import { administers, person_words, type Person } from "../account";
 import { highest_priority, is_active, is_open, is_unacknowledged } from "../alarms";
 import { h, set_attribute, set_text } from "../dom";
 import { bytes, integer, milliseconds, plural, rate } from "../format";
@@ -72,7 +72,7 @@ export class Header {
   private readonly retry: HTMLButtonElement;
   private readonly values = new Map<string, HTMLElement>();
   private readonly connectors = new ConnectorChips();
-  private readonly tabs: Record<"plant" | "alarms" | "performance" | "oee" | "work-orders", HTMLAnchorElement>;
+  private readonly tabs: Record<"plant" | "alarms" | "performance" | "oee" | "work-orders" | "access", HTMLAnchorElement>;
   private readonly open_count = h("span", { class: "count", hidden: true });
   private readonly open_words = h("span", { class: "visually-hidden" });
   private readonly alarm_mark = h("span");
@@ -90,6 +90,7 @@ export class Header {
       performance: h("a", { href: "#/performance" }, "Performance"),
       oee: h("a", { href: "#/oee" }, "OEE"),
       "work-orders": h("a", { href: "#/work-orders" }, "Work orders"),
+      access: h("a", { href: "#/access", hidden: true }, "Access"),
     };
     this.retry = h("button", { type: "button", class: "button", onclick: on_retry }, "Try now");
     this.link.append(h("span", { class: "dot", "aria-hidden": "true" }), this.link_text);
@@ -116,6 +117,7 @@ export class Header {
   /** Who is signed in; null: nobody need be. */
   set_person(person: Person | null): void {
     set_attribute(this.person, "hidden", person === null);
+    set_attribute(this.tabs.access, "hidden", !administers(person));
     if (!person) return;
     this.person.replaceChildren(
       h("span", { class: "person-name", title: person_words(person) }, person.name),

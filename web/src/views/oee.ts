@@ -1,27 +1,27 @@
 // How well the machines are used: effectiveness with its three parts, what the time was lost to, and the downtime
 // behind it, with the reasons that people give.
 
-import { ApiError, get_downtime, get_oee, get_reasons } from "../api";
-import { h, set_attribute, type Child } from "../dom";
+import { get_downtime, get_oee, get_reasons } from "../api";
+import { h, type Child } from "../dom";
 import { fixed, NOTHING, words } from "../format";
 import { last_part, losses_of, reason_name, type Loss } from "../oee";
 import { machine_href } from "../router";
 import { duration, parse_time } from "../time";
 import type { DowntimeEvent, OeeRow, Reason } from "../types";
 import { ask_reason } from "./downtime_form";
+import { ChosenFigures, panel } from "./figures_page";
 import { notice } from "./notice";
 import { time_tag } from "./time_tag";
 
-const REFRESH_MS = 10_000;
 const EVENTS_SHOWN = 50;
 const DAY_MS = 86_400_000;
 /** How far back; 0: the site's today. */
-const PERIODS: readonly [string, string, number][] = [
+const PERIODS = [
   ["today", "Today", 0],
   ["24h", "24 hours", DAY_MS],
   ["7d", "7 days", 7 * DAY_MS],
   ["30d", "30 days", 30 * DAY_MS],
-];
+] as const;
 
 interface Shown {
   sites: OeeRow[];
@@ -32,79 +32,44 @@ interface Shown {
 
 export class OeeView {
   readonly element: HTMLElement;
-  private readonly body = h("div", { class: "performance-body" });
-  private readonly chips = new Map<string, HTMLButtonElement>();
-  private readonly timer: ReturnType<typeof setInterval>;
-  private readonly stop = new AbortController();
-  private period = "today";
+  private readonly page: ChosenFigures<Shown>;
 
   constructor(private readonly say: (words: string) => void) {
-    for (const [period, label] of PERIODS)
-      this.chips.set(
-        period,
-        h("button", { type: "button", class: "chip", onclick: () => this.choose(period) }, label),
-      );
-    this.element = h(
-      "article",
-      { class: "performance oee" },
-      h(
-        "div",
-        { class: "performance-head" },
-        h("h1", {}, "Effectiveness"),
-        h("div", { class: "chips", role: "group", "aria-label": "Period" }, ...this.chips.values()),
-      ),
-      this.body,
-    );
-    this.body.append(notice("loading", "Loading…"));
-    this.timer = setInterval(() => void this.load(), REFRESH_MS);
-    this.choose(this.period);
+    this.page = new ChosenFigures({
+      title: "Effectiveness",
+      kind: "performance oee",
+      group: "Period",
+      choices: PERIODS.map(([key, label]) => [key, label]),
+      chosen: "today",
+      failed: "The figures could not be loaded.",
+      load: load_period,
+      show: (shown) => view_of(shown, (event) => this.edit(event, shown.reasons)),
+    });
+    this.element = this.page.element;
   }
 
   destroy(): void {
-    clearInterval(this.timer);
-    this.stop.abort();
+    this.page.destroy();
   }
 
-  private choose(period: string): void {
-    this.period = period;
-    for (const [key, chip] of this.chips) set_attribute(chip, "aria-pressed", String(key === period));
-    void this.load();
+  private edit(event: DowntimeEvent, reasons: readonly Reason[]): void {
+    ask_reason(event, reasons, () => {
+      this.say(`Changed: downtime of ${event.machine}`);
+      void this.page.load();
+    });
   }
+}
 
-  private async load(): Promise<void> {
-    const { period } = this;
-    const { signal } = this.stop;
-    const back = PERIODS.find(([key]) => key === period)?.[2] ?? 0;
-    const from = back > 0 ? new Date(Date.now() - back).toISOString() : undefined;
-    try {
-      const sites = await get_oee({ level: "site", from }, signal);
-      const [machines, events, reasons] = await Promise.all([
-        get_oee({ level: "machine", from: sites.from }, signal),
-        get_downtime(sites.from, signal),
-        get_reasons(signal),
-      ]);
-      if (period !== this.period) return;
-      this.show({ sites: sites.items, machines: machines.items, events, reasons });
-    } catch (error) {
-      if (signal.aborted || period !== this.period) return;
-      const help = error instanceof ApiError ? error.message : "";
-      this.body.replaceChildren(
-        notice("failed", "The figures could not be loaded.", help, { label: "Try again", run: () => void this.load() }),
-      );
-    }
-  }
-
-  /** Keeps the keyboard where it is while the list is made anew. */
-  private show(shown: Shown): void {
-    const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset["event"] : undefined;
-    const edit = (event: DowntimeEvent): void =>
-      ask_reason(event, shown.reasons, () => {
-        this.say(`Changed: downtime of ${event.machine}`);
-        void this.load();
-      });
-    this.body.replaceChildren(...view_of(shown, edit));
-    if (focused) this.body.querySelector<HTMLElement>(`[data-event="${CSS.escape(focused)}"]`)?.focus();
-  }
+async function load_period(period: string, signal: AbortSignal): Promise<Shown> {
+  const back = PERIODS.find(([key]) => key === period)?.[2] ?? 0;
+  const from = back > 0 ? new Date(Date.now() - back).toISOString() : undefined;
+  const sites = await get_oee({ level: "site", from }, signal);
+  const [machines, events, reasons] = await Promise.all([
+    get_oee({ level: "machine", from: sites.from }, signal),
+    get_downtime(sites.from, signal),
+    get_reasons(signal),
+  ]);
+  return { sites: sites.items, machines: machines.items, events, reasons };
 }
 
 function view_of(shown: Shown, edit: (event: DowntimeEvent) => void): HTMLElement[] {
@@ -148,10 +113,6 @@ function site_measures(site: OeeRow): HTMLElement {
       ),
     ),
   );
-}
-
-function panel(title: string, content: Child, kind = ""): HTMLElement {
-  return h("section", { class: `performance-panel ${kind}`, "aria-label": title }, h("h2", {}, title), content);
 }
 
 function bar(share: number | null, label: string): HTMLElement {
@@ -236,7 +197,7 @@ function downtime(shown: Shown, edit: (event: DowntimeEvent) => void): HTMLEleme
           {
             type: "button",
             class: "button",
-            "data-event": event.id,
+            "data-key": event.id,
             onclick: () => edit(event),
           },
           name === "" ? "Give reason" : "Change",

@@ -1,15 +1,15 @@
 // How well the alarm system does: the figures of ISA-18.2, clause 16, beside their targets, and what to mend first.
 
 import { PRIORITIES } from "../alarms";
-import { ApiError, get_performance } from "../api";
-import { h, set_attribute, type Child } from "../dom";
+import { get_performance } from "../api";
+import { h } from "../dom";
 import { fixed, integer, plural, sentence } from "../format";
 import { condition_words, figures, type Figure } from "../handling";
 import type { AlarmPerformance } from "../types";
+import { ChosenFigures, panel } from "./figures_page";
 import { priority_mark } from "./icons";
 import { notice } from "./notice";
 
-const REFRESH_MS = 10_000;
 const PERIODS: readonly [string, string][] = [
   ["8h", "8 hours"],
   ["24h", "24 hours"],
@@ -19,57 +19,23 @@ const PERIODS: readonly [string, string][] = [
 
 export class PerformanceView {
   readonly element: HTMLElement;
-  private readonly body = h("div", { class: "performance-body" });
-  private readonly chips = new Map<string, HTMLButtonElement>();
-  private readonly timer: ReturnType<typeof setInterval>;
-  private readonly stop = new AbortController();
-  private period = "24h";
+  private readonly page = new ChosenFigures({
+    title: "Alarm performance",
+    kind: "performance",
+    group: "Period",
+    choices: PERIODS,
+    chosen: "24h",
+    failed: "The figures could not be loaded.",
+    load: get_performance,
+    show: view_of,
+  });
 
   constructor() {
-    for (const [period, label] of PERIODS)
-      this.chips.set(
-        period,
-        h("button", { type: "button", class: "chip", onclick: () => this.choose(period) }, label),
-      );
-    this.element = h(
-      "article",
-      { class: "performance" },
-      h(
-        "div",
-        { class: "performance-head" },
-        h("h1", {}, "Alarm performance"),
-        h("div", { class: "chips", role: "group", "aria-label": "Period" }, ...this.chips.values()),
-      ),
-      this.body,
-    );
-    this.body.append(notice("loading", "Loading…"));
-    this.timer = setInterval(() => void this.load(), REFRESH_MS);
-    this.choose(this.period);
+    this.element = this.page.element;
   }
 
   destroy(): void {
-    clearInterval(this.timer);
-    this.stop.abort();
-  }
-
-  private choose(period: string): void {
-    this.period = period;
-    for (const [key, chip] of this.chips) set_attribute(chip, "aria-pressed", String(key === period));
-    void this.load();
-  }
-
-  private async load(): Promise<void> {
-    const { period } = this;
-    try {
-      const performance = await get_performance(period, this.stop.signal);
-      if (period === this.period) this.body.replaceChildren(...view_of(performance));
-    } catch (error) {
-      if (this.stop.signal.aborted || period !== this.period) return;
-      const help = error instanceof ApiError ? error.message : "";
-      this.body.replaceChildren(
-        notice("failed", "The figures could not be loaded.", help, { label: "Try again", run: () => void this.load() }),
-      );
-    }
+    this.page.destroy();
   }
 }
 
@@ -97,10 +63,6 @@ function measure(figure: Figure): HTMLElement {
     h("dd", {}, `${fixed(figure.value, figure.decimals)}${figure.unit === "" ? "" : ` ${figure.unit}`}`),
     h("dd", { class: "measure-target" }, `${figure.met ? "✓" : "✗ over"} target: ${figure.target}`),
   );
-}
-
-function panel(title: string, content: Child): HTMLElement {
-  return h("section", { class: "performance-panel", "aria-label": title }, h("h2", {}, title), content);
 }
 
 function share_bar(share: number, label: string): HTMLElement {
