@@ -11,32 +11,20 @@
 #include <thread>
 
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <open62541/plugin/log.h>
 #include <open62541/server.h>
 #include <open62541/server_config_default.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "connectors/opcua_client_types.hpp"
 #include "core/quality.hpp"
 #include "core/time.hpp"
+#include "io/tests/foreign_server.hpp"
 
 namespace millwright::connectors {
 
 inline constexpr const char* kTestNamespace = "urn:test:plc";
 
-inline std::uint16_t free_port() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  EXPECT_EQ(::bind(fd, reinterpret_cast<sockaddr*>(&address), length), 0);
-  EXPECT_EQ(::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length), 0);
-  ::close(fd);
-  return ntohs(address.sin_port);
-}
+using io::free_port;
 
 class TestServer {
  public:
