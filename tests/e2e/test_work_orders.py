@@ -238,7 +238,7 @@ class WorkOrders(EndToEnd):
             == set(KINDS))
         self.fault("html")  # a log-in page is no refusal: it waits
         for delivery in dead():
-            self.ask("POST", f"/v1/work-order-deliveries/{delivery['id']}/retry", {})
+            self.assertEqual(self.ask("POST", f"/v1/work-order-deliveries/{delivery['id']}/retry", {})[0], 200)
         self.wait_for("the page to be told of", lambda: all(
             "page of HTML" in (erp["last_error"] or "") for erp in self.plant.get("/v1/maintenance/erps")["items"]))
         self.assertEqual(dead(), [])
