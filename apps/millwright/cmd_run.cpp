@@ -5,6 +5,7 @@
 
 #include "commands.hpp"
 #include "core/log.hpp"
+#include "io/descriptors.hpp"
 #include "plant.hpp"
 #include "stop_signal.hpp"
 
@@ -62,6 +63,7 @@ class Runner {
 };
 
 int run_plant(const std::string& file) {
+  io::raise_descriptor_limit();
   StopSignal stop(Hangup::kReloads);
   Runner runner(file);
   if (auto up = runner.start(); !up) return fail(up.error());

@@ -39,6 +39,9 @@ std::string refuse_host(const std::string& host) {
       host);
 }
 
+// More than peers keep half open until they are closed for saying nothing.
+constexpr std::size_t kConnectionsMax = 4096;
+
 // Bodies over the limit are read this far, so that they get an answer that says so.
 http::TransportOptions transport_options(const Options& options, const Router& router) {
   http::TransportOptions transport;
@@ -46,6 +49,7 @@ http::TransportOptions transport_options(const Options& options, const Router& r
   transport.port = options.port;
   transport.port_setting = "api.port";
   transport.tls = options.tls;
+  transport.connections_max = kConnectionsMax;
   transport.body_bytes_max = std::max(transport.body_bytes_max, 2 * options.body_bytes_max);
   for (const auto& one : router.endpoints()) {
     transport.body_bytes_max = std::max(transport.body_bytes_max, one->body_bytes_max + options.body_bytes_max);

@@ -7,7 +7,7 @@
 // Threads: two for HTTP, two for history queries, one for event streams. start() and stop() from one thread; on_alarm()
 // from any, without waiting. The callbacks in Services are called from any of the server's threads, at once too.
 // Errors: start() gives kConflict where the port is in use, kInvalid where the host is not this machine.
-// Limits: bodies of 64 KiB (model bundles: 16 MiB), URLs of 8 KiB, 512 connections, options.sse_clients_max event
+// Limits: bodies of 64 KiB (model bundles: 16 MiB), URLs of 8 KiB, 4,096 connections, options.sse_clients_max event
 // streams; an event stream whose client does not read is ended, never buffered without end. Source: docs/api.md,
 // src/api/openapi.json.
 #pragma once

@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <modbus/modbus.h>
 
+#include "io/descriptors.hpp"
+
 namespace millwright::connectors {
 namespace {
 
@@ -110,6 +112,7 @@ core::Result<std::unique_ptr<ModbusLink>> ModbusLink::open(const std::variant<Mo
   std::unique_ptr<ModbusLink> link = std::make_unique<Link>(context);
   modbus_set_response_timeout(context, static_cast<std::uint32_t>(timeout / core::kSecond),
                               static_cast<std::uint32_t>(timeout % core::kSecond / core::kMicrosecond));
+  if (auto fits = io::check_fits_select(); !fits) return core::unexpected(fits.error());
   if (modbus_connect(context) != 0) {
     const std::string why = modbus_strerror(errno);
     return core::unexpected(core::ErrorCode::kUnavailable, fmt::format("{}: {}", to_string(bus), why));

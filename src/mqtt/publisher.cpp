@@ -8,6 +8,7 @@
 #include <mqtt_protocol.h>
 
 #include "io/dead_peer.hpp"
+#include "io/descriptors.hpp"
 
 namespace millwright::mqtt {
 namespace {
@@ -47,6 +48,7 @@ core::Result<std::unique_ptr<Publisher>> Publisher::open(const Options& options,
 core::Status Publisher::connect() {
   auto client = make_handle(options_, Session::kClean, presence_, this);
   if (!client) return core::unexpected(client.error());
+  if (auto fits = io::check_fits_select(); !fits) return fits;
   client_ = std::move(*client);
   mosquitto_connect_v5_callback_set(client_.get(), on_connect);
   mosquitto_disconnect_v5_callback_set(client_.get(), on_disconnect);

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "io/dead_peer.hpp"
+#include "io/descriptors.hpp"
 
 namespace millwright::mqtt {
 namespace {
@@ -72,6 +73,7 @@ core::Status Subscriber::connect(const Subscription& subscription) {
   const Session session = subscription.session_expiry == 0 ? Session::kClean : Session::kKept;
   auto client = make_handle(options_, session, presence_, this);
   if (!client) return core::unexpected(client.error());
+  if (auto fits = io::check_fits_select(); !fits) return fits;
   client_ = std::move(*client);
   mosquitto* const c = client_.get();
   mosquitto_threaded_set(c, true);  // so that nothing is written but by loop_write

