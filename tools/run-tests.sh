@@ -99,7 +99,7 @@ end_to_end() {
   from_maven 'Apache Kafka' kafka_broker.py E2E_WITHOUT_KAFKA
   from_maven 'Eclipse Milo' milo_server.py E2E_WITHOUT_MILO
   plc4x_driver
-  python3 -m unittest discover -v -s tests/e2e -p 'test_*.py' -t tests/e2e
+  python3 tests/e2e/run.py
 }
 
 case "${1:-all}" in
