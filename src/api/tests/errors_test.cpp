@@ -17,7 +17,7 @@ using ::testing::HasSubstr;
 
 TEST(Paths, ThoseThatDoNotExistAreProblems) {
   Plant plant;
-  for (const char* path : {"/v1", "/v1/", "/v1/machine", "/v1/machines/", "/v1/machines/pump-1", "/v1/machines//twin",
+  for (const char* path : {"/v1", "/v1/", "/v1/machine", "/v1/machines/", "/v1/machines/pump-9", "/v1/machines//twin",
                            "/v1/alarms/1", "/nothing", "/plant", "/"}) {
     const Reply reply = plant.get(path);
     problem_detail(reply, 404);
@@ -173,7 +173,7 @@ TEST(Cursors, ReadBackAndRefuseEveryFlippedBit) {
 TEST(Fields, EveryAnswerIsProtected) {
   Plant plant;
   for (const Reply& reply :
-       {plant.get("/v1/plant"), plant.get("/nothing"), plant.get("/healthz", {{"Host", "evil"}})}) {
+       {plant.get("/v1/plant"), plant.get("/v1/nothing"), plant.get("/healthz", {{"Host", "evil"}})}) {
     EXPECT_EQ(reply.field("x-content-type-options"), "nosniff");
     EXPECT_EQ(reply.field("x-frame-options"), "DENY");
     EXPECT_THAT(reply.field("content-security-policy"),
