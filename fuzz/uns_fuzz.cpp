@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "core/assert.hpp"
+#include "protocol/uns_command.hpp"
 #include "protocol/uns_json.hpp"
 #include "protocol/uns_topic.hpp"
 
@@ -28,6 +29,12 @@ void check_payload(std::string_view text) {
   }
 }
 
+void check_answer(std::string_view text) {
+  const auto answer = parse_uns_answer(text);
+  if (!answer) return;
+  ASSERT(answer->id.size() <= kUnsIdBytesMax && answer->result.size() <= kUnsResultBytesMax, "more than allowed");
+}
+
 void check_topics(std::string_view text) {
   const std::size_t end = text.find('\n');
   const auto pattern = TopicPattern::parse(text.substr(0, end));
@@ -46,6 +53,7 @@ void check_topics(std::string_view text) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   check_payload(text);
+  check_answer(text);
   check_topics(text);
   return 0;
 }

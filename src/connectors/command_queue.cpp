@@ -27,6 +27,7 @@ core::Result<std::string> CommandQueue::ask(const asset::Command& command, std::
     changed_.wait_for(mutex_, std::chrono::duration_cast<std::chrono::nanoseconds>(left));
   }
   if (job->result) return std::move(*job->result);
+  std::erase_if(sent_, [&](const auto& sent) { return sent.second == job; });
   if (job->taken) return unexpected(ErrorCode::kTimeout, "no answer in time: it may have been carried out");
   std::erase(jobs_, job);
   return unexpected(ErrorCode::kTimeout, "the command was not sent: the connector is busy");
@@ -44,6 +45,10 @@ void CommandQueue::close(const std::string& why) {
     job->result = unexpected(ErrorCode::kUnavailable, "the command was not sent: " + closed_);
   }
   jobs_.clear();
+  for (const auto& [ticket, job] : sent_) {
+    job->result = unexpected(ErrorCode::kTimeout, closed_ + " before the answer came: it may have been carried out");
+  }
+  sent_.clear();
   changed_.notify_all();
 }
 
@@ -52,21 +57,49 @@ bool CommandQueue::waits() const {
   return !jobs_.empty();
 }
 
+std::shared_ptr<CommandQueue::Job> CommandQueue::take() {
+  core::MutexLock lock(mutex_);
+  if (jobs_.empty()) return nullptr;
+  auto job = jobs_.front();
+  jobs_.pop_front();
+  job->taken = true;
+  return job;
+}
+
 void CommandQueue::serve(const Execute& execute) {
-  for (;;) {
-    std::shared_ptr<Job> job;
-    {
-      core::MutexLock lock(mutex_);
-      if (jobs_.empty()) return;
-      job = jobs_.front();
-      jobs_.pop_front();
-      job->taken = true;
-    }
+  while (const auto job = take()) {
     auto result = execute(*job->command, job->values);
     core::MutexLock lock(mutex_);
     job->result = std::move(result);
     changed_.notify_all();
   }
+}
+
+void CommandQueue::send(const Send& send) {
+  while (const auto job = take()) {
+    std::uint64_t ticket = 0;
+    {
+      core::MutexLock lock(mutex_);
+      ticket = ++tickets_;
+      sent_.emplace(ticket, job);
+    }
+    if (auto sent = send(ticket, *job->command, job->values); !sent) settle(ticket, unexpected(sent.error()));
+  }
+}
+
+bool CommandQueue::settle(std::uint64_t ticket, core::Result<std::string> result) {
+  core::MutexLock lock(mutex_);
+  const auto sent = sent_.find(ticket);
+  if (sent == sent_.end()) return false;
+  sent->second->result = std::move(result);
+  sent_.erase(sent);
+  changed_.notify_all();
+  return true;
+}
+
+bool CommandQueue::awaits(std::uint64_t ticket) const {
+  core::MutexLock lock(mutex_);
+  return sent_.count(ticket) != 0;
 }
 
 }  // namespace millwright::connectors

@@ -4,8 +4,10 @@
 // Errors: of asset/commands.hpp. One that is no longer waited for is not carried out.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -37,6 +39,14 @@ class CommandQueue {
   // Carries out all that waits.
   void serve(const Execute& execute) EXCLUDES(mutex_);
 
+  // For sources that answer later: sends all that waits, each with a number by which settle() knows it again.
+  using Send = std::function<core::Status(std::uint64_t ticket, const asset::Command& command,
+                                          std::span<const asset::CommandValue> values)>;
+  void send(const Send& send) EXCLUDES(mutex_);
+  // False: nobody waits for it any more.
+  bool settle(std::uint64_t ticket, core::Result<std::string> result) EXCLUDES(mutex_);
+  [[nodiscard]] bool awaits(std::uint64_t ticket) const EXCLUDES(mutex_);
+
  private:
   struct Job {
     const asset::Command* command;
@@ -44,10 +54,14 @@ class CommandQueue {
     bool taken = false;
     std::optional<core::Result<std::string>> result{};
   };
+  std::shared_ptr<Job> take() EXCLUDES(mutex_);
+
   const std::function<void()> wake_;
   mutable core::Mutex mutex_;
   core::Condition changed_;
   std::deque<std::shared_ptr<Job>> jobs_ GUARDED_BY(mutex_);
+  std::map<std::uint64_t, std::shared_ptr<Job>> sent_ GUARDED_BY(mutex_);  // by ticket
+  std::uint64_t tickets_ GUARDED_BY(mutex_) = 0;
   std::string closed_ GUARDED_BY(mutex_) = "it is not connected yet";  // "": open
 };
 

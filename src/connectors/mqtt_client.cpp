@@ -48,6 +48,10 @@ class MqttClient final : public Connector {
   core::Status start() override;
   void stop() override;
   [[nodiscard]] ConnectorStatus status() const override;
+  core::Result<std::string> execute(const asset::Command& command, std::span<const asset::CommandValue> values,
+                                    core::DurationNs timeout) override {
+    return feed_->commands().ask(command, values, timeout);
+  }
 
  private:
   void run();
@@ -162,7 +166,10 @@ void MqttClient::serve() {
       MutexLock lock(mutex_);
       ++status_.reconnects;
     }
-    if (!shown) feed_->connected();
+    if (!shown) {
+      feed_->connected();
+      feed_->commands().open();
+    }
     if (!std::exchange(shown, true)) log_->info("{}: subscribed at {}", name_, to_string(options_.broker));
     pause_ = 0;
     show_connected();
@@ -192,6 +199,7 @@ core::Status MqttClient::turn() {
 }
 
 void MqttClient::finish() {
+  feed_->commands().close("the connector stops");
   const TimeNs until = clock_.monotonic() + kStopPatience;
   while (!lane_.settled(kIdleWait) && clock_.monotonic() < until) {
   }
@@ -203,6 +211,7 @@ void MqttClient::finish() {
 void MqttClient::take_loss(const std::string& why) {
   lane_.flush();
   subscriber_.reset();
+  feed_->commands().close("the connection is lost");
   feed_->lost();
   const bool first = pause_ == 0;
   pause_ = first ? options_.retry_min : std::min(pause_ * 2, options_.retry_max);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "connectors/command_queue.hpp"
 #include "connectors/value_lane.hpp"
 #include "mqtt/presence.hpp"
 #include "mqtt/subscriber.hpp"
@@ -28,6 +29,11 @@ class MqttFeed {
   virtual void turn(mqtt::Subscriber&) {}
   // The connection is lost, or was not to be had.
   virtual void lost() = 0;
+  // What the plant's machines are told over this connection; the lane sends and settles them, in turn() and take().
+  CommandQueue& commands() { return commands_; }
+
+ private:
+  CommandQueue commands_{[] {}};  // nobody to wake: turn() comes many times a second
 };
 
 }  // namespace millwright::connectors

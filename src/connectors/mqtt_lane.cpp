@@ -1,9 +1,12 @@
 #include "connectors/mqtt_lane.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <functional>
 
 #include <fmt/format.h>
+
+#include "protocol/uns_command.hpp"
 
 namespace millwright::connectors {
 namespace {
@@ -22,12 +25,22 @@ core::Counter& counter(const ConnectorContext& context, const std::string& sourc
   return context.metrics.counter(name, help, {{"connector", source}});
 }
 
+bool takes_commands(const asset::Model& model, const std::string& connector) {
+  const auto machines = model.machines();
+  return std::any_of(machines.begin(), machines.end(), [&](const asset::Machine& machine) {
+    return std::any_of(machine.commands.begin(), machine.commands.end(),
+                       [&](const asset::Command& command) { return command.target.connector == connector; });
+  });
+}
+
 }  // namespace
 
 MqttLane::MqttLane(const MqttClientOptions& options, const ConnectorContext& context, const std::string& source)
     : options_(options),
       clock_(context.clock),
       targets_(context.model, source, options_.topics),
+      answer_topic_(takes_commands(context.model, source) ? "millwright/answers/" + options.link.broker.client_id : ""),
+      begun_(context.clock.now()),
       lane_(context, source, options.link.future_limit, "mqtt"),
       repeated_(
           counter(context, source, "millwright_mqtt_repeated_total", "Messages that came again and were left out")),
@@ -43,10 +56,12 @@ std::vector<std::string> MqttLane::filters() const {
     filters.push_back(options_.share.empty() ? topic.filter()
                                              : fmt::format("$share/{}/{}", options_.share, topic.filter()));
   }
+  if (!answer_topic_.empty()) filters.push_back(answer_topic_);
   return filters;
 }
 
 void MqttLane::take(const mqtt::Received& message) {
+  if (!answer_topic_.empty() && message.topic == answer_topic_) return take_answer(message);
   const TimeNs received = clock_.now();
   if (protocol::is_waveform(message.payload)) return take_waveform(message, received);
   take_json(message, received);
@@ -104,6 +119,52 @@ void MqttLane::take_waveform(const mqtt::Received& message, TimeNs received) {
     if (lane_.put_wave(*sensor, **taken, received)) continue;
     lane_.refuse(Refusal::kWrongType, message.topic,
                  fmt::format("a waveform does not fit into {}, which is {}", sensor->path, to_string(sensor->type)));
+  }
+}
+
+void MqttLane::turn(mqtt::Subscriber& broker) {
+  expire();
+  commands().send([&](std::uint64_t ticket, const asset::Command& command, auto values) -> core::Status {
+    const auto payload = command_payload(ticket, command, values);
+    if (!payload) return core::unexpected(payload.error());
+    return broker.publish(command.target.address, *payload);
+  });
+}
+
+// ---- commands -------------------------------------------------------------------------------------------------------
+
+std::string MqttLane::command_id(std::uint64_t ticket) const {
+  return fmt::format("{:x}-{}", begun_, ticket);
+}
+
+core::Result<std::string> MqttLane::command_payload(std::uint64_t ticket, const asset::Command& command,
+                                                    std::span<const asset::CommandValue> values) const {
+  const std::string& topic = command.target.address;
+  if (topic.empty() || topic.find_first_of("+#") != std::string::npos) {
+    return core::unexpected(core::ErrorCode::kInvalid, fmt::format("'{}' is no topic that can be written to", topic));
+  }
+  protocol::UnsCommand out{
+      .id = command_id(ticket), .name = command.name, .answer_topic = answer_topic_, .time = clock_.now()};
+  for (std::size_t i = 0; i < values.size(); ++i) out.arguments.emplace_back(command.arguments[i].name, values[i]);
+  if (values.empty() && command.value) out.arguments.emplace_back("value", *command.value);
+  return protocol::encode_uns_command(out);
+}
+
+void MqttLane::take_answer(const mqtt::Received& message) {
+  if (message.retained) return;  // of a command long ago
+  const auto answer = protocol::parse_uns_answer(message.payload);
+  if (!answer) return lane_.refuse(Refusal::kMalformed, message.topic, answer.error().message);
+  std::uint64_t ticket = 0;
+  const std::string_view id = answer->id;
+  const std::size_t dash = id.rfind('-');
+  if (dash != std::string_view::npos) std::from_chars(id.data() + dash + 1, id.data() + id.size(), ticket);
+  if (answer->id != command_id(ticket)) return;  // of an earlier run: nobody waits for it
+  if (answer->good) {
+    commands().settle(ticket, answer->result);
+  } else {
+    commands().settle(ticket, core::unexpected(core::ErrorCode::kConflict,
+                                               answer->result.empty() ? "the device refused"
+                                                                      : "the device refused: " + answer->result));
   }
 }
 

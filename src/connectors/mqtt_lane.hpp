@@ -3,6 +3,9 @@
 // A message that comes again (its bytes on its topic, where it carries a time, a sequence or an id of its own) is left
 // out, as long as it is among the last kRemembered. What cannot be used is counted and told; the rest flows.
 //
+// A command is a message on the topic that is its address; the device answers with the command's id on the topic that
+// the message names, one of this connector alone. Nothing is sent twice.
+//
 // Threads: one at a time. Limits: what topics mean is remembered for kTopicsKnownMax of them, then learnt anew.
 #pragma once
 
@@ -34,8 +37,11 @@ class MqttLane final : public MqttFeed {
   [[nodiscard]] std::vector<std::string> filters() const override;
   mqtt::Presence presence() override { return {.topic = options_.status_topic}; }
   void take(const mqtt::Received& message) override;
-  void turn(mqtt::Subscriber&) override { expire(); }
+  void turn(mqtt::Subscriber& broker) override;
   void lost() override { lane_.say(targets_.sensors(), core::kBadNoCommunication); }
+  // What a command is on the wire; the number is the queue's.
+  [[nodiscard]] core::Result<std::string> command_payload(std::uint64_t ticket, const asset::Command& command,
+                                                          std::span<const asset::CommandValue> values) const;
 
  private:
   struct Topic {
@@ -45,6 +51,8 @@ class MqttLane final : public MqttFeed {
 
   Topic& known(std::string_view topic);
   const std::vector<const asset::Sensor*>& targets_of(Topic& known, std::string_view topic, const std::string& field);
+  void take_answer(const mqtt::Received& message);
+  [[nodiscard]] std::string command_id(std::uint64_t ticket) const;
   void take_json(const mqtt::Received& message, core::TimeNs received);
   void take_waveform(const mqtt::Received& message, core::TimeNs received);
   void expire();
@@ -56,6 +64,8 @@ class MqttLane final : public MqttFeed {
   const MqttClientOptions options_;
   io::Clock& clock_;
   const MqttTargets targets_;
+  const std::string answer_topic_;  // "": nothing here takes commands
+  const core::TimeNs begun_;        // in the ids of commands, so that none comes again after a restart
   ValueLane lane_;
   protocol::WaveformAssembler waveforms_;
   core::TimeNs expired_ = 0;

@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "connectors/sparkplug_command.hpp"
+
 namespace millwright::connectors {
 namespace {
 
@@ -56,6 +58,9 @@ class SparkplugLane::Node final : public spb::SessionEvents {
   void ask(TimeNs now) {
     if (!session_.alive()) session_.want_rebirth(now);
   }
+  [[nodiscard]] std::optional<spb::DataType> type_of(std::string_view device, const std::string& metric) const {
+    return session_.type_of(device, metric);
+  }
 
  private:
   using Sensors = std::vector<const asset::Sensor*>;
@@ -82,6 +87,7 @@ class SparkplugLane::Node final : public spb::SessionEvents {
 };
 
 void SparkplugLane::Node::update(const spb::Update& update) {
+  if (!host_.awaited_.empty()) host_.settle(name_, update);
   const Sensors& sensors = sensors_of(update.device, update.name);
   if (!spb::is_scalar(update.type)) return host_.counters_.passed_over.Increment();
   if (sensors.empty()) return host_.counters_.unmapped.Increment();
@@ -260,7 +266,62 @@ std::vector<std::string> SparkplugLane::due(TimeNs now) {
   return std::exchange(asked_, {});
 }
 
+// ---- commands -------------------------------------------------------------------------------------------------------
+
+core::Result<spb::EdgeMessage> SparkplugLane::command(std::uint64_t ticket, const asset::Command& command,
+                                                      std::span<const asset::CommandValue> values) {
+  if (command.kind != asset::CommandKind::kWrite) {
+    return core::unexpected(core::ErrorCode::kUnsupported, "Sparkplug has no methods: write a metric");
+  }
+  const std::string& address = command.target.address;
+  const auto place = parse_sparkplug_address(address);
+  if (!place) {
+    return core::unexpected(core::ErrorCode::kInvalid,
+                            fmt::format("'{}' is no address: group/node/device#metric, or group/node#metric", address));
+  }
+  const auto node = nodes_.find(place->node);
+  const auto type = node != nodes_.end() ? node->second->type_of(place->device, place->metric) : std::nullopt;
+  if (!type) {
+    return core::unexpected(
+        core::ErrorCode::kUnavailable,
+        fmt::format("'{}': its node or device is not there, or its birth has no such metric", address));
+  }
+  const auto value =
+      metric_value(values.empty() ? asset::CommandValue(command.value.value_or(0)) : values.front(), *type);
+  if (!value) {
+    return core::unexpected(
+        core::ErrorCode::kInvalid,
+        fmt::format("the value does not fit '{}', whose birth says type {}", address, static_cast<unsigned>(*type)));
+  }
+  awaited_.push_back({ticket, place->node, place->device, place->metric, *value});
+  const TimeNs now = context_.clock.now();
+  spb::Metric metric{.name = awaited_.back().metric, .time = now, .type = *type};
+  metric.value = std::visit([](const auto& one) -> spb::Value { return one; }, awaited_.back().value);
+  const spb::Topic topic{.group = std::string_view(place->node).substr(0, place->node.find('/')),
+                         .type = place->device.empty() ? spb::MessageType::kNCmd : spb::MessageType::kDCmd,
+                         .node = std::string_view(place->node).substr(place->node.find('/') + 1),
+                         .device = place->device};
+  return spb::EdgeMessage{spb::to_string(topic), spb::encode({.time = now, .sequence = {}, .metrics = {metric}})};
+}
+
+// What a node reports is the answer: Sparkplug has no other.
+void SparkplugLane::settle(const std::string& node, const spb::Update& update) {
+  if (update.metric.historical) return;
+  std::erase_if(awaited_, [&](const Awaited& one) {
+    if (one.node != node || one.device != update.device || one.metric != update.name) return false;
+    if (!is_reported(one.value, spb::interpret(update.metric.value, update.type))) return false;
+    commands().settle(one.ticket, std::string("reported by the node"));
+    return true;
+  });
+}
+
 void SparkplugLane::turn(mqtt::Subscriber& broker) {
+  commands().send([&](std::uint64_t ticket, const asset::Command& told, auto values) -> core::Status {
+    const auto message = command(ticket, told, values);
+    if (!message) return core::unexpected(message.error());
+    return broker.publish(message->topic, message->payload);
+  });
+  std::erase_if(awaited_, [this](const Awaited& one) { return !commands().awaits(one.ticket); });
   const TimeNs now = context_.clock.monotonic();
   if (std::exchange(denied_, false)) static_cast<void>(broker.announce());  // a fault shows with the next receive()
   if (now - ticked_ < kTickEvery) return;
@@ -278,6 +339,7 @@ void SparkplugLane::turn(mqtt::Subscriber& broker) {
 void SparkplugLane::lost() {
   for (const auto& [name, node] : nodes_) node->forget(context_.clock.monotonic());
   asked_.clear();
+  awaited_.clear();
   connected_at_.reset();
   denied_ = false;
   lane_.say(targets_.sensors(), core::kBadNoCommunication);

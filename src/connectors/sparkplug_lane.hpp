@@ -4,6 +4,9 @@
 // What is marked historical goes into history alone. What a birth, or what was kept, repeats of the last reading (the
 // same time) is not recorded again.
 //
+// A command writes one metric by NCMD or DCMD, as its birth has typed it, and is done when the node reports the metric
+// with that value. Nothing is sent twice.
+//
 // Threads: MqttClient's. Limits: kNodesMax nodes; kMetricsKnownMax metrics a node are remembered, then learnt anew.
 // Format: docs/format/sparkplug.md.
 #pragma once
@@ -17,6 +20,7 @@
 #include "connectors/mqtt_feed.hpp"
 #include "connectors/mqtt_options.hpp"
 #include "connectors/sparkplug_targets.hpp"
+#include "protocol/sparkplug_edge.hpp"
 #include "protocol/sparkplug_session.hpp"
 
 namespace millwright::connectors {
@@ -40,9 +44,20 @@ class SparkplugLane final : public MqttFeed {
 
   // What turn() would send: the nodes to ask for a rebirth, as "group/node".
   std::vector<std::string> due(core::TimeNs now);
+  // The message that a command is, and what is then waited for under the queue's number.
+  core::Result<protocol::sparkplug::EdgeMessage> command(std::uint64_t ticket, const asset::Command& command,
+                                                         std::span<const asset::CommandValue> values);
 
  private:
   class Node;
+  // A command whose metric its node has not reported yet.
+  struct Awaited {
+    std::uint64_t ticket = 0;
+    std::string node;  // "group/node"
+    std::string device;
+    std::string metric;
+    protocol::sparkplug::EdgeValue value;
+  };
   struct Counters {
     core::Counter& unmapped;
     core::Counter& passed_over;
@@ -52,6 +67,7 @@ class SparkplugLane final : public MqttFeed {
     core::Counter& rebirths;
   };
 
+  void settle(const std::string& node, const protocol::sparkplug::Update& update);
   Node* node_of(const protocol::sparkplug::Topic& topic);
   void take_state(const mqtt::Received& message);
 
@@ -63,6 +79,7 @@ class SparkplugLane final : public MqttFeed {
   std::vector<core::TimeNs> last_;                                   // by sensor: the time of the last reading
   std::map<std::string, std::unique_ptr<Node>, std::less<>> nodes_;  // by "group/node"
   std::vector<std::string> asked_;
+  std::vector<Awaited> awaited_;
   std::map<std::uint32_t, std::vector<const asset::Sensor*>> confirmed_;  // by quality: what a birth says again
   std::optional<core::TimeNs> connected_at_;  // monotonic; none: those who are not there have been asked
   core::TimeNs ticked_ = 0;

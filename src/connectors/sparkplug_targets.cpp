@@ -15,27 +15,36 @@ std::string place_of(std::string_view node, std::string_view device) {
 
 }  // namespace
 
+std::optional<SparkplugPlace> parse_sparkplug_address(const std::string& address) {
+  const std::size_t end = address.find('#');
+  if (end == std::string::npos || end + 1 == address.size()) return std::nullopt;
+  const std::string before = address.substr(0, end);
+  const auto names = core::split(before, '/');
+  const bool empty = std::any_of(names.begin(), names.end(), [](std::string_view name) { return name.empty(); });
+  if (names.size() < 2 || names.size() > 3 || empty) return std::nullopt;
+  return SparkplugPlace{.node = before.substr(0, names[0].size() + 1 + names[1].size()),
+                        .device = names.size() == 3 ? std::string(names[2]) : std::string(),
+                        .metric = address.substr(end + 1)};
+}
+
 SparkplugTargets::SparkplugTargets(const asset::Model& model, const std::string& connector)
     : model_(model), connector_(connector) {
   for (const core::SensorId id : model.sensors_of(connector)) {
     const asset::Sensor& sensor = model.sensor(id);
     sensors_.push_back(&sensor);
     const std::string& address = sensor.source.address;
-    const std::size_t end = address.find('#');
-    if (end == std::string::npos) {
+    if (address.find('#') == std::string::npos) {
       by_name_ = true;
       continue;
     }
-    const std::string place = address.substr(0, end);
-    const auto names = core::split(place, '/');
-    const bool empty = std::any_of(names.begin(), names.end(), [](std::string_view name) { return name.empty(); });
-    if (names.size() < 2 || names.size() > 3 || empty || end + 1 == address.size()) {
+    const auto place = parse_sparkplug_address(address);
+    if (!place) {
       misaddressed_.push_back(&sensor);
       continue;
     }
-    nodes_.insert(place.substr(0, names[0].size() + 1 + names[1].size()));
+    nodes_.insert(place->node);
     by_address_[address].push_back(&sensor);
-    metrics_[place].push_back(address.substr(end + 1));
+    metrics_[place_of(place->node, place->device)].push_back(place->metric);
   }
 }
 

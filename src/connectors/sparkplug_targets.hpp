@@ -7,6 +7,7 @@
 // Threads: immutable once made; from any thread.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -16,6 +17,14 @@
 #include "asset/model.hpp"
 
 namespace millwright::connectors {
+
+struct SparkplugPlace {
+  std::string node;    // "group/node"
+  std::string device;  // "": the node itself
+  std::string metric;
+};
+// Of an address with a #; nothing where it is none.
+std::optional<SparkplugPlace> parse_sparkplug_address(const std::string& address);
 
 class SparkplugTargets {
  public:

@@ -201,4 +201,11 @@ void Session::want_rebirth(core::TimeNs now) {
   events_.ask_rebirth();
 }
 
+std::optional<DataType> Session::type_of(std::string_view device, const std::string& metric) const {
+  const auto found = devices_.find(device);
+  if (!alive_ || found == devices_.end() || !found->second.alive) return std::nullopt;
+  const auto type = found->second.types.find(metric);
+  return type != found->second.types.end() ? std::optional(type->second) : std::nullopt;
+}
+
 }  // namespace millwright::protocol::sparkplug

@@ -66,6 +66,8 @@ class Session {
   void want_rebirth(core::TimeNs now);
 
   [[nodiscard]] bool alive() const { return alive_; }
+  // Of a metric that a birth has told, of a device ("": the node itself) that is there.
+  [[nodiscard]] std::optional<DataType> type_of(std::string_view device, const std::string& metric) const;
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }    // metrics whose alias nobody knows
   [[nodiscard]] std::uint64_t repeated() const { return repeated_; }  // messages that came again
   [[nodiscard]] std::uint64_t missing() const { return missing_; }    // messages that never came

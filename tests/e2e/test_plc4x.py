@@ -129,7 +129,7 @@ class Plc4x(EndToEnd):
 
     @staticmethod
     def tick():
-        return int(time.time() / TICK_S)
+        return int(time.time() / TICK_S) & 0x7FFFFFFF
 
     def test_devices_that_we_did_not_write(self):
         s7 = self.start_s7()

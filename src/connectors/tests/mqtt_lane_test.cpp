@@ -2,9 +2,12 @@
 #include "connectors/mqtt_lane.hpp"
 
 #include <cmath>
+#include <thread>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 #include <openssl/evp.h>
 
 #include "config/document.hpp"
@@ -187,6 +190,69 @@ TEST(MqttOptions, MistakesAreNamed) {
   for (const auto& [row, problem] : kSparkplug) {
     EXPECT_THAT(problems_of(row, read_sparkplug_options), HasSubstr(problem)) << row;
   }
+}
+
+// A connector whose machine can be told something.
+TEST(MqttCommands, AreMessagesWithAnAnswer) {
+  asset::Model plain = test::make_model({{"plant/a"}});
+  std::vector<asset::Machine> machines(plain.machines().begin(), plain.machines().end());
+  asset::Command command;
+  command.name = "set-speed";
+  command.target = {"line", "plant/a/cmd"};
+  command.arguments.emplace_back().name = "speed";
+  machines[0].commands = {command};
+  const asset::Model model(machines, {plain.sensors().begin(), plain.sensors().end()});
+  io::SimClock clock{kNow};
+  io::SimNetwork network;
+  test::Disk disk;
+  test::Node node(model, network, clock, disk);
+  MqttClientOptions options{.link = {}, .topics = {*protocol::TopicPattern::parse("plant/#")}};
+  options.link.broker.client_id = "plant-1";
+  MqttLane lane(options, node.context(), "line");
+  EXPECT_THAT(lane.filters(), ElementsAre("plant/#", "millwright/answers/plant-1"));
+  MqttLane other(options, node.context(), "other");
+  EXPECT_THAT(other.filters(), ElementsAre("plant/#")) << "nothing there takes commands";
+
+  const asset::CommandValue value = 1200.0;
+  const auto payload = lane.command_payload(1, command, std::span(&value, 1));
+  ASSERT_TRUE(payload);
+  const auto json = nlohmann::json::parse(*payload);
+  EXPECT_EQ(json["command"], "set-speed");
+  EXPECT_EQ(json["answer"], "millwright/answers/plant-1");
+  EXPECT_EQ(json["arguments"], nlohmann::json({{"speed", 1200.0}}));
+  asset::Command wild = command;
+  wild.target.address = "plant/+";
+  EXPECT_EQ(lane.command_payload(1, wild, std::span(&value, 1)).error().code, core::ErrorCode::kInvalid);
+
+  lane.commands().open();
+  const auto answer = [&](const std::string& text, bool retained = false) {
+    lane.take({.topic = "millwright/answers/plant-1", .payload = text, .retained = retained});
+  };
+  const auto give = [&](const char* ok) {
+    std::thread device([&] {
+      std::uint64_t asked = 0;
+      while (asked == 0) {
+        lane.commands().send([&](std::uint64_t ticket, const auto&, auto) -> core::Status {
+          asked = ticket;
+          return {};
+        });
+      }
+      const std::string id = fmt::format("{:x}-{}", kNow, asked);
+      answer(R"({"id":"0-1","ok":true})");                                      // of an earlier run
+      answer(fmt::format(R"({{"id":"{}","ok":true}})", id), true);              // retained
+      answer(fmt::format(R"({{"id":"{}","ok":{},"result":"ramp"}})", id, ok));  // the one
+      answer(fmt::format(R"({{"id":"{}","ok":true}})", id));                    // twice on the way
+      answer("?");
+    });
+    auto result = lane.commands().ask(command, std::span(&value, 1), 10 * core::kSecond);
+    device.join();
+    return result;
+  };
+  EXPECT_EQ(give("true").value(), "ramp");
+  const auto refused = give("false");
+  EXPECT_EQ(refused.error().code, core::ErrorCode::kConflict);
+  EXPECT_THAT(refused.error().message, HasSubstr("the device refused: ramp"));
+  EXPECT_EQ(lane.lane().intake().refused(), 2U);
 }
 
 }  // namespace

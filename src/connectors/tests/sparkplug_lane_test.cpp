@@ -1,6 +1,8 @@
 // What edge nodes say becomes readings; what they leave unsaid becomes a quality, or a question.
 #include "connectors/sparkplug_lane.hpp"
 
+#include <thread>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -87,6 +89,61 @@ TEST_F(SparkplugHost, TakesBirthsAndDataByAlias) {
   EXPECT_EQ(counted("millwright_sparkplug_passed_over_total"), 1);
   EXPECT_EQ(lane_.lane().intake().refused(), 0U);
   EXPECT_THAT(due(), IsEmpty());
+}
+
+TEST_F(SparkplugHost, ACommandIsAMetricAsItsBirthHasTypedIt) {
+  asset::Command command;
+  command.target.address = "g/n/d#count";
+  const auto tell = [&](const asset::CommandValue& value) { return lane_.command(1, command, std::span(&value, 1)); };
+  EXPECT_EQ(tell(7.0).error().code, core::ErrorCode::kUnavailable) << "nobody is born yet";
+  birth();
+  const auto message = tell(7.0);
+  ASSERT_TRUE(message);
+  EXPECT_EQ(message->topic, "spBv1.0/g/DCMD/n/d");
+  const auto payload = spb::decode(message->payload);
+  ASSERT_TRUE(payload);
+  EXPECT_FALSE(payload->sequence);
+  ASSERT_EQ(payload->metrics.size(), 1U);
+  EXPECT_EQ(payload->metrics[0].name, "count");
+  EXPECT_EQ(payload->metrics[0].type, DataType::kUInt64);
+  EXPECT_EQ(std::get<std::uint64_t>(payload->metrics[0].value), 7U);
+  EXPECT_EQ(tell(7.5).error().code, core::ErrorCode::kInvalid);
+  EXPECT_EQ(tell(-1.0).error().code, core::ErrorCode::kInvalid);
+  EXPECT_EQ(tell(std::string("x")).error().code, core::ErrorCode::kInvalid);
+  command.target.address = "g/n#Node Control/Rebirth";
+  EXPECT_EQ(tell(true)->topic, "spBv1.0/g/NCMD/n");
+  command.target.address = "g/n/d#nothing";
+  EXPECT_EQ(tell(1.0).error().code, core::ErrorCode::kUnavailable);
+  command.target.address = "g#x";
+  EXPECT_EQ(tell(1.0).error().code, core::ErrorCode::kInvalid);
+  take("spBv1.0/g/DDEATH/n/d", 2, {});
+  command.target.address = "g/n/d#count";
+  EXPECT_EQ(tell(1.0).error().code, core::ErrorCode::kUnavailable);
+}
+
+TEST_F(SparkplugHost, ACommandIsDoneWhenTheNodeReportsIt) {
+  birth();
+  lane_.commands().open();
+  asset::Command command;
+  command.target.address = "g/n/d#Drive/speed";
+  const asset::CommandValue value = 4.5;
+  std::thread node([&] {
+    std::uint64_t asked = 0;
+    while (asked == 0) {
+      lane_.commands().send([&](std::uint64_t ticket, const asset::Command& told, auto values) -> core::Status {
+        asked = ticket;
+        EXPECT_TRUE(lane_.command(ticket, told, values));
+        return {};
+      });
+    }
+    data(2, speed(4.0F, kNow));
+    EXPECT_TRUE(lane_.commands().awaits(asked)) << "another value";
+    data(3, speed(4.5F, kNow, true));
+    EXPECT_TRUE(lane_.commands().awaits(asked)) << "history";
+    data(4, speed(4.5F, kNow + 1));
+  });
+  EXPECT_EQ(lane_.commands().ask(command, std::span(&value, 1), 10 * core::kSecond).value(), "reported by the node");
+  node.join();
 }
 
 TEST_F(SparkplugHost, FindsSensorsByName) {

@@ -64,6 +64,10 @@ client.on("ncmd", (payload) => {
   state.rebirths += 1;
   births();
 });
+// What it is told to be, it is, and says so.
+client.on("dcmd", (device, payload) => {
+  for (const { name, value } of payload.metrics) measure({ name, value, time: Date.now() });
+});
 client.on("close", () => { state.connected = false; if (mode === "primary") state.host = false; });
 client.on("error", (error) => console.error(error));
 

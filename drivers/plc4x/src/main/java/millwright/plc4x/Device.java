@@ -168,7 +168,7 @@ final class Device implements Runnable {
       read(connection, groups.get(next));
       due[next] = nextTurn(due[next], groups.get(next).periodNs());
     }
-    Thread.sleep(Long.MAX_VALUE); // no tag of it can be read, and that was said
+    Thread.sleep(Long.MAX_VALUE); // none of it can be read, and that was said
     return true;
   }
 
@@ -244,6 +244,7 @@ final class Device implements Runnable {
         request.addChangeOfStateTag(tag.channel(), parsed);
       }
     }
+    if (tags.isEmpty()) Thread.sleep(Long.MAX_VALUE); // none of it can be read, and that was said
     final PlcSubscriptionResponse response = within(request.build().execute().thenApply(PlcSubscriptionResponse.class::cast), connection, "subscribing");
     onAnswer();
     for (final Settings.Tag tag : tags) {

@@ -183,7 +183,11 @@ final class Sender implements Runnable {
 
   private static ByteBuffer read(DataInputStream in) throws IOException, Frame.Malformed {
     final ByteBuffer head = Frame.allocate(Frame.HEADER_BYTES);
-    in.readFully(head.array());
+    final int first = in.read();
+    if (first < 0) throw new IOException("closed the connection");
+    head.put((byte) first);
+    in.readFully(head.array(), 1, Frame.HEADER_BYTES - 1);
+    head.rewind();
     final ByteBuffer frame = Frame.allocate(Frame.HEADER_BYTES + Frame.header(head).payloadBytes());
     frame.put(head.array());
     in.readFully(frame.array(), Frame.HEADER_BYTES, frame.remaining());
