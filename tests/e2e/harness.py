@@ -119,6 +119,22 @@ class EndToEnd(unittest.TestCase):
         self.fail(f"waited {seconds} s for {what}\n{logs}")
 
 
+def one_cell(*streams, line="one"):
+    """The plant file's assets down to the machines of one cell, which follow: a list, indented by 20. `streams`: "default: plc"."""
+    names = "".join(f"    {one}\n" for one in streams)
+    return "assets:\n  enterprise: acme\n" + ("  streams:\n" + names if names else "") + f"""\
+  sites:
+    - name: lyon
+      areas:
+        - name: hall
+          lines:
+            - name: {line}
+              cells:
+                - name: cell
+                  machines:
+"""
+
+
 class Plant:
     """A running `millwright run` and its REST interface."""
 

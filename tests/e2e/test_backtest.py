@@ -7,25 +7,14 @@ import random
 import subprocess
 import unittest
 
-from harness import ROOT, EndToEnd
+from harness import ROOT, EndToEnd, one_cell
 
 DETECTOR = ROOT / "examples/detectors/default.yaml"
 PLANT = """
 node: {name: presses}
 connectors:
   - {name: line, type: influx}
-assets:
-  enterprise: acme
-  streams: {default: line}
-  sites:
-    - name: lyon
-      areas:
-        - name: hall
-          lines:
-            - name: line
-              cells:
-                - name: cell
-                  machines:
+""" + one_cell("default: line", line="line") + """\
                     - name: press-1
                       sensors:
                         - {name: speed}

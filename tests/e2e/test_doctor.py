@@ -4,7 +4,7 @@ import json
 import socket
 import unittest
 
-from harness import CLIENTS, FOREIGN_CLIENTS, ROOT, EndToEnd, Plant, free_ports
+from harness import CLIENTS, FOREIGN_CLIENTS, ROOT, EndToEnd, Plant, free_ports, one_cell
 
 PLANT = """
 node: {{name: sick, data_dir: data}}
@@ -13,18 +13,7 @@ opcua_server: {{port: {opcua}}}
 connectors:
   - {{name: plc, type: opcua, endpoint: "opc.tcp://127.0.0.1:{plc}"}}
 {more}
-assets:
-  enterprise: acme
-  streams: {{default: plc}}
-  sites:
-    - name: lyon
-      areas:
-        - name: hall
-          lines:
-            - name: one
-              cells:
-                - name: cell
-                  machines:
+""" + one_cell("default: plc") + """\
                     - name: pump-1
                       sensors:
                         - {{name: count, address: "nsu=urn:test:line;s=Line1.Pump1.PieceCount"}}

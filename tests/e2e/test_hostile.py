@@ -14,7 +14,7 @@ import unittest
 import urllib.request
 
 from burst_sender import Connection, data, declare, hello
-from harness import CLIENTS, FOREIGN_CLIENTS, ROOT, EndToEnd, Plant, free_ports
+from harness import CLIENTS, FOREIGN_CLIENTS, ROOT, EndToEnd, Plant, free_ports, one_cell
 
 sys.path.insert(0, str(CLIENTS))
 from rogue_proxy import ATTACKS, RogueProxy  # noqa: E402
@@ -31,18 +31,7 @@ connectors:
   - {{name: plc, type: opcua, endpoint: "{endpoint}", retry_min: 100ms, retry_max: 500ms, publishing_interval: 50ms,
      keep_alive: 200ms, request_timeout: 2s}}
   - {{name: line, type: burst, port: {burst}}}
-assets:
-  enterprise: acme
-  streams: {{default: plc, line: line}}
-  sites:
-    - name: lyon
-      areas:
-        - name: hall
-          lines:
-            - name: one
-              cells:
-                - name: cell
-                  machines:
+""" + one_cell("default: plc", "line: line") + """\
                     - name: pump-1
                       sensors:
                         - {{name: count, address: "nsu=urn:test:line;s=Line1.Pump1.PieceCount"}}

@@ -6,7 +6,7 @@ import time
 import unittest
 
 import kafka_broker
-from harness import EndToEnd, Plant, free_ports
+from harness import EndToEnd, Plant, free_ports, one_cell
 from line_sender import Sender
 
 PLANT = """
@@ -22,18 +22,7 @@ outputs:
     retry_max: 1s
     timeout: 5s
     {more}
-assets:
-  enterprise: acme
-  streams: {{default: line}}
-  sites:
-    - name: lyon
-      areas:
-        - name: hall
-          lines:
-            - name: one
-              cells:
-                - name: cell
-                  machines:
+""" + one_cell("default: line") + """\
                     - name: press-1
                       sensors: [{{name: current, type: float64, address: "press,id=1 current"}}]
                     - name: press-2

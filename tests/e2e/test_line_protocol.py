@@ -10,25 +10,14 @@ import struct
 import subprocess
 import unittest
 
-from harness import ROOT, EndToEnd, Plant, free_ports
+from harness import ROOT, EndToEnd, Plant, free_ports, one_cell
 
 TYPES = {"current": "float32", "pressure": "float64", "count": "int64", "running": "bool", "state": "state"}
 PLANT = """
 node: {{name: gateway}}
 connectors:
   - {{name: line, type: influx, port: {port}, ignore_tags: [host]}}
-assets:
-  enterprise: acme
-  streams: {{default: line}}
-  sites:
-    - name: lyon
-      areas:
-        - name: hall
-          lines:
-            - name: one
-              cells:
-                - name: cell
-                  machines:
+""" + one_cell("default: line") + """\
                     - name: press-1
                       sensors:
                         - {{name: current, type: float32, address: "press,id=1,hall=a current"}}

@@ -5,7 +5,7 @@ import os
 import socket
 import unittest
 
-from harness import ROOT, EndToEnd, Plant, free_ports
+from harness import ROOT, EndToEnd, Plant, free_ports, one_cell
 
 PLANT = """
 node: {{name: meters}}
@@ -20,18 +20,7 @@ connectors:
     devices:
       - {{name: one, unit: 1, map: meter.yaml, period: 100ms}}
       - {{name: two, unit: 2, map: meter.yaml, period: 100ms}}
-assets:
-  enterprise: acme
-  streams: {{default: bus}}
-  sites:
-    - name: lyon
-      areas:
-        - name: hall
-          lines:
-            - name: line
-              cells:
-                - name: cell
-                  machines:
+""" + one_cell("default: bus", line="line") + """\
                     - name: press-1
                       sensors:
                         - {{name: temperature, type: float32, address: one/temperature}}

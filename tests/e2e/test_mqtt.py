@@ -7,7 +7,7 @@ import subprocess
 import time
 import unittest
 
-from harness import ROOT, EndToEnd, Plant, free_ports
+from harness import ROOT, EndToEnd, Plant, free_ports, one_cell
 
 PLANT = """
 node: {{name: lyon}}
@@ -22,18 +22,7 @@ connectors:
     retry_max: 500ms
     timeout: 2s
 {more}
-assets:
-  enterprise: acme
-  streams: {{default: uns}}
-  sites:
-    - name: lyon
-      areas:
-        - name: hall
-          lines:
-            - name: one
-              cells:
-                - name: cell
-                  machines:
+""" + one_cell("default: uns") + """\
                     - name: pump-1
                       components: [{{name: motor}}]
                       sensors:

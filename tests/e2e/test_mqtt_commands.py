@@ -7,24 +7,13 @@ import unittest
 import urllib.error
 
 import test_sparkplug
-from harness import ROOT, EndToEnd, Plant, free_ports
+from harness import ROOT, EndToEnd, Plant, free_ports, one_cell
 
 PLANT = """
 node: {{name: lyon}}
 connectors:
   - {{name: uns, type: mqtt, host: 127.0.0.1, port: {mqtt}, topics: ["press/data"], retry_min: 100ms, retry_max: 500ms}}
-assets:
-  enterprise: acme
-  streams: {{default: uns}}
-  sites:
-    - name: lyon
-      areas:
-        - name: hall
-          lines:
-            - name: one
-              cells:
-                - name: cell
-                  machines:
+""" + one_cell("default: uns") + """\
                     - name: press
                       sensors: [{{name: speed, address: "press/data#speed"}}]
                       commands:

@@ -8,7 +8,7 @@ import subprocess
 import time
 import unittest
 
-from harness import CLIENTS, FOREIGN_CLIENTS, ROOT, EndToEnd, Plant, free_ports
+from harness import CLIENTS, FOREIGN_CLIENTS, ROOT, EndToEnd, Plant, free_ports, one_cell
 
 PYTHON = ROOT / "build/venv/bin/python"
 MACHINERY = "http://opcfoundation.org/UA/Machinery/"
@@ -19,18 +19,7 @@ opcua_server: {{security: [none, basic256sha256], users: users.txt}}
 connectors:
   - {{name: line, type: influx, port: {line}}}
 detection: {{settle: 0s, spc: {{subgroup_size: 5, training: 20s}}}}
-assets:
-  enterprise: acme
-  streams: {{default: line}}
-  sites:
-    - name: lyon
-      areas:
-        - name: hall
-          lines:
-            - name: one
-              cells:
-                - name: cell
-                  machines:
+""" + one_cell("default: line") + """\
                     - name: pump-1
                       manufacturer: Sulzer
                       model: ZE 100

@@ -8,7 +8,7 @@ import threading
 import unittest
 from datetime import datetime, timedelta
 
-from harness import CLIENTS, FOREIGN_CLIENTS, ROOT, EndToEnd, Plant, free_ports
+from harness import CLIENTS, FOREIGN_CLIENTS, ROOT, EndToEnd, Plant, free_ports, one_cell
 
 PYTHON = ROOT / "build/venv/bin/python"
 PLANT = """
@@ -18,18 +18,7 @@ opcua_server: {{max_items_per_subscription: 50, max_subscriptions_per_session: 5
 connectors:
   - {{name: plc, type: opcua, endpoints: ["{away}", "{endpoint}"], retry_max: 500ms, publishing_interval: 50ms,
      keep_alive: 200ms}}
-assets:
-  enterprise: acme
-  streams: {{default: plc}}
-  sites:
-    - name: lyon
-      areas:
-        - name: hall
-          lines:
-            - name: one
-              cells:
-                - name: cell
-                  machines:
+""" + one_cell("default: plc") + """\
                     - name: pump-1
                       sensors:
                         - {{name: count, range: [0, 1000], address: "nsu=urn:test:line;s=Line1.Pump1.PieceCount"}}

@@ -9,7 +9,7 @@ import time
 import unittest
 import urllib.request
 
-from harness import EndToEnd, Plant, free_ports
+from harness import EndToEnd, Plant, free_ports, one_cell
 from milo_server import LoadServer
 
 FULL_S = float(os.environ.get("E2E_OPCUA_LOAD", 0))
@@ -17,19 +17,7 @@ PLANT = """
 node: {{name: line}}
 connectors:
   - {{name: plc, type: opcua, endpoint: "{endpoint}"}}
-assets:
-  enterprise: acme
-  streams: {{default: plc}}
-  sites:
-    - name: lyon
-      areas:
-        - name: hall
-          lines:
-            - name: one
-              cells:
-                - name: cell
-                  machines:
-"""
+""" + one_cell("default: plc")
 EXACT = """
 SELECT count(*) AS n, count(DISTINCT sensor_id) AS tags, count(DISTINCT (sensor_id, value)) AS different,
   count(*) FILTER (WHERE epoch_ns(time) <> {base_ns} + CAST(value AS BIGINT) * {period_ns}) AS wrong_times,

@@ -4,7 +4,7 @@ imported, looked for by the doctor; what is not there harms nothing else."""
 import subprocess
 import unittest
 
-from harness import CLIENTS, FOREIGN_CLIENTS, ROOT, EndToEnd, Plant, free_ports
+from harness import CLIENTS, FOREIGN_CLIENTS, ROOT, EndToEnd, Plant, free_ports, one_cell
 
 PYTHON = ROOT / "build/venv/bin/python"
 SENSORS = {  # name: (address, type)
@@ -24,18 +24,7 @@ PLANT = """
 node: {{name: line}}
 connectors:
   - {{name: plc, type: opcua, endpoint: "{endpoint}", retry_max: 500ms, publishing_interval: 50ms}}
-assets:
-  enterprise: acme
-  streams: {{default: plc}}
-  sites:
-    - name: lyon
-      areas:
-        - name: hall
-          lines:
-            - name: one
-              cells:
-                - name: cell
-                  machines:
+""" + one_cell("default: plc") + """\
                     - name: drive-1
                       sensors:
 """

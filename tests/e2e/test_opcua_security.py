@@ -5,7 +5,7 @@ import json
 import subprocess
 import unittest
 
-from harness import CLIENTS, FOREIGN_CLIENTS, ROOT, EndToEnd, Plant, free_ports
+from harness import CLIENTS, FOREIGN_CLIENTS, ROOT, EndToEnd, Plant, free_ports, one_cell
 
 PLANT = """
 node: {{name: secure}}
@@ -16,18 +16,7 @@ opcua_server:
 connectors:
   - {{name: plc, type: opcua, endpoint: "{endpoint}", security: encrypt, policy: {policy}, user: millwright,
      password_file: password.txt, retry_max: 1s}}
-assets:
-  enterprise: acme
-  streams: {{default: plc}}
-  sites:
-    - name: lyon
-      areas:
-        - name: hall
-          lines:
-            - name: one
-              cells:
-                - name: cell
-                  machines:
+""" + one_cell("default: plc") + """\
                     - name: tank-1
                       sensors:
                         - {{name: level, address: "nsu=urn:test:secure;s=level"}}

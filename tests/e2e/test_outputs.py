@@ -15,7 +15,7 @@ import threading
 import time
 import unittest
 
-from harness import EndToEnd, Plant, free_ports
+from harness import EndToEnd, Plant, free_ports, one_cell
 
 SECRET = "a key of the web hook"
 PLANT = """
@@ -38,18 +38,7 @@ outputs:
     retry_max: 500ms
     timeout: 2s
 {more}
-assets:
-  enterprise: acme
-  streams: {{default: line}}
-  sites:
-    - name: lyon
-      areas:
-        - name: hall
-          lines:
-            - name: one
-              cells:
-                - name: cell
-                  machines:
+""" + one_cell("default: line") + """\
                     - name: pump-1
                       components: [{{name: motor}}]
                       sensors:

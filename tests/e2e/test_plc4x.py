@@ -7,22 +7,11 @@ import signal
 import time
 import unittest
 
-from harness import ROOT, EndToEnd, Plant, free_ports
+from harness import ROOT, EndToEnd, Plant, free_ports, one_cell
 
 JAR = ROOT / "build/plc4x/millwright-plc4x.jar"
 ASSETS = """
-assets:
-  enterprise: acme
-  streams: {default: cell}
-  sites:
-    - name: lyon
-      areas:
-        - name: hall
-          lines:
-            - name: line
-              cells:
-                - name: cell
-                  machines:
+""" + one_cell("default: cell", line="line") + """\
                     - name: press-1
                       sensors:
                         - {name: temperature, type: float32, address: "press/%DB1.DBD0:REAL"}

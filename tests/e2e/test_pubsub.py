@@ -5,7 +5,7 @@ import os
 import socket
 import unittest
 
-from harness import ROOT, EndToEnd, Plant, free_ports
+from harness import ROOT, EndToEnd, Plant, free_ports, one_cell
 
 PLANT = """
 node: {{name: pubsub}}
@@ -21,18 +21,7 @@ connectors:
       - {{id: 1, name: line, fields: [{{name: speed}}, {{name: count}}, {{name: running}}, {{name: name}}, {{name: profile}}]}}
       - {{id: 2}}
       - {{id: 3, name: press, fields: [{{name: force, type: float}}, {{name: parts, type: int64}}]}}
-assets:
-  enterprise: acme
-  streams: {{default: cell}}
-  sites:
-    - name: lyon
-      areas:
-        - name: hall
-          lines:
-            - name: line
-              cells:
-                - name: cell
-                  machines:
+""" + one_cell("default: cell", line="line") + """\
                     - name: press-1
                       sensors:
                         - {{name: speed, type: float64, address: line/speed}}

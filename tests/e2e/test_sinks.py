@@ -7,7 +7,7 @@ import os
 import time
 import unittest
 
-from harness import EndToEnd, Plant, free_ports
+from harness import EndToEnd, Plant, free_ports, one_cell
 from line_sender import Sender
 from sink_servers import Influx, Postgres, Redis, VictoriaMetrics, ask
 
@@ -19,18 +19,7 @@ connectors:
 historian: {{segment_size: 64KiB}}
 outputs:
   - {{name: store, retry_min: 100ms, retry_max: 500ms, {output}}}
-assets:
-  enterprise: acme
-  streams: {{default: line}}
-  sites:
-    - name: lyon
-      areas:
-        - name: hall
-          lines:
-            - name: one
-              cells:
-                - name: cell
-                  machines:
+""" + one_cell("default: line") + """\
                     - name: press-1
                       sensors:
                         - {{name: current, type: float64, address: "press,id=1 current"}}

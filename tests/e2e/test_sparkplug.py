@@ -6,7 +6,7 @@ import subprocess
 import unittest
 import urllib.request
 
-from harness import ROOT, EndToEnd, Plant, free_ports
+from harness import ROOT, EndToEnd, Plant, free_ports, one_cell
 
 PLANT = """
 node: {{name: lyon}}
@@ -21,18 +21,7 @@ connectors:
     retry_min: 100ms
     retry_max: 500ms
     timeout: 2s
-assets:
-  enterprise: acme
-  streams: {{default: gateways}}
-  sites:
-    - name: lyon
-      areas:
-        - name: hall
-          lines:
-            - name: one
-              cells:
-                - name: cell
-                  machines:
+""" + one_cell("default: gateways") + """\
                     - name: press
                       components: [{{name: drive}}]
                       sensors:

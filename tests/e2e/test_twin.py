@@ -17,7 +17,7 @@ import urllib.error
 import urllib.request
 from datetime import datetime, timedelta, timezone
 
-from harness import EndToEnd, Plant, free_ports
+from harness import EndToEnd, Plant, free_ports, one_cell
 
 PLANT = """
 connectors:
@@ -335,18 +335,7 @@ twin:
   life_period: 1s
   life_models:
     - {model: fleet.mwrul, component: motor, cycle: 1h, columns: {temperature: motor/temperature}}
-assets:
-  enterprise: acme
-  streams: {default: recorded}
-  sites:
-    - name: lyon
-      areas:
-        - name: hall
-          lines:
-            - name: one
-              cells:
-                - name: cell
-                  machines:
+""" + one_cell("default: recorded") + """\
                     - name: pump-1
                       components: [{name: motor}]
                       sensors: [{name: temperature, component: motor, unit: "°C", rate_hz: 1}]

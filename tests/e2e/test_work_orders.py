@@ -11,7 +11,7 @@ import unittest
 import urllib.error
 import urllib.request
 
-from harness import ROOT, EndToEnd, Plant, free_ports
+from harness import ROOT, EndToEnd, Plant, free_ports, one_cell
 
 KILLS = int(os.environ.get("WORK_ORDER_KILLS", "40"))
 KINDS = ["rest", "sap", "maximo", "odoo"]
@@ -64,18 +64,7 @@ maintenance:
 {common}
 connectors:
   - {{name: line, type: influx, port: {line}}}
-assets:
-  enterprise: acme
-  streams: {{default: line}}
-  sites:
-    - name: lyon
-      areas:
-        - name: hall
-          lines:
-            - name: one
-              cells:
-                - name: cell
-                  machines:
+""" + one_cell("default: line") + """\
 {machines}
 """
 COMMON = """      retry_min: 20ms
