@@ -11,9 +11,9 @@
 #include "historian/kernels_portable.hpp"
 #include "historian/kernels_single.hpp"
 
-#define MILLWRIGHT_AVX2 [[gnu::target("avx2,fma")]]
-#define MILLWRIGHT_AVX2_INLINE [[gnu::target("avx2,fma"), gnu::always_inline]] inline
-#define MILLWRIGHT_AVX2_LAMBDA __attribute__((target("avx2,fma"), always_inline))
+#define MILLWRIGHT_VECTOR [[gnu::target("avx2,fma")]]
+#define MILLWRIGHT_VECTOR_INLINE [[gnu::target("avx2,fma"), gnu::always_inline]] inline
+#define MILLWRIGHT_VECTOR_LAMBDA __attribute__((target("avx2,fma"), always_inline))
 
 namespace millwright::historian {
 namespace {
@@ -24,18 +24,63 @@ constexpr unsigned kUnpackWidth = 25;
 constexpr unsigned kPackWidth = 16;
 constexpr unsigned kWidePackWidth = 31;  // and two may not fit 64
 
-MILLWRIGHT_AVX2_INLINE __m256i load(const void* from) {
+using Whole = __m256i;
+
+MILLWRIGHT_VECTOR_INLINE Whole load(const void* from) {
   return _mm256_loadu_si256(static_cast<const __m256i*>(from));
 }
-MILLWRIGHT_AVX2_INLINE void store(void* to, __m256i value) {
+MILLWRIGHT_VECTOR_INLINE void store(void* to, Whole value) {
   _mm256_storeu_si256(static_cast<__m256i*>(to), value);
+}
+MILLWRIGHT_VECTOR_INLINE Whole all_of(std::int32_t value) {
+  return _mm256_set1_epi32(value);
+}
+MILLWRIGHT_VECTOR_INLINE Whole plus(Whole a, Whole b) {
+  return _mm256_add_epi32(a, b);
+}
+MILLWRIGHT_VECTOR_INLINE Whole minus(Whole a, Whole b) {
+  return _mm256_sub_epi32(a, b);
+}
+MILLWRIGHT_VECTOR_INLINE Whole lesser(Whole a, Whole b) {
+  return _mm256_min_epi32(a, b);
+}
+MILLWRIGHT_VECTOR_INLINE Whole greater(Whole a, Whole b) {
+  return _mm256_max_epi32(a, b);
+}
+MILLWRIGHT_VECTOR_INLINE Whole masked(Whole a, Whole b) {
+  return _mm256_and_si256(a, b);
+}
+MILLWRIGHT_VECTOR_INLINE unsigned different(Whole a, Whole b) {
+  return static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(a, b)))) ^ 0xFFU;
+}
+MILLWRIGHT_VECTOR_INLINE std::int32_t least(Whole values) {
+  __m128i v = _mm_min_epi32(_mm256_castsi256_si128(values), _mm256_extracti128_si256(values, 1));
+  v = _mm_min_epi32(v, _mm_shuffle_epi32(v, 0x4E));
+  return _mm_cvtsi128_si32(_mm_min_epi32(v, _mm_shuffle_epi32(v, 0xB1)));
+}
+MILLWRIGHT_VECTOR_INLINE std::int32_t greatest(Whole values) {
+  __m128i v = _mm_max_epi32(_mm256_castsi256_si128(values), _mm256_extracti128_si256(values, 1));
+  v = _mm_max_epi32(v, _mm_shuffle_epi32(v, 0x4E));
+  return _mm_cvtsi128_si32(_mm_max_epi32(v, _mm_shuffle_epi32(v, 0xB1)));
+}
+MILLWRIGHT_VECTOR_INLINE std::int32_t first(Whole values) {
+  return _mm256_cvtsi256_si32(values);
+}
+MILLWRIGHT_VECTOR_INLINE Whole last_of(Whole values) {
+  return _mm256_permutevar8x32_epi32(values, _mm256_set1_epi32(kLanes - 1));
+}
+MILLWRIGHT_VECTOR_INLINE Whole moved_up(Whole before, Whole now) {
+  return _mm256_alignr_epi8(now, _mm256_permute2x128_si256(before, now, 0x21), 12);
+}
+MILLWRIGHT_VECTOR_INLINE Whole second_twice(Whole v) {
+  return _mm256_blend_epi32(v, _mm256_shuffle_epi32(v, 0xE5), 1);
 }
 
 // integer / power, rounded right, by a correction of the product with the inverse (P. Markstein, "Computation of
 // elementary functions on the IBM RISC System/6000", 1990): a quarter of the time of the division itself. The product
 // is less than 2 ulp off, so its remainder is exact, and what is added is off by less than 2^-51 ulp before the sum is
 // rounded. An integer of 32 bits divided by 10^e is at least 2^-1 / 5^e ulp from where rounding turns, 2^-36 at e = 15.
-MILLWRIGHT_AVX2_INLINE __m256d divide(__m256d integer, __m256d power, __m256d inverse) {
+MILLWRIGHT_VECTOR_INLINE __m256d divide(__m256d integer, __m256d power, __m256d inverse) {
   const __m256d quotient = _mm256_mul_pd(integer, inverse);
   return _mm256_fmadd_pd(_mm256_fnmadd_pd(quotient, power, integer), inverse, quotient);
 }
@@ -50,7 +95,7 @@ struct Factors {
   __m256 inverse32;
   __m256 rest32;  // what inverse32 lacks
 };
-MILLWRIGHT_AVX2_INLINE Factors factors(unsigned exponent) {
+MILLWRIGHT_VECTOR_INLINE Factors factors(unsigned exponent) {
   const auto inverse = static_cast<float>(kInverses[exponent]);
   return {.power = _mm256_set1_pd(kPowers[exponent]),
           .inverse = _mm256_set1_pd(kInverses[exponent]),
@@ -60,23 +105,23 @@ MILLWRIGHT_AVX2_INLINE Factors factors(unsigned exponent) {
           .rest32 = _mm256_set1_ps(static_cast<float>(kInverses[exponent] - static_cast<double>(inverse)))};
 }
 
-MILLWRIGHT_AVX2_INLINE __m256i join(__m128i low, __m128i high) {
+MILLWRIGHT_VECTOR_INLINE __m256i join(__m128i low, __m128i high) {
   return _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
 }
 
-MILLWRIGHT_AVX2_INLINE __m256 back32(__m128i low, __m128i high, const Factors& f) {
+MILLWRIGHT_VECTOR_INLINE __m256 back32(__m128i low, __m128i high, const Factors& f) {
   const __m128 first = _mm256_cvtpd_ps(_mm256_mul_pd(_mm256_cvtepi32_pd(low), f.inverse));
   const __m128 second = _mm256_cvtpd_ps(_mm256_mul_pd(_mm256_cvtepi32_pd(high), f.inverse));
   return _mm256_insertf128_ps(_mm256_castps128_ps256(first), second, 1);
 }
 
-MILLWRIGHT_AVX2_INLINE __m256 back_single(__m256i integers, const Factors& f) {
+MILLWRIGHT_VECTOR_INLINE __m256 back_single(__m256i integers, const Factors& f) {
   const __m256 wide = _mm256_cvtepi32_ps(integers);
   return _mm256_fmadd_ps(wide, f.inverse32, _mm256_mul_ps(wide, f.rest32));
 }
 
 // Eight integers, and a bit for each that does not come back.
-MILLWRIGHT_AVX2_INLINE __m256i scale_group(const float* values, const Factors& f, unsigned& wrong) {
+MILLWRIGHT_VECTOR_INLINE __m256i scale_group(const float* values, const Factors& f, unsigned& wrong) {
   const __m256 all = _mm256_loadu_ps(values);
   if (f.single) {
     const __m256i integers = _mm256_cvtps_epi32(_mm256_mul_ps(all, f.power32));
@@ -94,7 +139,7 @@ MILLWRIGHT_AVX2_INLINE __m256i scale_group(const float* values, const Factors& f
   return join(low, high);
 }
 
-MILLWRIGHT_AVX2_INLINE __m256i scale_group(const double* values, const Factors& f, unsigned& wrong) {
+MILLWRIGHT_VECTOR_INLINE __m256i scale_group(const double* values, const Factors& f, unsigned& wrong) {
   const __m256d first = _mm256_loadu_pd(values);
   const __m256d second = _mm256_loadu_pd(values + 4);
   // As a rule all come back: then the rounder leaves integers in the lower halves of its sums, faster than conversions.
@@ -126,66 +171,16 @@ MILLWRIGHT_AVX2_INLINE __m256i scale_group(const double* values, const Factors& 
   return join(low, high);
 }
 
-// Least and greatest so far, of each lane.
-struct LaneExtents {
-  __m256i low;
-  __m256i high;
-};
-MILLWRIGHT_AVX2_INLINE void add(LaneExtents& extents, __m256i values) {
-  extents.low = _mm256_min_epi32(extents.low, values);
-  extents.high = _mm256_max_epi32(extents.high, values);
-}
-MILLWRIGHT_AVX2_INLINE std::int32_t least(__m256i values) {
-  __m128i v = _mm_min_epi32(_mm256_castsi256_si128(values), _mm256_extracti128_si256(values, 1));
-  v = _mm_min_epi32(v, _mm_shuffle_epi32(v, 0x4E));
-  return _mm_cvtsi128_si32(_mm_min_epi32(v, _mm_shuffle_epi32(v, 0xB1)));
-}
-MILLWRIGHT_AVX2_INLINE std::int32_t greatest(__m256i values) {
-  __m128i v = _mm_max_epi32(_mm256_castsi256_si128(values), _mm256_extracti128_si256(values, 1));
-  v = _mm_max_epi32(v, _mm_shuffle_epi32(v, 0x4E));
-  return _mm_cvtsi128_si32(_mm_max_epi32(v, _mm_shuffle_epi32(v, 0xB1)));
-}
-
-template <typename T>
-MILLWRIGHT_AVX2 std::size_t scale(const T* values, std::size_t n, unsigned exponent, std::int32_t* integers,
-                                  std::uint16_t* exceptions, Extents& extents) {
-  const Factors f = factors(exponent);
-  std::size_t found = 0;
-  std::size_t i = 0;
-  if (n >= kLanes) {
-    LaneExtents whole{_mm256_set1_epi32(extents.low), _mm256_set1_epi32(extents.high)};
-    LaneExtents steps = {_mm256_set1_epi32(extents.step_low), _mm256_set1_epi32(extents.step_high)};
-    __m256i last = _mm256_setzero_si256();
-    for (; i + kLanes <= n; i += kLanes) {
-      unsigned wrong = 0;
-      const __m256i now = scale_group(values + i, f, wrong);
-      store(integers + i, now);
-      for (; wrong != 0; wrong &= wrong - 1) {
-        exceptions[found++] = static_cast<std::uint16_t>(i + static_cast<unsigned>(std::countr_zero(wrong)));
-      }
-      const __m256i before = _mm256_alignr_epi8(now, _mm256_permute2x128_si256(last, now, 0x21), 12);
-      __m256i step = _mm256_sub_epi32(now, before);
-      // The very first has no step before it: its neighbour's stands in.
-      if (i == 0) step = _mm256_blend_epi32(step, _mm256_shuffle_epi32(step, 0xE5), 1);
-      add(whole, now);
-      add(steps, step);
-      last = now;
-    }
-    extents = {least(whole.low), greatest(whole.high), least(steps.low), greatest(steps.high)};
-  }
-  return portable::scale(values, i, n, exponent, integers, exceptions, found, extents);
-}
-
 // ---- unscale ------------------------------------------------------------------------------------------------------
 
 template <bool kSingle>
-MILLWRIGHT_AVX2_INLINE void unscale_group(__m256i integers, const Factors& f, float* values) {
+MILLWRIGHT_VECTOR_INLINE void unscale_group(__m256i integers, const Factors& f, float* values) {
   _mm256_storeu_ps(values, kSingle
                                ? back_single(integers, f)
                                : back32(_mm256_castsi256_si128(integers), _mm256_extracti128_si256(integers, 1), f));
 }
 template <bool kSingle>
-MILLWRIGHT_AVX2_INLINE void unscale_group(__m256i integers, const Factors& f, double* values) {
+MILLWRIGHT_VECTOR_INLINE void unscale_group(__m256i integers, const Factors& f, double* values) {
   const __m256d low = _mm256_cvtepi32_pd(_mm256_castsi256_si128(integers));
   const __m256d high = _mm256_cvtepi32_pd(_mm256_extracti128_si256(integers, 1));
   _mm256_storeu_pd(values, divide(low, f.power, f.inverse));
@@ -193,78 +188,19 @@ MILLWRIGHT_AVX2_INLINE void unscale_group(__m256i integers, const Factors& f, do
 }
 
 // Each lane plus all lanes before it.
-MILLWRIGHT_AVX2_INLINE __m256i running_sum(__m256i v) {
+MILLWRIGHT_VECTOR_INLINE __m256i running_sum(__m256i v) {
   v = _mm256_add_epi32(v, _mm256_slli_si256(v, 4));
   v = _mm256_add_epi32(v, _mm256_slli_si256(v, 8));
   const __m256i low_half = _mm256_permute2x128_si256(v, v, 0x08);
   return _mm256_add_epi32(v, _mm256_shuffle_epi32(low_half, 0xFF));
 }
 
-// Gives each whole group of integers to `take(i, integers)`, then how far it came; `carry` goes along.
-template <typename Take>
-MILLWRIGHT_AVX2_INLINE std::size_t each_group(const std::uint32_t* offsets, std::size_t n, const Frame& frame,
-                                              std::uint32_t& carry, Take take) {
-  const __m256i low = _mm256_set1_epi32(frame.low);
-  std::size_t i = 0;
-  if (!frame.delta) {
-    for (; i + kLanes <= n; i += kLanes) take(i, _mm256_add_epi32(load(offsets + i), low));
-    return i;
-  }
-  __m256i sum = _mm256_set1_epi32(static_cast<int>(carry));
-  for (; i + kLanes <= n; i += kLanes) {
-    const __m256i steps = running_sum(_mm256_add_epi32(load(offsets + i), low));
-    take(i, _mm256_add_epi32(steps, sum));
-    sum = _mm256_add_epi32(sum, _mm256_permutevar8x32_epi32(steps, _mm256_set1_epi32(7)));
-  }
-  carry = static_cast<std::uint32_t>(_mm256_cvtsi256_si32(sum));
-  return i;
-}
-
-template <bool kSingle, typename T>
-MILLWRIGHT_AVX2 void unscale_all(const std::uint32_t* offsets, std::size_t n, const Frame& frame, unsigned exponent,
-                                 T* values) {
-  const Factors f = factors(exponent);
-  std::uint32_t carry = portable::first_carry(frame);
-  const auto take = [&](std::size_t i, __m256i integers)
-                        MILLWRIGHT_AVX2_LAMBDA { unscale_group<kSingle>(integers, f, values + i); };
-  const std::size_t i = each_group(offsets, n, frame, carry, take);
-  portable::unscale(offsets, i, n, frame, carry, exponent, values);
-}
-
-template <typename T>
-void unscale(const std::uint32_t* offsets, std::size_t n, const Frame& frame, unsigned exponent, T* values) {
-  if (single_is_enough<T>(exponent, frame)) return unscale_all<true>(offsets, n, frame, exponent, values);
-  unscale_all<false>(offsets, n, frame, exponent, values);
-}
-
-// The integers themselves.
-MILLWRIGHT_AVX2 void integers(const std::uint32_t* offsets, std::size_t n, const Frame& frame, std::int32_t* out) {
-  std::uint32_t carry = portable::first_carry(frame);
-  const auto take = [&](std::size_t i, __m256i all) MILLWRIGHT_AVX2_LAMBDA { store(out + i, all); };
-  const std::size_t i = each_group(offsets, n, frame, carry, take);
-  portable::integers(offsets, i, n, frame, carry, out);
-}
-
-MILLWRIGHT_AVX2 Extents extents(const std::int32_t* values, std::size_t n) {
-  Extents found;
-  std::size_t i = 0;
-  if (n > kLanes) {
-    LaneExtents whole{_mm256_set1_epi32(found.low), _mm256_set1_epi32(found.high)};
-    LaneExtents steps{_mm256_set1_epi32(found.step_low), _mm256_set1_epi32(found.step_high)};
-    for (; i + kLanes < n; i += kLanes) {
-      const __m256i now = load(values + i);
-      add(whole, now);
-      add(steps, _mm256_sub_epi32(load(values + i + 1), now));
-    }
-    found = {least(whole.low), greatest(whole.high), least(steps.low), greatest(steps.high)};
-  }
-  return portable::extents(values, i, n, found);
-}
+#include "historian/kernels_vector.inc"
 
 // ---- bit packing --------------------------------------------------------------------------------------------------
 
 // Eight offsets as 8 * width bits: in pairs within 64 bits, then four within 64, then all.
-MILLWRIGHT_AVX2_INLINE void pack_group(__m256i offsets, unsigned width, std::byte* out) {
+MILLWRIGHT_VECTOR_INLINE void pack_group(__m256i offsets, unsigned width, std::byte* out) {
   const __m256i evens = _mm256_and_si256(offsets, _mm256_set1_epi64x(0xFFFFFFFF));
   const __m256i odds = _mm256_srl_epi64(offsets, _mm_cvtsi32_si128(static_cast<int>(32 - width)));
   const __m256i pairs = _mm256_or_si256(evens, odds);
@@ -278,7 +214,7 @@ MILLWRIGHT_AVX2_INLINE void pack_group(__m256i offsets, unsigned width, std::byt
 }
 
 // The same where four fill more than 64 bits: pairs, then words.
-MILLWRIGHT_AVX2_INLINE void pack_wide_group(__m256i offsets, unsigned width, std::byte* out) {
+MILLWRIGHT_VECTOR_INLINE void pack_wide_group(__m256i offsets, unsigned width, std::byte* out) {
   const __m256i lower = _mm256_set1_epi64x(0xFFFFFFFF);
   const __m256i evens = _mm256_and_si256(offsets, lower);
   const __m256i odds =
@@ -297,18 +233,13 @@ MILLWRIGHT_AVX2_INLINE void pack_wide_group(__m256i offsets, unsigned width, std
   std::memcpy(out, words.data(), sizeof(words));
 }
 
-MILLWRIGHT_AVX2_INLINE __m256i load_offsets(const std::int32_t* values, bool delta, __m256i low) {
-  const __m256i now = load(values + (delta ? 1 : 0));
-  return _mm256_sub_epi32(delta ? _mm256_sub_epi32(now, load(values)) : now, low);
-}
-
-MILLWRIGHT_AVX2_INLINE std::uint32_t lane_sum(__m256i values) {
+MILLWRIGHT_VECTOR_INLINE std::uint32_t lane_sum(__m256i values) {
   __m128i v = _mm_add_epi32(_mm256_castsi256_si128(values), _mm256_extracti128_si256(values, 1));
   v = _mm_add_epi32(v, _mm_shuffle_epi32(v, 0x4E));
   return static_cast<std::uint32_t>(_mm_cvtsi128_si32(_mm_add_epi32(v, _mm_shuffle_epi32(v, 0xB1))));
 }
 
-MILLWRIGHT_AVX2 FarCounts count_far(const std::int32_t* values, std::size_t n, const Frame& frame, unsigned bits) {
+MILLWRIGHT_VECTOR FarCounts count_far(const std::int32_t* values, std::size_t n, const Frame& frame, unsigned bits) {
   const std::size_t packed = frame.delta ? n - 1 : n;
   const __m256i low = _mm256_set1_epi32(frame.low);
   constexpr std::size_t kCounts = std::tuple_size_v<FarCounts>;
@@ -331,28 +262,10 @@ MILLWRIGHT_AVX2 FarCounts count_far(const std::int32_t* values, std::size_t n, c
   return portable::count_far(values, i, n, frame, bits, found);
 }
 
-MILLWRIGHT_AVX2 std::size_t outside(const std::int32_t* values, std::size_t n, const Frame& frame, unsigned width,
-                                    std::uint16_t* positions) {
-  const std::size_t packed = frame.delta ? n - 1 : n;
-  const __m256i low = _mm256_set1_epi32(frame.low);
-  const __m256i mask = _mm256_set1_epi32(static_cast<int>(portable::mask_of(width)));
-  std::size_t found = 0;
-  std::size_t i = 0;
-  for (; i + kLanes <= packed; i += kLanes) {
-    const __m256i offsets = load_offsets(values + i, frame.delta, low);
-    const __m256i fits = _mm256_cmpeq_epi32(_mm256_and_si256(offsets, mask), offsets);
-    unsigned wide = static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(fits))) ^ 0xFFU;
-    for (; wide != 0; wide &= wide - 1) {
-      positions[found++] = static_cast<std::uint16_t>(i + static_cast<unsigned>(std::countr_zero(wide)));
-    }
-  }
-  return portable::outside(values, i, n, frame, width, positions, found);
-}
-
 template <bool kWide>
-MILLWRIGHT_AVX2 void pack_all(const std::int32_t* values, std::size_t n, const Frame& frame, unsigned width,
-                              std::byte* out) {
-  const auto put = [width](__m256i offsets, std::byte* to) MILLWRIGHT_AVX2_LAMBDA {
+MILLWRIGHT_VECTOR void pack_all(const std::int32_t* values, std::size_t n, const Frame& frame, unsigned width,
+                                std::byte* out) {
+  const auto put = [width](__m256i offsets, std::byte* to) MILLWRIGHT_VECTOR_LAMBDA {
     kWide ? pack_wide_group(offsets, width, to) : pack_group(offsets, width, to);
   };
   const std::size_t packed = frame.delta ? n - 1 : n;
@@ -395,15 +308,15 @@ constexpr std::array<Layout, kUnpackWidth + 1> layouts() {
 alignas(32) constexpr std::array<Layout, kUnpackWidth + 1> kLayouts = layouts();
 
 // Reads 16 bytes from `half` on: the second half of the group.
-MILLWRIGHT_AVX2_INLINE __m256i unpack_group(const std::byte* packed, std::size_t half, __m256i bytes, __m256i shifts,
-                                            __m256i mask) {
+MILLWRIGHT_VECTOR_INLINE __m256i unpack_group(const std::byte* packed, std::size_t half, __m256i bytes, __m256i shifts,
+                                              __m256i mask) {
   const auto* low = reinterpret_cast<const __m128i*>(packed);
   const auto* high = reinterpret_cast<const __m128i*>(packed + half);
   const __m256i both = join(_mm_loadu_si128(low), _mm_loadu_si128(high));
   return _mm256_and_si256(_mm256_srlv_epi32(_mm256_shuffle_epi8(both, bytes), shifts), mask);
 }
 
-MILLWRIGHT_AVX2 void unpack(std::span<const std::byte> packed, std::size_t n, unsigned width, std::uint32_t* out) {
+MILLWRIGHT_VECTOR void unpack(std::span<const std::byte> packed, std::size_t n, unsigned width, std::uint32_t* out) {
   if (width == 0 || width > kUnpackWidth) return portable::unpack(packed, n, width, out);
   const __m256i bytes = load(kLayouts[width].bytes.data());
   const __m256i shifts = load(kLayouts[width].shifts.data());
