@@ -40,9 +40,11 @@ JsonWriter& JsonWriter::key(std::string_view word) {
 
 JsonWriter& JsonWriter::value(std::string_view text) {
   separate();
-  const bool plain = std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+  const bool plain = std::all_of(text.begin(), text.end(), [](char c) {
+    return static_cast<unsigned char>(c) >= 0x20 && static_cast<unsigned char>(c) < 0x7F && c != '"' && c != '\\';
+  });
   if (plain) {
-    core::append_json_text(text, out_);
+    ((out_ += '"') += text) += '"';
   } else {
     out_ += nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   }
