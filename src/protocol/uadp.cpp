@@ -304,7 +304,9 @@ core::Status read_sets(ByteReader& in, const std::vector<std::uint16_t>& writers
 
 // A DataSetMetaData announcement: what we need of it lies before what we cannot read.
 core::Status read_announcement(ByteReader& in, Message& message) {
-  if (in.get<std::uint8_t>() != kAnnouncesMetaData) return {};
+  const auto kind = in.get<std::uint8_t>();
+  if (!in.ok()) return corrupt("an announcement that is cut off");
+  if (kind != kAnnouncesMetaData) return {};
   in.get<std::uint16_t>();  // its sequence
   Message::MetaData meta;
   meta.writer = in.get<std::uint16_t>();

@@ -68,7 +68,7 @@ class PubSub(EndToEnd):
         self.assertEqual(self.connector()["state"], "connected")
 
         # What has a source time of its own keeps it, and its quality.
-        item = self.plant.history("press-1", "temperature")[0]
+        item = self.wait_for("its history", lambda: self.plant.history("press-1", "temperature"))[0]
         self.assertTrue(item["time"].startswith("2025-11-21T08:00:"), item)
         self.assertEqual(item["quality"], "Uncertain")
 
