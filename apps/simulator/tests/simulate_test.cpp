@@ -18,9 +18,9 @@
 namespace millwright::simulator {
 namespace {
 
+using io::free_port;
 using ::testing::Contains;
 using ::testing::HasSubstr;
-using io::free_port;
 using testing::TemporaryDirectory;
 using testing::TestClient;
 using ::testing::UnorderedElementsAre;
