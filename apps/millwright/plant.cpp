@@ -154,6 +154,7 @@ core::Status Plant::start() {
     if (auto up = connector->start(); !up)
       return core::unexpected(up.error().within("connector " + connector->status().name));
   }
+  listening_ = true;
   return {};
 }
 
@@ -237,10 +238,11 @@ api::PlantStatus Plant::status() {
   return status;
 }
 
-// Connectors are not among the checks: a machine that is off does not make the node unready.
+// What connectors reach is not among the checks: a machine that is off does not make the node unready.
 std::vector<api::Check> Plant::readiness() {
   const core::Status health = engine_->health();
-  return {{"history", health.has_value(), health ? "writing" : health.error().message}};
+  return {{"history", health.has_value(), health ? "writing" : health.error().message},
+          {"start", listening_, listening_ ? "done" : "connectors are being started"}};
 }
 
 }  // namespace millwright::app

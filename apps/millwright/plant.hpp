@@ -3,6 +3,7 @@
 // Threads: open(), start() and stop() from one thread.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -66,6 +67,7 @@ class Plant {
   io::RealNetwork network_;
   security::CertificateStore certificates_;
   core::TimeNs started_ = 0;
+  std::atomic<bool> listening_ = false;  // everything has been started
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<database::Database> database_;
   std::optional<registry::Registry> registry_;
