@@ -67,9 +67,13 @@ group.initial.rebalance.delay.ms=0
         return subprocess.run(asked, capture_output=True, timeout=30).returncode == 0
 
     def create(self, topic):
-        """By asking for it."""
-        subprocess.run([*self.prefix, "kcat", "-b", self.asked_at, "-L", "-t", topic, "-X", "allow.auto.create.topics=true"], check=True,
-                       capture_output=True, timeout=60)
+        """By asking for it, until it is there."""
+        asked = [*self.prefix, "kcat", "-b", self.asked_at, "-L", "-J", "-t", topic, "-X", "allow.auto.create.topics=true"]
+
+        def there():
+            done = subprocess.run(asked, capture_output=True, timeout=60)
+            return done.returncode == 0 and all(one["partitions"] for one in json.loads(done.stdout)["topics"])
+        self.test.wait_for(f"the topic {topic}", there, 60, self.process)
 
     def messages(self, topic):
         """All of a topic: (partition, key, historical, rows), partition by partition in order; nothing of one that is not there yet."""
