@@ -1,7 +1,7 @@
 """Work orders of the real binary to four kinds of ERP, each in a process of its own: exactly once though the ERP dies of
 SIGKILL between its commit and its answer, errors inside of answers, dead letters, states read back, and the REST interface.
 
-WORK_ORDER_KILLS says how often an ERP dies, over the four of them; 40 unless told."""
+WORK_ORDER_KILLS says how often an ERP dies, over the four of them; 200 unless told."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import urllib.request
 
 from harness import ROOT, EndToEnd, Plant, free_ports, one_cell
 
-KILLS = int(os.environ.get("WORK_ORDER_KILLS", "40"))
+KILLS = int(os.environ.get("WORK_ORDER_KILLS", "200"))
 KINDS = ["rest", "sap", "maximo", "odoo"]
 PLANT = """
 node: {{name: lyon}}
