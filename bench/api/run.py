@@ -21,7 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/e2e"))
 
 import harness  # noqa: E402
-from harness import EndToEnd, Plant, free_ports  # noqa: E402
+from harness import EndToEnd, Plant, free_ports, one_cell  # noqa: E402
 
 MACHINES = 100
 SENSORS = ("vibration", "temperature", "state")
@@ -67,19 +67,7 @@ node: {{name: bench}}
 connectors:
   - {{name: line, type: influx, port: {line_port}}}
 opcua_server: {{enabled: false}}
-assets:
-  enterprise: acme
-  streams: {{default: line}}
-  sites:
-    - name: lyon
-      areas:
-        - name: hall
-          lines:
-            - name: one
-              cells:
-                - name: cell
-                  machines:{machines}
-"""
+""" + one_cell("default: line") + machines.removeprefix("\n") + "\n"
 
 
 class Readings(threading.Thread):
