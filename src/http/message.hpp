@@ -66,6 +66,7 @@ class Exchange {
  public:
   virtual ~Exchange() = default;
   virtual void respond(Response response) = 0;
+  // The status goes out with the first text, so that who reads it knows that the stream has begun.
   virtual std::unique_ptr<StreamSink> open_stream(const std::string& content_type, const HeaderFields& fields) = 0;
 };
 

@@ -138,7 +138,7 @@ struct Progress {
 
 class ChunkedSink final : public StreamSink {
  public:
-  explicit ChunkedSink(Chunked builder) : builder_(std::move(builder)) { builder_.flush(); }
+  explicit ChunkedSink(Chunked builder) : builder_(std::move(builder)) {}
   ~ChunkedSink() override { end(); }
 
   void send(std::shared_ptr<const std::string> text) override {

@@ -1,6 +1,7 @@
 // A small HTTP client for tests, also those of other modules: real bytes over a real socket.
 #pragma once
 
+#include <chrono>
 #include <cstdio>
 #include <map>
 #include <memory>
@@ -61,6 +62,7 @@ class Connection {
   std::string event_text_;
   bool end_ = false;
   bool timed_out_ = false;
+  std::chrono::steady_clock::time_point give_up_at_;
 };
 
 using Fields = std::vector<std::pair<std::string, std::string>>;
@@ -74,12 +76,14 @@ inline std::string request_text(std::uint16_t port, const std::string& method, c
 // ---- how ---------------------------------------------------------------------------------------------------------
 
 inline constexpr core::DurationNs kClientTimeout = 20 * core::kSecond;
+// A stream of events that never has the one that a test waits for would never time out.
+inline constexpr std::chrono::minutes kConnectionLifeMax{2};
 
 inline std::span<const std::byte> as_bytes(std::string_view text) {
   return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
 }
 
-inline Connection::Connection(std::uint16_t port) {
+inline Connection::Connection(std::uint16_t port) : give_up_at_(std::chrono::steady_clock::now() + kConnectionLifeMax) {
   io::RealNetwork network;
   auto connected = network.connect({"127.0.0.1", port}, kClientTimeout);
   if (connected) stream_ = std::move(*connected);
@@ -94,8 +98,9 @@ inline bool Connection::fill() {
   if (end_) return false;
   std::byte bytes[16384];
   const auto read = stream_->read_some(bytes, kClientTimeout);
-  if (!read) {
-    timed_out_ = read.error().code == core::ErrorCode::kTimeout;
+  const bool too_late = std::chrono::steady_clock::now() > give_up_at_;
+  if (!read || too_late) {
+    timed_out_ = too_late || read.error().code == core::ErrorCode::kTimeout;
     end_ = true;
     return false;
   }
