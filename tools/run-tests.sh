@@ -36,7 +36,8 @@ left_out() {
 
 threads() {
   say "the tests of what has threads, under ThreadSanitizer (clang, with its thread-safety analysis)"
-  local threaded=(core io journal pipeline historian connectors mqtt models security alarms forwarding opcua api engine)
+  local threaded=(core io journal pipeline historian connectors mqtt models security alarms forwarding opcua http database redis access twin
+    analytics maintenance api engine)
   cmake --preset tsan >/dev/null
   cmake --build --preset tsan --target "${threaded[@]/#/test_}"
   ctest --preset tsan -j2 -R "^unit\\.($(IFS='|'; echo "${threaded[*]}"))\$"

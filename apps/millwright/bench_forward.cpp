@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 
 #include "bench_signal.hpp"
+#include "bench_support.hpp"
 #include "config/document.hpp"
 #include "engine/engine.hpp"
 #include "forwarding/outputs.hpp"
@@ -34,15 +35,6 @@ double process_seconds() {
   };
   return seconds(used.ru_utime) + seconds(used.ru_stime);
 }
-
-class Settled final : public core::Receipt {
- public:
-  explicit Settled(std::atomic<std::uint64_t>& count) : count_(count) {}
-  void settle() override { ++count_; }
-
- private:
-  std::atomic<std::uint64_t>& count_;
-};
 
 core::Result<std::vector<forwarding::OutputOptions>> read_output(const std::string& yaml) {
   auto document = config::Document::parse("outputs: [" + yaml + "]", "--output");
@@ -71,7 +63,7 @@ std::uint64_t load(engine::Engine& engine, const ForwardOptions& options, core::
       std::copy(values.begin(), values.end(), block.as<float>().begin());
     }
     readings += std::uint64_t{options.block} * options.sensors;
-    inlet.submit(1, ++sequence, std::make_shared<Settled>(settled));
+    inlet.submit(1, ++sequence, std::make_shared<CountedReceipt>(settled));
   }
   while (settled < sequence) std::this_thread::sleep_for(kLook);
   return readings;

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "bench_signal.hpp"
+#include "bench_support.hpp"
 #include "engine/engine.hpp"
 #include "io/clock.hpp"
 #include "io/file_system.hpp"
@@ -31,15 +32,6 @@ constexpr std::int64_t kChartPoints = 1000;
 double ms_since(steady_clock::time_point start) {
   return std::chrono::duration<double, std::milli>(steady_clock::now() - start).count();
 }
-
-class Counted final : public core::Receipt {
- public:
-  explicit Counted(std::atomic<std::uint64_t>& settled) : settled_(settled) {}
-  void settle() override { ++settled_; }
-
- private:
-  std::atomic<std::uint64_t>& settled_;
-};
 
 class QueryBench {
  public:
@@ -142,7 +134,7 @@ class QueryBench {
     }
     read_ += n;
     readings_ += std::uint64_t{n} * options_.sensors;
-    inlet_.submit(1, ++sequence_, std::make_shared<Counted>(settled_));
+    inlet_.submit(1, ++sequence_, std::make_shared<CountedReceipt>(settled_));
   }
 
   const QueryOptions& options_;

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "bench_signal.hpp"
+#include "bench_support.hpp"
 #include "historian/historian.hpp"
 #include "io/clock.hpp"
 #include "io/file_system.hpp"
@@ -24,15 +25,6 @@ constexpr std::uint64_t kSeed = 7;
 constexpr double kRateHz = 100;
 constexpr std::uint32_t kBlock = 100;
 constexpr core::DurationNs kPeriod = 10 * core::kMillisecond;
-
-class Counted final : public core::Receipt {
- public:
-  explicit Counted(std::atomic<std::uint64_t>& settled) : settled_(settled) {}
-  void settle() override { ++settled_; }
-
- private:
-  std::atomic<std::uint64_t>& settled_;
-};
 
 // A history without the engine around it: whose upkeep never starts, so that nothing is sealed.
 struct Node {
@@ -88,7 +80,7 @@ core::Result<std::uint64_t> fill(const RecoveryOptions& options, const asset::Mo
         std::copy(values.begin(), values.end(), block.as<float>().begin());
       }
       at += kBlock * kPeriod;
-      inlet.submit(1, ++sequence, std::make_shared<Counted>(settled));
+      inlet.submit(1, ++sequence, std::make_shared<CountedReceipt>(settled));
     }
     while (settled < sequence) std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }

@@ -7,7 +7,6 @@
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <thread>
 
 #include <CLI/CLI.hpp>
@@ -21,19 +20,12 @@
 #include "bench_query.hpp"
 #include "bench_recovery.hpp"
 #include "bench_spc.hpp"
+#include "bench_support.hpp"
 #include "bench_vibration.hpp"
 #include "commands.hpp"
 
 namespace millwright::app {
 namespace {
-
-std::string processor() {
-  std::ifstream info("/proc/cpuinfo");
-  for (std::string line; std::getline(info, line);) {
-    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
-  }
-  return "unknown processor";
-}
 
 struct SourceName {
   std::string_view name;

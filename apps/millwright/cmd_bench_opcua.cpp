@@ -1,6 +1,5 @@
 // bench opcua: the OPC UA server over loopback: its address space, reads in batches, monitored items.
 
-#include <fstream>
 #include <memory>
 #include <thread>
 
@@ -9,19 +8,12 @@
 #include <nlohmann/json.hpp>
 
 #include "bench_opcua.hpp"
+#include "bench_support.hpp"
 #include "commands.hpp"
 #include "shipped.hpp"
 
 namespace millwright::app {
 namespace {
-
-std::string processor() {
-  std::ifstream info("/proc/cpuinfo");
-  for (std::string line; std::getline(info, line);) {
-    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
-  }
-  return "unknown processor";
-}
 
 int bench(const OpcUaBenchOptions& options, bool json) {
   const auto result = run_opcua_bench(options);

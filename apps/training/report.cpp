@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "core/value_text.hpp"
 #include "detection/linear_algebra.hpp"
 #include "detection/moments.hpp"
 
@@ -32,29 +33,6 @@ constexpr std::string_view kStyle =
     ".line{fill:none;stroke:#1f6feb;stroke-width:1.2}.limit{stroke:#c62f2f;stroke-width:1.2;stroke-dasharray:5 4}"
     ".bar{fill:#1f6feb}.minus{fill:#d9822b}.axis{stroke:#b8c4d0}";
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
 std::string svg(double height, const std::string& inside) {
   return fmt::format("<svg viewBox=\"0 0 {} {}\" role=\"img\">{}</svg>\n", kWidth, height, inside);
 }
@@ -74,8 +52,9 @@ std::string bars(const std::vector<std::string>& names, const std::vector<double
     out += fmt::format(
         "<text x=\"{:.0f}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text><rect class=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\" "
         "width=\"{:.1f}\" height=\"12\"/><text x=\"{:.1f}\" y=\"{:.1f}\">{:.3g}</text>",
-        left - 8, y + 10, escaped(names[i]), values[i] < 0 ? "minus" : "bar", values[i] < 0 ? zero - length : zero, y,
-        length, values[i] < 0 ? zero + 6 : zero + length + 6, y + 10, values[i]);
+        left - 8, y + 10, core::html_text(names[i]), values[i] < 0 ? "minus" : "bar",
+        values[i] < 0 ? zero - length : zero, y, length, values[i] < 0 ? zero + 6 : zero + length + 6, y + 10,
+        values[i]);
   }
   return svg(16 + 18 * static_cast<double>(values.size()), out);
 }
@@ -117,13 +96,14 @@ std::string row(std::string_view name, const std::string& value) {
 std::string summary(const Bundle& bundle) {
   const models::Training& training = bundle.training;
   std::string out =
-      "<table>\n" + row("Kind", escaped(bundle.kind)) + row("Machine type", escaped(bundle.machine_type)) +
-      row("Sensors",
-          fmt::format("{}: {}", bundle.sensors.size(), escaped(fmt::format("{}", fmt::join(bundle.sensors, ", "))))) +
+      "<table>\n" + row("Kind", core::html_text(bundle.kind)) +
+      row("Machine type", core::html_text(bundle.machine_type)) +
+      row("Sensors", fmt::format("{}: {}", bundle.sensors.size(),
+                                 core::html_text(fmt::format("{}", fmt::join(bundle.sensors, ", "))))) +
       row("Grid", core::format_duration(bundle.grid.period) + " between rows") +
       row("Judges in states", bundle.states.empty() ? "any" : fmt::format("{}", fmt::join(bundle.states, ", "))) +
       row("Trained on", fmt::format("{} rows of {}, {} to {}", training.rows,
-                                    escaped(fmt::format("{}", fmt::join(training.sources, ", "))),
+                                    core::html_text(fmt::format("{}", fmt::join(training.sources, ", "))),
                                     core::format_time(training.from), core::format_time(training.to))) +
       row("Rows of it that alarm", fmt::format("{:.4g} %", 100 * training.false_alarms));
   for (std::size_t m = 0; m < bundle.learnt.models.size(); ++m) {
@@ -174,7 +154,7 @@ std::string loadings(const Bundle& bundle) {
 std::string html_report(const Bundle& bundle, const TrainingData& data) {
   std::string out = fmt::format(
       "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>{0}</title><style>{1}</style>\n<h1>{0}</h1>\n",
-      escaped(bundle.id()), kStyle);
+      core::html_text(bundle.id()), kStyle);
   out += summary(bundle);
   const auto detector = models::make_detector(bundle);
   if (!detector) return out;
@@ -196,7 +176,7 @@ std::string html_report(const Bundle& bundle, const TrainingData& data) {
     contributions = (*detector)->contributions();
   }
   for (std::size_t s = 0; s < statistics.size(); ++s) {
-    out += fmt::format("<h2>{} over the training rows</h2>\n", escaped(statistics[s].name)) +
+    out += fmt::format("<h2>{} over the training rows</h2>\n", core::html_text(statistics[s].name)) +
            line(values[s], statistics[s].limit, data);
   }
   std::vector<std::size_t> order(contributions.size());

@@ -50,24 +50,32 @@ void append_number(std::uint64_t number, std::string& out) {
 }
 
 void TimeWriter::append(TimeNs time, std::string& out) {
-  const TimeNs second = floor_to(time, kSecond);
-  if (text_.empty() || second != second_) {
-    second_ = second;
-    text_ = format_time(second);
-    text_.pop_back();
+  constexpr DurationNs kDay = 24 * kHour;
+  const TimeNs day = floor_to(time, kDay);
+  if (date_.empty() || day != day_) {
+    day_ = day;
+    date_ = format_time(day).substr(0, sizeof "2026-11-21T" - 1);
   }
-  out += text_;
-  if (auto fraction = time - second; fraction != 0) {
+  DurationNs rest = time - day;
+  std::array<char, 20> buffer;  // "08:15:30.123456789Z"
+  char* at = buffer.data();
+  const auto put = [&](DurationNs number, int digits) {
+    for (int i = digits; i-- > 0; number /= 10) at[i] = static_cast<char>('0' + number % 10);
+    at += digits;
+  };
+  put(rest / kHour, 2);
+  *at++ = ':';
+  put(rest / kMinute % 60, 2);
+  *at++ = ':';
+  put(rest / kSecond % 60, 2);
+  if (rest %= kSecond; rest != 0) {
     int digits = 9;
-    for (; fraction % 1000 == 0; fraction /= 1000) digits -= 3;
-    std::array<char, 10> buffer;
-    buffer[0] = '.';
-    for (int i = digits; i > 0; --i, fraction /= 10) {
-      buffer[static_cast<std::size_t>(i)] = static_cast<char>('0' + fraction % 10);
-    }
-    out.append(buffer.data(), static_cast<std::size_t>(digits) + 1);
+    for (; rest % 1000 == 0; rest /= 1000) digits -= 3;
+    *at++ = '.';
+    put(rest, digits);
   }
-  out += 'Z';
+  *at++ = 'Z';
+  (out += date_).append(buffer.data(), static_cast<std::size_t>(at - buffer.data()));
 }
 
 void append_json_text(std::string_view text, std::string& out) {
@@ -84,6 +92,29 @@ void append_json_text(std::string_view text, std::string& out) {
     }
   }
   out += '"';
+}
+
+std::string html_text(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      default:
+        out += c;
+    }
+  }
+  return out;
 }
 
 void append_csv_field(std::string_view text, std::string& out) {

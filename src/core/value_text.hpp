@@ -1,5 +1,5 @@
 // Readings as text: shortest numbers that read back as the same bits, times in UTC to the nanosecond, fields of CSV.
-// All that writes readings as text writes them so. Quick: a time is compared with the one before.
+// All that writes readings as text writes them so. Quick: a date is written once for the times that follow each other.
 //
 // Threads: free functions; a TimeWriter has one owner.
 #pragma once
@@ -26,12 +26,14 @@ class TimeWriter {
   void append(TimeNs time, std::string& out);
 
  private:
-  TimeNs second_ = 0;
-  std::string text_;  // of second_, without the 'Z'; empty: none yet
+  TimeNs day_ = 0;
+  std::string date_;  // of day_, with the 'T'; empty: none yet
 };
 
 // A string of JSON, with its quotes. The text is UTF-8.
 void append_json_text(std::string_view text, std::string& out);
+// The text of an HTML element or quoted attribute.
+std::string html_text(std::string_view text);
 // RFC 4180: quoted where it must be.
 void append_csv_field(std::string_view text, std::string& out);
 

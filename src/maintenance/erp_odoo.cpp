@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "core/text.hpp"
+#include "core/value_text.hpp"
 #include "maintenance/erp_session.hpp"
 #include "maintenance/erps.hpp"
 
@@ -23,26 +24,6 @@ std::string odoo_date(core::TimeNs time) {
   std::string text = core::format_time(core::floor_to(time, core::kSecond)).substr(0, 19);
   text[10] = ' ';
   return text;
-}
-
-std::string html_text(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
 }
 
 class Odoo final : public Erp {
@@ -177,11 +158,11 @@ class Odoo final : public Erp {
   [[nodiscard]] Json values_of(const WorkOrder& order) const {
     const std::string equipment = equipment_of(options_, order);
     const std::string title = fields_of(order, equipment).at("title");
-    Json values = {
-        {"name", odoo_.reference_field.empty() ? fmt::format("[{}] {}", order.reference, title) : title},
-        {"description", fmt::format("<p>{}</p><p>{}</p>", html_text(order.cause), html_text(order.evidence))},
-        {"maintenance_type", order.by_rule ? "preventive" : "corrective"},
-        {"priority", std::to_string(static_cast<int>(order.priority))}};
+    Json values = {{"name", odoo_.reference_field.empty() ? fmt::format("[{}] {}", order.reference, title) : title},
+                   {"description",
+                    fmt::format("<p>{}</p><p>{}</p>", core::html_text(order.cause), core::html_text(order.evidence))},
+                   {"maintenance_type", order.by_rule ? "preventive" : "corrective"},
+                   {"priority", std::to_string(static_cast<int>(order.priority))}};
     if (!odoo_.reference_field.empty()) values[odoo_.reference_field] = order.reference;
     if (const auto number = core::parse_int(equipment)) values["equipment_id"] = *number;
     if (odoo_.team != 0) values["maintenance_team_id"] = odoo_.team;

@@ -3,10 +3,10 @@ and nothing is lost. The receiver runs in a network namespace of its own, so thi
 
 import json
 import os
-import subprocess
 import time
 import unittest
 
+import cable
 import kafka_broker
 from harness import free_ports
 from line_sender import Sender
@@ -19,40 +19,14 @@ NOTICED_S = 10  # two keep-alives of 5 s
 FRESH_S = float(os.environ.get("E2E_FRESH_S", 30))  # asked for where the machine does nothing else
 
 
-def can_have_namespaces():
-    if os.geteuid() != 0:
-        return False
-    name = f"mw-try-{os.getpid()}"
-    made = subprocess.run(["ip", "netns", "add", name], capture_output=True)
-    subprocess.run(["ip", "netns", "del", name], capture_output=True)
-    return made.returncode == 0
-
-
-@unittest.skipUnless(can_have_namespaces(), "needs root and network namespaces")
-class Cable(Sinks):
-    """Two namespaces and a cable between them."""
+@unittest.skipUnless(cable.can_be_had(), "needs root and network namespaces")
+class OverACable(Sinks):
+    """The receiver is at the far end of it."""
 
     def setUp(self):
         super().setUp()
-        self.space, self.near, self.far = f"mw{os.getpid()}", f"mwn{os.getpid()}", f"mwf{os.getpid()}"
-        self.host = "10.213.77.2"
-        self.ip("netns", "add", self.space)
-        self.addCleanup(subprocess.run, ["ip", "netns", "del", self.space], capture_output=True)
-        self.ip("link", "add", self.near, "type", "veth", "peer", "name", self.far, "netns", self.space)
-        self.ip("addr", "add", "10.213.77.1/24", "dev", self.near)
-        self.ip("link", "set", self.near, "up")
-        for words in (["addr", "add", f"{self.host}/24", "dev", self.far], ["link", "set", self.far, "up"], ["link", "set", "lo", "up"]):
-            self.ip("-n", self.space, *words)
-        self.prefix = ["ip", "netns", "exec", self.space]
-
-    def ip(self, *words):
-        subprocess.run(["ip", *words], check=True, capture_output=True, timeout=10)
-
-    def pull(self):
-        self.ip("-n", self.space, "link", "set", self.far, "down")
-
-    def put_back(self):
-        self.ip("-n", self.space, "link", "set", self.far, "up")
+        self.cable = cable.Cable(self)
+        self.host, self.prefix = self.cable.host, self.cable.prefix
 
     def check_cable(self, newest):
         """`newest` gives the newest number that has arrived."""
@@ -60,12 +34,12 @@ class Cable(Sinks):
         sender.start()
         self.wait_for("readings", lambda: newest() > 100, 30, self.plant.process)
         pulled = time.monotonic()
-        self.pull()
+        self.cable.pull()
         self.wait_for("the plant to notice", lambda: self.output()["state"] != "connected" or self.output()["backlog_age_s"] > 1, NOTICED_S)
         noticed = time.monotonic() - pulled
         time.sleep(max(0, OUT_S - noticed))
         back, wanted = time.monotonic(), sender.next
-        self.put_back()
+        self.cable.put_back()
         self.wait_for("what is live", lambda: newest() >= wanted, 30, self.plant.process)
         fresh = time.monotonic() - back
         print(f"\n{type(self).__name__}: noticed after {noticed:.1f} s, fresh {fresh:.2f} s after the cable was back")
@@ -77,7 +51,7 @@ class Cable(Sinks):
         return acknowledged
 
 
-class ToPostgres(Cable):
+class ToPostgres(OverACable):
     def test_a_pulled_cable(self):
         server = Postgres(self, self.port, host=self.host, prefix=self.prefix).start()
         self.start_plant(f"kind: postgres, host: {self.host}, port: {self.port}, database: postgres, user: plant, live_age: 1s")
@@ -89,7 +63,7 @@ class ToPostgres(Cable):
         self.assertGreaterEqual(int(count), acknowledged)
 
 
-class ToMqtt(Cable):
+class ToMqtt(OverACable):
     def test_a_pulled_cable(self):
         conf = self.folder / "mosquitto.conf"
         conf.write_text(f"listener {self.port}\nallow_anonymous true\nuser root\nmax_queued_messages 0\n")
@@ -105,7 +79,7 @@ class ToMqtt(Cable):
 
 
 @unittest.skipIf(os.environ.get("E2E_WITHOUT_KAFKA"), "Apache Kafka cannot be had from Maven Central")
-class ToKafka(Cable):
+class ToKafka(OverACable):
     def test_a_pulled_cable(self):
         controller, inside = free_ports(2)
         broker = kafka_broker.Broker(self, self.port, controller, host=self.host, prefix=self.prefix, inside_port=inside).start()
@@ -125,7 +99,7 @@ class ToKafka(Cable):
         self.assertEqual(sorted(set(range(acknowledged)) - seen), [])
 
 
-del Cable, Sinks  # they have no tests of their own
+del OverACable, Sinks  # they have no tests of their own
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

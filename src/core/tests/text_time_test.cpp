@@ -1,3 +1,5 @@
+#include <random>
+
 #include <gtest/gtest.h>
 
 #include "core/bytes.hpp"
@@ -5,6 +7,7 @@
 #include "core/quality.hpp"
 #include "core/text.hpp"
 #include "core/time.hpp"
+#include "core/value_text.hpp"
 
 namespace millwright::core {
 namespace {
@@ -15,6 +18,30 @@ TEST(Time, ReadsWhatItWrites) {
     const auto back = parse_time(format_time(t));
     ASSERT_TRUE(back) << format_time(t);
     EXPECT_EQ(*back, t);
+  }
+}
+
+TEST(Time, OneWriterOfManyTimesWritesEachAsByItself) {
+  std::mt19937_64 random(7);
+  TimeWriter writer;
+  TimeNs time = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    switch (random() % 4) {
+      case 0:
+        time = static_cast<TimeNs>(random() >> 1U) - (TimeNs{1} << 62U);
+        break;
+      case 1:
+        time = floor_to(time, kSecond) + kMillisecond * static_cast<TimeNs>(random() % 3'600'000);
+        break;
+      case 2:
+        time = floor_to(time / 2, 24 * kHour) - static_cast<TimeNs>(random() % 3);  // about midnight
+        break;
+      default:
+        time = time / 2 + static_cast<TimeNs>(random() % 1'000'000) * kMicrosecond;
+    }
+    std::string text;
+    writer.append(time, text);
+    ASSERT_EQ(text, format_time(time)) << time;
   }
 }
 
