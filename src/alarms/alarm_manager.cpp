@@ -14,6 +14,7 @@
 #include "alarms/latency_window.hpp"
 #include "alarms/record.hpp"
 #include "alarms/replay.hpp"
+#include "alarms/trim.hpp"
 #include "core/log.hpp"
 #include "core/mutex.hpp"
 
@@ -24,6 +25,7 @@ using core::ErrorCode;
 using core::MutexLock;
 
 constexpr std::size_t kClosedInCheckpoint = 1'000;
+constexpr core::DurationNs kTrimEvery = core::kHour;
 constexpr double kNsPerSecond = 1e9;
 constexpr double kMsPerSecond = 1e3;
 
@@ -89,6 +91,7 @@ class Manager final : public AlarmManager {
       note_flood(now);
     }
     for (const Alarm& alarm : changed) deliver(alarm);
+    keep_journal_short();
   }
 
   core::Result<Alarm> acknowledge(std::uint64_t id, const std::string& by, const std::string& comment) override {
@@ -455,6 +458,21 @@ class Manager final : public AlarmManager {
     unsaved_gauge_.Set(static_cast<double>(unsaved_.size()));
   }
 
+  void keep_journal_short() EXCLUDES(mutex_) {
+    {
+      MutexLock lock(mutex_);
+      const core::TimeNs now = clock_.monotonic();
+      if (trimmed_ && now - *trimmed_ < kTrimEvery) return;
+      trimmed_ = now;
+    }
+    const auto removed = trim(journal_, options_.retention);
+    if (!removed) {
+      core::logger("alarms")->warn("the alarm journal was not trimmed: {}", removed.error().message);
+    } else if (*removed > 0) {
+      core::logger("alarms")->info("{} segments of the alarm journal were too old or too many", *removed);
+    }
+  }
+
   // Once a minute, however many alarms come.
   void complain(const core::Error& error) REQUIRES(mutex_) {
     const core::TimeNs now = clock_.monotonic();
@@ -530,6 +548,7 @@ class Manager final : public AlarmManager {
   std::uint64_t version_ GUARDED_BY(mutex_);
   std::map<std::uint64_t, std::uint64_t> unsaved_ GUARDED_BY(mutex_);  // version, id
   std::optional<core::TimeNs> complained_ GUARDED_BY(mutex_);
+  std::optional<core::TimeNs> trimmed_ GUARDED_BY(mutex_);
   LatencyWindow latency_ GUARDED_BY(mutex_);
 
   core::Mutex delivery_;

@@ -4,7 +4,8 @@
 // change, before its call returns, outside of the lock, in order of version; they must not block and must not make
 // changes. Errors: a journal that takes no records (disk full, stopped) never holds up an alarm: the change counts, is
 // told, and is written, in order, as soon as the journal takes it; millwright_alarms_unsaved counts those that wait.
-// Limits: kClosedMax closed occurrences are kept; the oldest go first. Format: docs/format/alarms.md.
+// Limits: kClosedMax closed occurrences are kept; the oldest go first. The journal: AlarmOptions::retention. Format:
+// docs/format/alarms.md.
 #pragma once
 
 #include <functional>
@@ -73,7 +74,7 @@ class AlarmManager : public SignalSink {
                                                           const io::Clock& clock, AlarmOptions options,
                                                           core::Metrics& metrics);
   virtual void add_listener(Listener listener) = 0;
-  // What time brings: delays that are over, shelving that ends. Every 100 ms or so.
+  // What time brings: delays that are over, shelving that ends; the journal's retention. Every 100 ms or so.
   virtual void tick() = 0;
   // kNotFound, or kConflict where there is nothing to acknowledge.
   virtual core::Result<Alarm> acknowledge(std::uint64_t id, const std::string& by, const std::string& comment) = 0;

@@ -43,6 +43,8 @@ AlarmOptions read_options(config::Section section) {
   options.shelve_max = section.duration("shelve_max", {.fallback = options.shelve_max, .low = core::kMinute});
   options.consequence_window =
       section.duration("consequence_window", {.fallback = options.consequence_window, .high = core::kHour});
+  options.retention.age = section.duration("retention", {.fallback = options.retention.age, .low = 24 * core::kHour});
+  options.retention.bytes = section.bytes("retention_bytes", {.fallback = options.retention.bytes, .low = 64 << 20});
   section.finish();
   return options;
 }

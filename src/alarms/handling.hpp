@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "alarms/alarm.hpp"
+#include "alarms/trim.hpp"
 #include "config/document.hpp"
 
 namespace millwright::alarms {
@@ -36,6 +37,7 @@ struct AlarmOptions {
   core::DurationNs shelve_max = 24 * core::kHour;
   // An alarm of a machine so soon after another that is still active is its consequence.
   core::DurationNs consequence_window = core::kMinute;
+  Retention retention{};  // of the journal
 };
 // Reads the `alarms` section.
 AlarmOptions read_options(config::Section section);

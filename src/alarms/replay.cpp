@@ -26,14 +26,6 @@ bool whole_checkpoint(const journal::Journal& journal, journal::Sequence segment
   return read && whole;
 }
 
-journal::Sequence start_of(const journal::Journal& journal) {
-  const auto segments = journal.segments();
-  for (auto segment = segments.rbegin(); segment != segments.rend(); ++segment) {
-    if (whole_checkpoint(journal, segment->first)) return segment->first;
-  }
-  return 1;
-}
-
 core::Status take(const journal::Record& record, Replayed& replayed) {
   if (record.type == kChangeRecord || record.type == kCheckpointRecord) {
     auto alarm = decode_alarm(record.payload);
@@ -57,12 +49,20 @@ core::Status take(const journal::Record& record, Replayed& replayed) {
 
 }  // namespace
 
+journal::Sequence checkpoint_of(const journal::Journal& journal) {
+  const auto segments = journal.segments();
+  for (auto segment = segments.rbegin(); segment != segments.rend(); ++segment) {
+    if (whole_checkpoint(journal, segment->first)) return segment->first;
+  }
+  return 1;
+}
+
 core::Result<Replayed> replay(const journal::Journal& journal) {
   Replayed replayed;
   std::optional<core::Error> refused;
   const auto log = core::logger("alarms");
   const auto read = journal.read(
-      start_of(journal),
+      checkpoint_of(journal),
       [&](const journal::Record& record) {
         const auto taken = take(record, replayed);
         if (taken) return true;

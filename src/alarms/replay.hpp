@@ -17,6 +17,8 @@ struct Replayed {
   std::uint64_t version = 0;  // of the last change
 };
 
+// The segment with the newest whole checkpoint, from which reading begins; 1: there is none.
+journal::Sequence checkpoint_of(const journal::Journal& journal);
 core::Result<Replayed> replay(const journal::Journal& journal);
 
 }  // namespace millwright::alarms
