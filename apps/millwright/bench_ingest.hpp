@@ -12,6 +12,7 @@ enum class IngestSource { kMemory, kTcp, kLine };
 
 struct IngestOptions {
   IngestSource source = IngestSource::kMemory;
+  bool tls = false;  // of kTcp
   int seconds = 10;
   double target_per_s = 0;    // 0: as fast as it goes
   std::uint32_t sensors = 0;  // 0: 100,000, or target_per_s / rate_hz

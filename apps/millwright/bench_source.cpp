@@ -1,6 +1,7 @@
 #include "bench_source.hpp"
 
 #include <deque>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -8,8 +9,11 @@
 #include "connectors/burst_client.hpp"
 #include "connectors/burst_server.hpp"
 #include "core/mutex.hpp"
+#include "io/file_system.hpp"
 #include "io/network.hpp"
 #include "io/random.hpp"
+#include "io/tls.hpp"
+#include "security/authority.hpp"
 
 namespace millwright::app {
 namespace {
@@ -67,19 +71,27 @@ class MemorySource final : public BenchSource {
 class TcpSource final : public BenchSource {
  public:
   TcpSource(const IngestOptions& options, engine::Engine& engine, io::Clock& clock)
-      : BenchSource(options, clock),
-        model_(engine.model()),
-        server_("bench", {.port = 0}, bench_context(engine, network_, clock)) {}
+      : BenchSource(options, clock), options_(options), engine_(engine), model_(engine.model()) {}
   ~TcpSource() override {
-    client_->stop();
-    server_.stop();
+    if (client_) client_->stop();
+    if (server_) server_->stop();
   }
 
   core::Status start() {
-    if (auto up = server_.start(); !up) return up;
+    connectors::BurstServerOptions listener;
+    listener.port = 0;
+    io::Network* network = &network_;
+    if (options_.tls) {
+      if (auto made = make_certificates(listener.tls); !made) return made;
+      auto trust = io::tls_context(io::TlsTrust{listener.tls.client_ca, listener.tls.certificate, listener.tls.key});
+      if (!trust) return core::unexpected(trust.error());
+      network = &secured_.emplace(network_, std::move(*trust));
+    }
+    server_.emplace("bench", listener, bench_context(engine_, network_, clock_));
+    if (auto up = server_->start(); !up) return up;
     client_ = std::make_unique<connectors::BurstClient>(
-        connectors::BurstClientOptions{.address = {"127.0.0.1", server_.port()}, .source = "bench", .client = "bench"},
-        network_, clock_);
+        connectors::BurstClientOptions{.address = {"127.0.0.1", server_->port()}, .source = "bench", .client = "bench"},
+        *network, clock_);
     std::vector<connectors::BurstClient::Channel> channels;
     for (const asset::Sensor& sensor : model_.sensors()) {
       channels.push_back({sensor.id.value, sensor.type, sensor.source.address});
@@ -92,6 +104,18 @@ class TcpSource final : public BenchSource {
   [[nodiscard]] std::uint64_t durable() const override { return client_->statistics().readings_acked; }
 
  private:
+  // An authority that lives as long as the run, and one certificate for both sides.
+  core::Status make_certificates(io::TlsFiles& files) {
+    const auto authority = security::make_authority("bench", clock_.now());
+    if (!authority) return core::unexpected(authority.error());
+    const auto pair = security::issue(*authority, {"127.0.0.1"}, clock_.now());
+    if (!pair) return core::unexpected(pair.error());
+    files = {options_.directory + "/tls.crt", options_.directory + "/tls.key", options_.directory + "/ca.crt"};
+    io::RealFileSystem disk;
+    core::Status done = io::write_file_atomically(disk, files.certificate, pair->certificate);
+    if (done) done = io::write_file_atomically(disk, files.key, pair->key);
+    return done ? io::write_file_atomically(disk, files.client_ca, authority->certificate) : done;
+  }
   void begin_batch() override {
     blocks_.clear();
     shifted_.clear();
@@ -117,9 +141,12 @@ class TcpSource final : public BenchSource {
     ASSERT(sent.has_value(), "the benchmark's own frame was refused");
   }
 
+  const IngestOptions& options_;
+  engine::Engine& engine_;
   io::RealNetwork network_;
+  std::optional<io::TlsNetwork> secured_;
   const asset::Model& model_;
-  connectors::BurstServer server_;
+  std::optional<connectors::BurstServer> server_;
   std::unique_ptr<connectors::BurstClient> client_;
   std::deque<std::vector<float>> shifted_;
   std::vector<protocol::burst::OutBlock> blocks_;

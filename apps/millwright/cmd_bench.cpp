@@ -46,6 +46,7 @@ const SourceName& source_name(const IngestOptions& options) {
 void print_json(const IngestOptions& options, const IngestResult& result) {
   const nlohmann::json json = {
       {"source", source_name(options).name},
+      {"tls", options.tls},
       {"readings_per_s", result.readings_per_s},
       {"bytes_per_reading", result.bytes_per_reading},
       {"alarm_latency_ms", {{"p50", result.alarm_p50_ms}, {"p99", result.alarm_p99_ms}, {"alarms", result.alarms}}},
@@ -67,7 +68,8 @@ void print_text(const IngestOptions& options, const IngestResult& result) {
   fmt::print(
       "{} sensors at {} Hz, float32, AR(1) noise of 5 steps of 0.01 on a load cycle, 3 % of them at irregular times, "
       "2.5 % with uncertain readings, {} readings a block, {}\n",
-      options.sensors, options.rate_hz, options.block, source_name(options).description);
+      options.sensors, options.rate_hz, options.block,
+      fmt::format("{}{}", source_name(options).description, options.tls ? ", TLS" : ""));
   fmt::print("  {:>12.2f} M readings/s, durable (fdatasync every 100 ms), {:.1f} s\n", result.readings_per_s / 1e6,
              result.seconds);
   fmt::print("  {:>12.2f} bytes a reading on disk\n", result.bytes_per_reading);
@@ -77,6 +79,9 @@ void print_text(const IngestOptions& options, const IngestResult& result) {
 }
 
 int bench_ingest(IngestOptions options, bool json) {
+  if (options.tls && options.source != IngestSource::kTcp) {
+    return fail({core::ErrorCode::kInvalid, "--tls goes with --source tcp"});
+  }
   const auto result = run_ingest(options);
   if (!result) return fail(result.error());
   json ? print_json(options, *result) : print_text(options, *result);
@@ -373,6 +378,7 @@ void add_bench(CLI::App& app, const SetCommand& set) {
   sub->add_option("--source", *source, "memory; tcp: the burst stream over loopback; or line: line protocol over HTTP")
       ->check(CLI::IsMember({"memory", "tcp", "line"}))
       ->capture_default_str();
+  sub->add_flag("--tls", options->tls, "of tcp: the stream goes through TLS, with certificates on both sides");
   sub->add_option("--seconds", options->seconds, "how long to measure")
       ->check(CLI::Range(1, 3600))
       ->capture_default_str();

@@ -66,7 +66,10 @@ int issue(const CertArguments& a) {
   if (!issued) return fail(issued.error());
   const std::string base = a.directory + "/" + a.name;
   if (auto written = write(base, *issued); !written) return fail(written.error());
-  fmt::print("{0}.crt and {0}.key: name them in the plant's file as api.tls.certificate_file and key_file\n", base);
+  fmt::print(
+      "{0}.crt and {0}.key: name them as certificate_file and key_file in a `tls` of the plant's file, or of a "
+      "sender\n",
+      base);
   return kDone;
 }
 
@@ -93,7 +96,7 @@ void add_cert(CLI::App& app, const SetCommand& set) {
   init->callback([=] { set([=] { return init_authority(*ca); }); });
   auto server = std::make_shared<CertArguments>();
   server->name = "plant";
-  auto* give = cert->add_subcommand("issue", "make a certificate and key for a listener");
+  auto* give = cert->add_subcommand("issue", "make a certificate and key for a listener, or for a sender to it");
   give->add_option("--dir", server->directory, "where the authority is, and the certificate goes")
       ->capture_default_str();
   give->add_option("--name", server->name, "of the files")->capture_default_str();

@@ -35,6 +35,14 @@ void require_loopback(config::Section at, const std::string& key, const std::str
   at.problem(key, "'" + host + "' is not this machine; a listener without accounts stays on 127.0.0.1");
 }
 
+// A sender has no account; beyond this machine it is known by its certificate.
+void require_known_senders(config::Section at, const std::string& host, const io::TlsFiles& tls) {
+  if (is_loopback(host) || tls.mutual()) return;
+  at.problem("connectors", "'" + host +
+                               "' is not this machine: that takes 'tls' with a client_ca_file, so that senders are "
+                               "known by their certificates; `millwright cert` makes them. Else stay on 127.0.0.1");
+}
+
 void read_opcua_server(config::Document& document, config::Section at, PlantConfig& config) {
   config.opcua_server = opcua::read_options(at, document.directory());
   if (config.opcua_server.nodesets.empty()) config.opcua_server.nodesets = shipped_directory("nodesets");
@@ -93,9 +101,9 @@ core::Result<std::vector<config::Problem>> read_plant_config(const std::string& 
   read_opcua_server(*document, root.section("opcua_server"), config);
   for (const auto& connector : config.connectors) {
     const auto* burst = std::get_if<connectors::BurstServerOptions>(&connector.source);
-    if (burst != nullptr) require_loopback(root, "connectors", burst->host);
+    if (burst != nullptr) require_known_senders(root, burst->host, burst->tls);
     const auto* influx = std::get_if<connectors::InfluxServerOptions>(&connector.source);
-    if (influx != nullptr) require_loopback(root, "connectors", influx->host);
+    if (influx != nullptr) require_known_senders(root, influx->host, influx->tls);
   }
   config.access = access::read_options(root.section("access"), document->directory());
   config.api = api::read_options(root.section("api"), document->directory());

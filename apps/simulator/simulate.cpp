@@ -43,6 +43,7 @@ std::vector<SimulatedConnector> read_connectors(config::Section root) {
       connector.kind = SimulatedConnector::Kind::kBurst;
       connector.port =
           static_cast<std::uint16_t>(section.integer("port", {.fallback = kBurstPort, .low = 1, .high = 65535}));
+      if (section.has("tls")) section.problem("tls", "the simulator speaks no TLS; give it a connector without");
     }
     connectors.push_back(std::move(connector));
   }

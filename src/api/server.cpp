@@ -15,8 +15,8 @@
 #include "api/plant_routes.hpp"
 #include "api/streamer.hpp"
 #include "api/twin.hpp"
-#include "config/secret.hpp"
 #include "core/log.hpp"
+#include "http/listener_tls.hpp"
 #include "http/transport.hpp"
 
 namespace millwright::api {
@@ -76,15 +76,7 @@ Router make_router(const Options& options, const Handlers& handlers, const Servi
 Options read_options(config::Section section, const std::string& directory) {
   Options options;
   options.host = section.text("host", {.fallback = options.host});
-  config::Section tls = section.section("tls");
-  if (tls.present()) {
-    options.tls = {config::read_path(tls, "certificate_file", directory),
-                   config::read_path(tls, "key_file", directory)};
-    if (options.tls.certificate.empty())
-      tls.problem("certificate_file", "is missing; `millwright cert issue` makes one");
-    if (options.tls.key.empty()) tls.problem("key_file", "is missing; `millwright cert issue` makes one");
-  }
-  tls.finish();
+  options.tls = http::read_listener_tls(section, directory);
   if (!is_this_machine(options.host) && !options.tls.given()) section.problem("host", refuse_host(options.host));
   options.port =
       static_cast<std::uint16_t>(section.integer("port", {.fallback = options.port, .low = 0, .high = 65535}));

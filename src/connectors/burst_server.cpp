@@ -1,6 +1,7 @@
 #include "connectors/burst_server.hpp"
 
 #include <list>
+#include <optional>
 #include <system_error>
 #include <thread>
 
@@ -9,6 +10,7 @@
 #include "connectors/burst_session.hpp"
 #include "core/log.hpp"
 #include "core/mutex.hpp"
+#include "http/listener_tls.hpp"
 
 namespace millwright::connectors {
 namespace {
@@ -30,12 +32,14 @@ struct BurstServer::Impl {
     std::atomic<bool> done{false};
   };
 
+  core::Status listen();
   void accept_loop();
   void admit(std::unique_ptr<io::Stream> stream);
   void reap();
   void set_senders();
 
   BurstHub hub;
+  std::optional<io::TlsNetwork> secured;
   std::unique_ptr<io::Listener> listener;
   std::thread acceptor;
   std::list<Client> clients;  // the acceptor's, or stop()'s once the acceptor has ended
@@ -57,11 +61,9 @@ BurstServer::~BurstServer() {
 core::Status BurstServer::start() {
   Impl& s = *impl_;
   ASSERT(s.listener == nullptr, "a burst server starts once");
-  auto listener = s.hub.context.network.listen({s.hub.options.host, s.hub.options.port});
-  if (!listener) return core::unexpected(listener.error().within("connector " + s.hub.name));
-  s.listener = std::move(*listener);
-  s.hub.log->info("{}: listening on {}:{} for {} channels", s.hub.name, s.hub.options.host, s.listener->port(),
-                  s.hub.addresses.size());
+  if (auto up = s.listen(); !up) return core::unexpected(up.error().within("connector " + s.hub.name));
+  s.hub.log->info("{}: listening on {}:{}{} for {} channels", s.hub.name, s.hub.options.host, s.listener->port(),
+                  s.hub.options.tls.given() ? " (TLS)" : "", s.hub.addresses.size());
   {
     MutexLock lock(s.mutex);
     s.port = s.listener->port();
@@ -84,6 +86,20 @@ void BurstServer::stop() {
   s.state = ConnectorState::kStopped;
   s.since = s.hub.context.clock.now();
   s.senders = 0;
+}
+
+core::Status BurstServer::Impl::listen() {
+  io::Network* network = &hub.context.network;
+  if (hub.options.tls.given()) {
+    auto context = io::tls_context(hub.options.tls);
+    if (!context) return core::unexpected(context.error());
+    secured.emplace(*network, std::move(*context));
+    network = &*secured;
+  }
+  auto got = network->listen({hub.options.host, hub.options.port});
+  if (!got) return core::unexpected(got.error());
+  listener = std::move(*got);
+  return {};
 }
 
 void BurstServer::Impl::accept_loop() {
@@ -168,7 +184,7 @@ std::uint16_t BurstServer::port() const {
   return impl_->port;
 }
 
-BurstServerOptions read_burst_server_options(config::Section& section) {
+BurstServerOptions read_burst_server_options(config::Section& section, const std::string& directory) {
   const BurstServerOptions fallback;
   BurstServerOptions options;
   options.host = section.text("host", {.fallback = fallback.host, .length_max = 255});
@@ -182,6 +198,7 @@ BurstServerOptions read_burst_server_options(config::Section& section) {
       "frame_bytes_max", {.fallback = fallback.frame_bytes_max, .low = 1024, .high = burst::kPayloadBytesMax});
   options.future_limit =
       section.duration("future_limit", {.fallback = fallback.future_limit, .low = 0, .high = 365 * 24 * core::kHour});
+  options.tls = http::read_listener_tls(section, directory);
   return options;
 }
 

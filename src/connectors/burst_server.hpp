@@ -3,10 +3,11 @@
 //
 //   connectors:
 //     - {name: vibration, type: burst, port: 4850}
+//     - {name: far, type: burst, host: 0.0.0.0, port: 4851,
+//        tls: {certificate_file: pki/plant.crt, key_file: pki/plant.key, client_ca_file: pki/ca.crt}}
 //
 // A channel of a sender feeds the sensors whose source is this connector and that channel's name. Each sender is a
-// source
-// "<connector>/<sender's name>"; a newer connection of the same sender takes the place of the older.
+// source "<connector>/<sender's name>"; a newer connection of the same sender takes the place of the older.
 //
 // Threads: one that accepts, two per connection (reader, writer); the Connector calls from any. A full pipeline stops
 // the reader, and so the sender. Errors: a channel that nothing here wants is told to the sender and skipped, the rest
@@ -23,6 +24,7 @@
 #include "connectors/connector.hpp"
 #include "connectors/intake.hpp"
 #include "core/time.hpp"
+#include "io/tls.hpp"
 #include "protocol/burst.hpp"
 
 namespace millwright::connectors {
@@ -34,6 +36,7 @@ struct BurstServerOptions {
   core::DurationNs idle_timeout = 30 * core::kSecond;  // a connection that says nothing for so long is closed
   std::size_t frame_bytes_max = protocol::burst::kPayloadBytesMax;
   core::DurationNs future_limit = Intake::kDefaultFutureLimit;
+  io::TlsFiles tls;  // none: in the clear
 };
 
 class BurstServer final : public Connector {
@@ -55,7 +58,7 @@ class BurstServer final : public Connector {
 };
 
 // Reads its keys from a connector's entry; `name`, `type` and finish() are the caller's. Problems go to the document.
-BurstServerOptions read_burst_server_options(config::Section& section);
+BurstServerOptions read_burst_server_options(config::Section& section, const std::string& directory);
 
 std::unique_ptr<Connector> make_burst_server(std::string name, const BurstServerOptions& options,
                                              const ConnectorContext& context);

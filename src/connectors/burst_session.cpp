@@ -111,7 +111,10 @@ bool BurstSession::read_once() {
   const core::TimeNs now = hub_.context.clock.monotonic();
   if (!read) {
     if (read.error().code != core::ErrorCode::kTimeout) {
-      hub_.log->info("{}: {} ({}): {}", hub_.name, peer_, source_, read.error().message);
+      // Who ends a connection is nothing special; who speaks something else, or shows a wrong certificate, is.
+      const bool wrong = read.error().code == core::ErrorCode::kInvalid;
+      hub_.log->log(wrong ? spdlog::level::warn : spdlog::level::info, "{}: {} ({}): {}", hub_.name, peer_, source_,
+                    read.error().message);
       return false;
     }
     if (now - last_heard_ <= hub_.options.idle_timeout) return true;

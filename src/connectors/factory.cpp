@@ -55,10 +55,10 @@ std::vector<ConnectorOptions> read_options(config::Document& document, config::S
     if (type == kTypes[0]) {
       options.source = read_opcua_client_options(section, document.directory());
     } else if (type == kTypes[1]) {
-      options.source = read_burst_server_options(section);
+      options.source = read_burst_server_options(section, document.directory());
       check_port(section, std::get<BurstServerOptions>(options.source).port, ports, options.name);
     } else if (type == kTypes[2]) {
-      options.source = read_influx_server_options(section);
+      options.source = read_influx_server_options(section, document.directory());
       check_port(section, std::get<InfluxServerOptions>(options.source).port, ports, options.name);
     } else if (type == kTypes[3]) {
       options.source = read_replay_options(section, document.directory());

@@ -17,6 +17,7 @@
 #include "core/mutex.hpp"
 #include "http/guard.hpp"
 #include "http/gzip.hpp"
+#include "http/listener_tls.hpp"
 #include "http/transport.hpp"
 #include "http/worker_pool.hpp"
 
@@ -58,6 +59,7 @@ http::TransportOptions transport_options(const InfluxServerOptions& options) {
   // Bodies over the limit are read this far, so that they get an answer that says so.
   transport.body_bytes_max = 2 * options.body_bytes_max;
   transport.request_read_max = options.idle_timeout;
+  transport.tls = options.tls;
   // The watcher answers first.
   transport.handling_max = 2 * options.answer_timeout + 10 * kSecond;
   return transport;
@@ -99,6 +101,9 @@ struct InfluxServer::Impl {
         pool(worker_count(options.workers), kQueueLenMax),
         since(context.clock.now()) {}
 
+  [[nodiscard]] std::string url() const {
+    return fmt::format("{}://{}:{}", options.tls.given() ? "https" : "http", options.host, transport.port());
+  }
   void handle(const Request& request, const std::shared_ptr<Exchange>& exchange);
   [[nodiscard]] std::optional<Response> refuse(const Request& request) const;
   void queue_write(const Request& request, const std::shared_ptr<Exchange>& exchange);
@@ -159,8 +164,7 @@ core::Status InfluxServer::start() {
   auto up =
       s.transport.start([&s](Request request, std::shared_ptr<Exchange> exchange) { s.handle(request, exchange); });
   if (!up) return core::unexpected(up.error().within("connector " + s.name));
-  s.log->info("{}: listening on http://{}:{} for {} sensors", s.name, s.options.host, s.transport.port(),
-              s.targets->size());
+  s.log->info("{}: listening on {} for {} sensors", s.name, s.url(), s.targets->size());
   MutexLock lock(s.mutex);
   s.running = true;
   s.set_state(ConnectorState::kConnecting);
@@ -208,7 +212,8 @@ void InfluxServer::Impl::handle(const Request& request, const std::shared_ptr<Ex
 
 std::optional<Response> InfluxServer::Impl::refuse(const Request& request) const {
   const auto no = [&](int status, std::string_view message) { return influx::failure(request.path, status, message); };
-  if (!http::names_this_machine(request.host)) {
+  // Who has shown a certificate may know the plant by any name.
+  if (!options.tls.mutual() && !http::names_this_machine(request.host)) {
     return no(421, "the Host field does not name this machine; use localhost, 127.0.0.1 or [::1]");
   }
   if (http::from_elsewhere(request)) return no(403, "requests from another site's pages are refused");
@@ -334,8 +339,7 @@ ConnectorStatus InfluxServer::status() const {
   status.since = s.since;
   status.detail = s.state == ConnectorState::kStopped
                       ? "stopped"
-                      : fmt::format("listening on http://{}:{}, {} writes on their way to the disk", s.options.host,
-                                    s.transport.port(), waiting);
+                      : fmt::format("listening on {}, {} writes on their way to the disk", s.url(), waiting);
   return status;
 }
 
@@ -343,7 +347,7 @@ std::uint16_t InfluxServer::port() const {
   return impl_->transport.port();
 }
 
-InfluxServerOptions read_influx_server_options(config::Section& section) {
+InfluxServerOptions read_influx_server_options(config::Section& section, const std::string& directory) {
   const InfluxServerOptions fallback;
   InfluxServerOptions options;
   options.host = section.text("host", {.fallback = fallback.host, .length_max = 255});
@@ -361,6 +365,7 @@ InfluxServerOptions read_influx_server_options(config::Section& section) {
   options.future_limit =
       section.duration("future_limit", {.fallback = fallback.future_limit, .low = 0, .high = 365 * 24 * core::kHour});
   options.ignore_tags = section.texts("ignore_tags");
+  options.tls = http::read_listener_tls(section, directory);
   return options;
 }
 

@@ -3,6 +3,8 @@
 //
 //   connectors:
 //     - {name: gateway, type: influx, port: 8086}
+//     - {name: far, type: influx, host: 0.0.0.0, port: 8087,
+//        tls: {certificate_file: pki/plant.crt, key_file: pki/plant.key, client_ca_file: pki/ca.crt}}
 //
 // A worker is a source "<connector>/<number>"; which worker takes a request is chance. What a client sends again after
 // a lost answer is recorded again, and history gives each reading once.
@@ -23,6 +25,7 @@
 #include "connectors/connector.hpp"
 #include "connectors/intake.hpp"
 #include "core/time.hpp"
+#include "io/tls.hpp"
 
 namespace millwright::connectors {
 
@@ -36,6 +39,7 @@ struct InfluxServerOptions {
   core::DurationNs answer_timeout = 30 * core::kSecond;
   core::DurationNs future_limit = Intake::kDefaultFutureLimit;
   std::vector<std::string> ignore_tags;  // that say nothing about which sensor it is
+  io::TlsFiles tls;                      // none: in the clear
 };
 
 class InfluxServer final : public Connector {
@@ -57,7 +61,7 @@ class InfluxServer final : public Connector {
 };
 
 // Reads its keys from a connector's entry; `name`, `type` and finish() are the caller's. Problems go to the document.
-InfluxServerOptions read_influx_server_options(config::Section& section);
+InfluxServerOptions read_influx_server_options(config::Section& section, const std::string& directory);
 
 std::unique_ptr<Connector> make_influx_server(std::string name, const InfluxServerOptions& options,
                                               const ConnectorContext& context);

@@ -263,19 +263,10 @@ std::chrono::milliseconds to_ms(core::DurationNs duration) {
   return std::chrono::milliseconds(std::max<core::DurationNs>(1, duration / core::kMillisecond));
 }
 
-// Ciphers with forward secrecy and authentication alone; TLS 1.3 has no others.
-asio::ssl::context tls_context(const TlsFiles& files) {
-  asio::ssl::context context(asio::ssl::context::tls_server);
-  context.set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_sslv2 |
-                      asio::ssl::context::no_sslv3 | asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1 |
-                      asio::ssl::context::no_compression);
-  SSL_CTX_set_cipher_list(context.native_handle(), "ECDHE+AESGCM:ECDHE+CHACHA20");
-  context.use_certificate_chain_file(files.certificate);
-  context.use_private_key_file(files.key, asio::ssl::context::pem);
-  if (SSL_CTX_check_private_key(context.native_handle()) != 1) {
-    throw std::runtime_error("the key is not the certificate's");
-  }
-  return context;
+// The library's own is made of ours, and has a share in it.
+asio::ssl::context shared_context(const io::TlsContext& context) {
+  SSL_CTX_up_ref(context.get());
+  return asio::ssl::context(context.get());
 }
 
 }  // namespace
@@ -335,7 +326,7 @@ struct Transport::Impl {
     for (std::size_t i = 0; i < options.threads; ++i) {
       if (options.tls.given()) {
         auto s = settings<TlsTraits>(handler);
-        s.tls_context(tls_context(options.tls));
+        s.tls_context(shared_context(tls));
         tls_servers.push_back(restinio::run_async<TlsTraits>(restinio::own_io_context(), std::move(s), 1));
       } else {
         servers.push_back(restinio::run_async<Traits>(restinio::own_io_context(), settings<Traits>(handler), 1));
@@ -345,6 +336,7 @@ struct Transport::Impl {
   }
 
   TransportOptions options;
+  io::TlsContext tls;
   std::atomic<std::uint16_t> port{0};
   std::vector<restinio::running_server_handle_t<Traits>> servers;  // one a thread, of one of the two kinds
   std::vector<restinio::running_server_handle_t<TlsTraits>> tls_servers;
@@ -356,22 +348,14 @@ Transport::~Transport() {
   close();
 }
 
-// Says what is wrong with the files in their own words, which the library would not.
-core::Status check_tls(const TlsFiles& files) {
-  if (!files.given()) return {};
-  try {
-    static_cast<void>(tls_context(files));
-    return {};
-  } catch (const std::exception& error) {
-    return core::unexpected(core::ErrorCode::kInvalid, fmt::format("TLS with certificate {} and key {}: {}",
-                                                                   files.certificate, files.key, error.what()));
-  }
-}
-
 core::Status Transport::start(Handler handler) {
   const auto& options = impl_->options;
   const auto where = fmt::format("{}:{}", options.host, options.port);
-  if (auto readable = check_tls(options.tls); !readable) return readable;
+  if (options.tls.given()) {
+    auto context = io::tls_context(options.tls);
+    if (!context) return core::unexpected(context.error());
+    impl_->tls = std::move(*context);
+  }
   try {
     impl_->run(handler);
     return {};

@@ -15,19 +15,11 @@
 #include "core/result.hpp"
 #include "core/time.hpp"
 #include "http/message.hpp"
+#include "io/tls.hpp"
 
 namespace millwright::http {
 
-// Files in PEM: the certificate with those between it and its authority, and its key without a passphrase. TLS 1.2 and
-// newer.
-struct TlsFiles {
-  std::string certificate;
-  std::string key;
-  [[nodiscard]] bool given() const { return !certificate.empty(); }
-};
-
-// Whether they can be used together.
-core::Status check_tls(const TlsFiles& files);
+using TlsFiles = io::TlsFiles;
 
 struct TransportOptions {
   std::string host = "127.0.0.1";

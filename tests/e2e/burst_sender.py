@@ -52,8 +52,11 @@ def data(sequence, blocks):
 
 
 class Connection:
-    def __init__(self, port):
+    def __init__(self, port, tls=None):
+        """`tls`: an SSLContext; None: in the clear."""
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=5)
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_hostname="127.0.0.1")
         self.buffer = b""
 
     def send(self, raw):
@@ -119,8 +122,9 @@ def write_plant(folder, port, historian=""):
 class Sender(threading.Thread):
     """Sends one block of `channels` every `interval` seconds. Values count up, so that history shows what is missing."""
 
-    def __init__(self, port, source, channels, readings_per_block, interval):
+    def __init__(self, port, source, channels, readings_per_block, interval, tls=None):
         super().__init__(daemon=True)
+        self.tls = tls
         self.port, self.source, self.channels = port, source, channels
         self.readings_per_block, self.interval = readings_per_block, interval
         self.epoch = time.time_ns()
@@ -135,7 +139,7 @@ class Sender(threading.Thread):
         next_due = time.monotonic()
         while not (self.stopping.is_set() and not self.unacked):
             try:
-                connection = Connection(self.port)
+                connection = Connection(self.port, self.tls)
             except OSError:
                 time.sleep(0.05)
                 continue

@@ -9,6 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "connectors/tests/test_certificates.hpp"
 #include "connectors/tests/test_plant.hpp"
 #include "io/sim_network.hpp"
 
@@ -166,6 +167,40 @@ TEST_F(BurstServerTest, WelcomesWithItsLimitsAndAcknowledges) {
   EXPECT_TRUE(peer.acked(20));
   EXPECT_EQ(disk_.of(0).size(), 20U);
   EXPECT_EQ(disk_.position("line/press", 0).sequence, 20U);
+}
+
+TEST_F(BurstServerTest, ServesThoseWhoseCertificateItKnows) {
+  test::Certificates plant;
+  BurstServerOptions options;
+  options.tls = plant.listener();
+  start(options);
+  io::TlsNetwork known(network_, *io::tls_context(plant.client()));
+  Peer peer(known, server_->port());
+  peer.hello();
+  ASSERT_EQ(peer.next()->type, MessageType::kWelcome);
+  peer.declare(0, "vibration");
+  for (std::uint64_t i = 1; i <= 20; ++i) peer.data(i);
+  EXPECT_TRUE(peer.acked(20));
+
+  Peer plain = connect();
+  plain.hello("another");
+  EXPECT_FALSE(plain.next());
+  // Without a certificate the handshake seems done to the client, and then the server goes.
+  io::TlsNetwork nobody(network_, *io::tls_context(io::TlsTrust{plant.client().ca, "", ""}));
+  const auto stream = nobody.connect({"127.0.0.1", server_->port()}, 10 * kSecond);
+  Bytes got(100);
+  EXPECT_FALSE(stream && (*stream)->read_some(got, 10 * kSecond));
+  EXPECT_EQ(disk_.of(0).size(), 20U);
+}
+
+TEST_F(BurstServerTest, DoesNotStartWithFilesThatWillNotDo) {
+  BurstServerOptions options;
+  options.port = 0;
+  options.tls = {"/nowhere/plant.crt", "/nowhere/plant.key", ""};
+  BurstServer server("line", options, node_.context());
+  const auto started = server.start();
+  ASSERT_FALSE(started);
+  EXPECT_THAT(started.error().message, HasSubstr("connector line: TLS with certificate /nowhere/plant.crt"));
 }
 
 TEST_F(BurstServerTest, AcknowledgesOnlyWhatIsDurable) {

@@ -30,7 +30,8 @@ Read read(const std::string& yaml) {
 TEST(Factory, ReadsEveryKind) {
   const Read got = read(R"(connectors:
   - {name: plc, type: opcua, endpoint: "opc.tcp://10.0.0.5:4840"}
-  - {name: vibration, type: burst, port: 4851, clients_max: 7, idle_timeout: 5s, frame_bytes_max: 1MiB, future_limit: 2s}
+  - {name: vibration, type: burst, port: 4851, clients_max: 7, idle_timeout: 5s, frame_bytes_max: 1MiB, future_limit: 2s,
+     tls: {certificate_file: pki/plant.crt, key_file: /pki/plant.key, client_ca_file: pki/ca.crt}}
   - {name: gateway, type: influx, port: 8087, workers: 3, body_bytes_max: 1MiB, answer_timeout: 2s, ignore_tags: [host]}
   - {name: recorded, type: replay, file: pump.csv, speed: 10, loop: true, times: shift-to-now}
 )");
@@ -45,8 +46,12 @@ TEST(Factory, ReadsEveryKind) {
   EXPECT_EQ(burst.idle_timeout, 5 * core::kSecond);
   EXPECT_EQ(burst.frame_bytes_max, 1024U * 1024);
   EXPECT_EQ(burst.future_limit, 2 * core::kSecond);
+  EXPECT_EQ(burst.tls.certificate, "plants/pki/plant.crt");
+  EXPECT_EQ(burst.tls.key, "/pki/plant.key");
+  EXPECT_EQ(burst.tls.client_ca, "plants/pki/ca.crt");
   const auto& influx = std::get<InfluxServerOptions>(got.options[2].source);
   EXPECT_EQ(influx.port, 8087);
+  EXPECT_FALSE(influx.tls.given());
   EXPECT_EQ(influx.workers, 3U);
   EXPECT_EQ(influx.body_bytes_max, 1024U * 1024);
   EXPECT_EQ(influx.answer_timeout, 2 * core::kSecond);
