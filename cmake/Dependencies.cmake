@@ -1,4 +1,4 @@
-# Everything from outside, by one name each. All are Debian packages (tools/install-deps.sh).
+# Everything from outside, by one name each. All are Debian packages (tools/install-deps.sh); open62541 is built from one's source (Open62541.cmake).
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 find_package(fmt REQUIRED)
@@ -18,7 +18,6 @@ pkg_check_modules(argon2 REQUIRED IMPORTED_TARGET libargon2)
 pkg_check_modules(lz4 REQUIRED IMPORTED_TARGET liblz4)
 pkg_check_modules(rdkafka REQUIRED IMPORTED_TARGET rdkafka>=2.0)
 pkg_check_modules(libpq REQUIRED IMPORTED_TARGET libpq)
-pkg_check_modules(open62541 REQUIRED IMPORTED_TARGET open62541>=1.4)
 pkg_check_modules(pugixml REQUIRED IMPORTED_TARGET pugixml)
 pkg_check_modules(modbus REQUIRED IMPORTED_TARGET libmodbus)
 # SOCI's packages bring no pkg-config file; its headers want Boost's.

@@ -8,15 +8,16 @@
 # No server that it installs is left running, nor started at boot.
 #
 # Needs root or sudo. The OPC UA stack (open62541 1.4) is in Debian 13 only: that suite is added from the mirror the
-# machine already uses, pinned so low that nothing else can ever come from it.
+# machine already uses, pinned so low that nothing else can ever come from it. Only the schemas are installed, the stack
+# itself is built from its source (tools/build-open62541.sh).
 set -euo pipefail
 
 want=${1:-build}
 case "$want" in build | test | peers) ;; *) echo "usage: $0 build|test|peers" >&2; exit 2 ;; esac
 
 build_packages=(
-  build-essential ca-certificates ccache cmake ninja-build pkg-config git python3
-  libopen62541-1.4-dev libhowardhinnant-date-dev tzdata
+  build-essential ca-certificates ccache cmake ninja-build patch pkg-config git python3
+  libopen62541-1.4-tools libhowardhinnant-date-dev tzdata
   libasio-dev librestinio-dev libfmt-dev libspdlog-dev nlohmann-json3-dev libyaml-cpp-dev libcli11-dev libeigen3-dev
   prometheus-cpp-dev libcurl4-openssl-dev libssl-dev libmosquitto-dev libhiredis-dev liblz4-dev librdkafka-dev libsoci-dev libboost-dev libsqlite3-dev libpq-dev libmodbus-dev libpugixml-dev libargon2-dev zlib1g-dev
 )
@@ -78,7 +79,7 @@ Package: *
 Pin: release n=trixie
 Pin-Priority: 50
 
-Package: src:open62541 src:mbedtls
+Package: src:open62541
 Pin: release n=trixie
 Pin-Priority: 600
 PIN
