@@ -1,7 +1,7 @@
 /* Sends a sine at 1 kHz to a plant, until it is ended or for a time:
  *
  *   cc -std=c99 -O2 -o example example.c -lm            (with TLS: -DMILLWRIGHT_BURST_OPENSSL -lssl -lcrypto)
- *   ./example HOST PORT SOURCE CHANNEL [SECONDS [CA.pem]]
+ *   ./example HOST PORT SOURCE CHANNEL [SECONDS [CA.crt [OWN.crt OWN.key]]]
  *
  * The plant: a connector `{name: stream, type: burst, port: PORT}`, and a float32 sensor whose address on it is CHANNEL. */
 #define _POSIX_C_SOURCE 200809L
@@ -19,9 +19,11 @@ static void say(void *context, const char *text) {
 }
 
 #ifdef MILLWRIGHT_BURST_OPENSSL
-static int secure(mwb_security *security, const char *authority) {
+static int secure(mwb_security *security, const char *authority, const char *certificate, const char *key) {
   SSL_CTX *context = SSL_CTX_new(TLS_client_method());
   if (!context || SSL_CTX_load_verify_locations(context, authority, NULL) != 1) return 0;
+  if (certificate && SSL_CTX_use_certificate_chain_file(context, certificate) != 1) return 0;
+  if (key && SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1) return 0;
   *security = mwb_openssl(context);
   return 1;
 }
@@ -29,7 +31,7 @@ static int secure(mwb_security *security, const char *authority) {
 
 int main(int count, char **words) {
   if (count < 5) {
-    fprintf(stderr, "usage: %s HOST PORT SOURCE CHANNEL [SECONDS [CA.pem]]\n", words[0]);
+    fprintf(stderr, "usage: %s HOST PORT SOURCE CHANNEL [SECONDS [CA.crt [OWN.crt OWN.key]]]\n", words[0]);
     return 2;
   }
   signal(SIGPIPE, SIG_IGN);
@@ -38,8 +40,8 @@ int main(int count, char **words) {
 #ifdef MILLWRIGHT_BURST_OPENSSL
   mwb_security security;
   if (count > 6) {
-    if (!secure(&security, words[6])) {
-      fprintf(stderr, "%s: not a certificate authority\n", words[6]);
+    if (!secure(&security, words[6], count > 8 ? words[7] : NULL, count > 8 ? words[8] : NULL)) {
+      fprintf(stderr, "a certificate or key cannot be used\n");
       return 2;
     }
     options.security = &security;
@@ -72,5 +74,8 @@ int main(int count, char **words) {
   const int status = mwb_drain(sender, 60000);
   printf("%llu frames, %llu durable\n", (unsigned long long)mwb_flushed(sender), (unsigned long long)mwb_durable(sender));
   mwb_close(sender);
+#ifdef MILLWRIGHT_BURST_OPENSSL
+  if (options.security) SSL_CTX_free((SSL_CTX *)security.context);
+#endif
   return status == MWB_OK ? 0 : 1;
 }

@@ -11,7 +11,7 @@ end of this process. Leaving the block waits until all is durable, for `drain_s`
 Times are ns since 1970-01-01 UTC; qualities OPC UA status codes. Threads: any may call; a thread of the sender's own does the network.
 From the command line it sends CSV lines `channel,time in ns,value` of standard input:
 
-    python3 millwright_burst.py HOST PORT SOURCE [--ca ca.pem] < readings.csv
+    python3 millwright_burst.py HOST PORT SOURCE [--ca ca.crt [--certificate own.crt --key own.key]] < readings.csv
 """
 
 import argparse
@@ -436,8 +436,12 @@ def main():
     parser.add_argument("port", type=int)
     parser.add_argument("source", help="the sender's name, the same at every start")
     parser.add_argument("--ca", help="TLS: the certificate of the authority that signed the receiver's")
+    parser.add_argument("--certificate", help="TLS: our own, where the receiver asks for one")
+    parser.add_argument("--key", help="its key")
     options = parser.parse_args()
     context = ssl.create_default_context(cafile=options.ca) if options.ca else None
+    if context and options.certificate:
+        context.load_cert_chain(options.certificate, options.key)
     readings = {}
 
     def send():

@@ -6,11 +6,13 @@ import os
 import socket
 import ssl
 import subprocess
+import sys
 import time
 import unittest
 
 from burst_sender import Connection, Sender, hello
-from harness import EndToEnd, Plant, free_ports, one_cell
+from harness import ROOT, EndToEnd, Plant, free_ports, one_cell
+from test_burst_clients import compiled
 
 PLANT = """
 node: {{name: line}}
@@ -88,6 +90,26 @@ class Tls(EndToEnd):
         self.assertNotEqual(self.run_foreign(*curl, "--cacert", self.pki / "ca.crt", url).returncode, 0)
         self.assertNotEqual(self.run_foreign(*curl, f"http://localhost:{self.influx}/write").stdout, "204")
         self.assertEqual([item["value"] for item in self.plant.history("press-1", "flow")], [1.5, 1.5])
+
+    def test_the_published_clients(self):
+        self.start_plant()
+        program = compiled(ROOT / "clients/c/example.c", self.folder, "-DMILLWRIGHT_BURST_OPENSSL", "-lm", "-lssl", "-lcrypto")
+        files = [self.pki / "ca.crt", self.pki / "press-7.crt", self.pki / "press-7.key"]
+        sender = self.start([program, "localhost", self.burst, "c", "force", 3, *files], "example")
+        stranger = self.start([program, "localhost", self.burst, "stranger", "force", 1, files[0]], "stranger")
+        lines = "".join(f"stroke,{1763712000000000000 + i * 1000},{i}\n" for i in range(1000))
+        python = [sys.executable, ROOT / "clients/python/millwright_burst.py", "127.0.0.1", self.burst, "python"]
+        done = subprocess.run([*map(str, python), "--ca", files[0], "--certificate", files[1], "--key", files[2]], input=lines,
+                              capture_output=True, text=True, timeout=60)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(sender.child.wait(60), 0, sender.output())
+        self.assertEqual(len(self.plant.history("press-1", "force")), 3000)
+        self.assertEqual([item["value"] for item in self.plant.history("press-1", "stroke")], list(range(1000)))
+        self.assertIn("the connection ended", stranger.output())
+        wrong = self.folder / "wrong"
+        self.cert("init-ca", directory=wrong)
+        deceived = self.start([program, "localhost", self.burst, "deceived", "force", 1, wrong / "ca.crt"], "deceived")
+        self.wait_for("the client to refuse", lambda: "the secure connection was refused" in deceived.output())
 
     def test_protocols_and_ciphers(self):
         self.start_plant()
