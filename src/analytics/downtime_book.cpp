@@ -63,7 +63,7 @@ core::Result<DowntimeBook::Look> DowntimeBook::look_now(const asset::Machine& ma
   std::vector<DowntimeRecord> stored;
   // An edited event that reaches out of the period counts as a whole.
   for (bool whole = false; !whole;) {
-    auto spans = history_.states(machine, wide, now);
+    auto spans = history_.states(machine, wide, now, look.reach);
     if (!spans) return unexpected(spans.error());
     look.spans = std::move(*spans);
     if (look.spans.empty()) return look;

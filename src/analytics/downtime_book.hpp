@@ -33,6 +33,7 @@ class DowntimeBook {
     std::vector<Span> spans;  // of the period, with the stops at its ends whole
     std::vector<Event> events;
     std::vector<DowntimeRecord> records;  // as kept; also those that history no longer tells
+    core::TimeNs reach = INT64_MAX;       // from when on history told it
   };
   core::Result<Look> look(const asset::Machine& machine, const Interval& period) EXCLUDES(mutex_);
 

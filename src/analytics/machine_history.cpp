@@ -44,9 +44,11 @@ const std::string& product_at(const std::vector<ProductChange>& changes, core::T
   return after == changes.begin() ? kNone : std::prev(after)->product;
 }
 
-core::Status MachineHistory::read(core::SensorId sensor, const Interval& range, const Take& take) const {
+core::Status MachineHistory::read(core::SensorId sensor, const Interval& range, core::TimeNs& reach,
+                                  const Take& take) const {
   const auto held = historian_.before(sensor, range.from);
   if (!held) return core::unexpected(held.error());
+  reach = std::min(reach, *held ? (*held)->time : INT64_MIN);
   if (*held) {
     take(**held);
     std::optional<core::TimeNs> next;
@@ -66,7 +68,8 @@ core::Status MachineHistory::read(core::SensorId sensor, const Interval& range, 
   return {};
 }
 
-core::Result<std::vector<Span>> MachineHistory::spans(const asset::Machine& machine, const Interval& range) const {
+core::Result<std::vector<Span>> MachineHistory::spans(const asset::Machine& machine, const Interval& range,
+                                                      core::TimeNs& reach) const {
   std::vector<Span> spans;
   Span open{{range.from, range.from}, std::nullopt};
   const auto close = [&](core::TimeNs time) {
@@ -74,7 +77,7 @@ core::Result<std::vector<Span>> MachineHistory::spans(const asset::Machine& mach
     append(spans, open);
     open.time.from = open.time.to;
   };
-  const auto done = read(machine.oee->state, range, [&](const historian::Reading& reading) {
+  const auto done = read(machine.oee->state, range, reach, [&](const historian::Reading& reading) {
     close(reading.time);
     const auto activity = machine.oee->activities.find(core::from_bits<std::int32_t>(reading.bits));
     open.activity.reset();
@@ -86,14 +89,14 @@ core::Result<std::vector<Span>> MachineHistory::spans(const asset::Machine& mach
 }
 
 core::Result<std::vector<Span>> MachineHistory::states(const asset::Machine& machine, const Interval& period,
-                                                       core::TimeNs now) const {
+                                                       core::TimeNs now, core::TimeNs& reach) const {
   const Interval within{period.from, std::min(period.to, now)};
   if (within.empty()) return std::vector<Span>();
-  auto all = spans(machine, within);
+  auto all = spans(machine, within, reach);
   core::TimeNs low = within.from;
   for (core::DurationNs look = kFirstLook; all && is_stop(all->front()) && within.from - low < kWholeStop; look *= 8) {
     const core::TimeNs earlier = within.from - std::min(look, kWholeStop);
-    auto before = spans(machine, {earlier, low});
+    auto before = spans(machine, {earlier, low}, reach);
     if (!before) return before;
     for (const Span& span : *all) append(*before, span);
     all = std::move(before);
@@ -103,7 +106,7 @@ core::Result<std::vector<Span>> MachineHistory::states(const asset::Machine& mac
   for (core::DurationNs look = kFirstLook; all && is_stop(all->back()) && high < now && high - within.to < kWholeStop;
        look *= 8) {
     const core::TimeNs later = std::min(within.to + std::min(look, kWholeStop), now);
-    const auto after = spans(machine, {high, later});
+    const auto after = spans(machine, {high, later}, reach);
     if (!after) return after;
     for (const Span& span : *after) append(*all, span);
     high = later;
@@ -112,7 +115,8 @@ core::Result<std::vector<Span>> MachineHistory::states(const asset::Machine& mac
 }
 
 core::Result<std::vector<Count>> MachineHistory::counts(const asset::Machine& machine, const Interval& period,
-                                                        const std::vector<ProductChange>& products) const {
+                                                        const std::vector<ProductChange>& products,
+                                                        core::TimeNs& reach) const {
   const asset::Oee& oee = *machine.oee;
   std::vector<Count> counts;
   // What a piece more of one counter is in good pieces and in rejects.
@@ -120,7 +124,7 @@ core::Result<std::vector<Count>> MachineHistory::counts(const asset::Machine& ma
     if (!sensor.valid()) return {};
     const core::ValueType type = model_.sensor(sensor).type;
     Counter counter;
-    return read(sensor, {period.from + 1, period.to + 1}, [&](const historian::Reading& reading) {
+    return read(sensor, {period.from + 1, period.to + 1}, reach, [&](const historian::Reading& reading) {
       if (reading.quality.is_bad() || !std::isfinite(core::as_double(type, reading.bits))) return;
       const std::int64_t more = counter.increase(count_of(type, reading.bits));
       if (more == 0 || reading.time <= period.from) return;
@@ -137,10 +141,10 @@ core::Result<std::vector<Count>> MachineHistory::counts(const asset::Machine& ma
   return counts;
 }
 
-core::Result<std::vector<ProductChange>> MachineHistory::products(const asset::Machine& machine,
-                                                                  const Interval& period) const {
+core::Result<std::vector<ProductChange>> MachineHistory::products(const asset::Machine& machine, const Interval& period,
+                                                                  core::TimeNs& reach) const {
   std::vector<ProductChange> changes;
-  const auto done = read(machine.oee->product, period, [&](const historian::Reading& reading) {
+  const auto done = read(machine.oee->product, period, reach, [&](const historian::Reading& reading) {
     if (reading.quality.is_bad()) return;
     std::string product(historian_.texts().of(reading.bits));
     if (changes.empty() || changes.back().product != product) changes.push_back({reading.time, std::move(product)});

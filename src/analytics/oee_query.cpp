@@ -17,13 +17,18 @@ struct Window {
   Interval time;
   std::string shift{};
   std::string day{};
+  bool whole = false;  // not cut off by the period
 };
+
+Window window_of(const Interval& time, const Interval& period, std::string shift, std::string day) {
+  const Interval part = intersection(time, period);
+  return {.time = part, .shift = std::move(shift), .day = std::move(day), .whole = part == time};
+}
 
 std::vector<Window> day_windows(const Interval& period, const TimeZone& zone) {
   std::vector<Window> windows;
   for (DayNumber day = zone.day_of(period.from); zone.start_of(day) < period.to; ++day) {
-    const Interval time = intersection(Interval{zone.start_of(day), zone.start_of(day + 1)}, period);
-    windows.push_back({.time = time, .day = format_day(day)});
+    windows.push_back(window_of({zone.start_of(day), zone.start_of(day + 1)}, period, {}, format_day(day)));
   }
   return windows;
 }
@@ -32,10 +37,12 @@ std::vector<Window> day_windows(const Interval& period, const TimeZone& zone) {
 std::vector<Window> hour_windows(const Interval& period, const TimeZone& zone) {
   std::vector<Window> windows;
   for (const Window& day : day_windows(period, zone)) {
-    const core::TimeNs midnight = zone.start_of(zone.day_of(day.time.from));
+    const DayNumber number = zone.day_of(day.time.from);
+    const core::TimeNs midnight = zone.start_of(number);
+    const core::TimeNs end = zone.start_of(number + 1);
     const core::DurationNs into = (day.time.from - midnight) / core::kHour * core::kHour;
     for (core::TimeNs hour = midnight + into; hour < day.time.to; hour += core::kHour) {
-      windows.push_back({.time = intersection(Interval{hour, hour + core::kHour}, day.time)});
+      windows.push_back(window_of({hour, std::min(hour + core::kHour, end)}, day.time, {}, {}));
     }
   }
   return windows;
@@ -54,7 +61,7 @@ std::vector<Window> windows_of(By by, const Interval& period, const Calendar& ca
   }
   std::vector<Window> windows;
   for (const Shift& shift : calendar.shifts(period)) {
-    windows.push_back({intersection(shift.time, period), shift.name, format_day(shift.day)});
+    windows.push_back(window_of(shift.time, period, shift.name, format_day(shift.day)));
   }
   return windows;
 }
@@ -76,35 +83,6 @@ Key key_of(By by, const std::string& group, const Window& window) {
 
 }  // namespace
 
-core::Result<OeeTimeline> Service::Impl::timeline(const asset::Machine& machine, const Interval& period) {
-  const asset::Oee& oee = *machine.oee;
-  // As far back as what happened before can still tell something of what is in the period.
-  auto look = book.look(machine, {period.from - oee.start_up - 1, period.to});
-  if (!look) return unexpected(look.error());
-  OeeInput input;
-  input.small_stop = oee.small_stop;
-  input.start_up = oee.start_up;
-  input.counted = oee.counts() || oee.ideal_cycle > 0;
-  input.segments = segments_of(look->spans, look->events, oee.small_stop);
-  Interval wide = period;
-  if (!look->spans.empty()) {
-    wide = {std::min(wide.from, look->spans.front().time.from), std::max(wide.to, look->spans.back().time.to)};
-  }
-  input.events = std::move(look->events);
-  const Calendar& calendar = calendars.of(machine.id);
-  input.scheduled = calendar.scheduled(wide);
-  input.planned_stops = calendar.planned_stops(wide);
-  const auto products = oee.product.valid() ? history.products(machine, period) : orders.products(machine.path, period);
-  if (!products) return unexpected(products.error());
-  auto counts = oee.counts() ? history.counts(machine, period, *products) : orders.counts(machine.path, period);
-  if (!counts) return unexpected(counts.error());
-  input.counts = std::move(*counts);
-  if (!oee.counts()) {
-    for (Count& count : input.counts) count.cycle = oee.cycle_of(product_at(*products, count.time - 1));
-  }
-  return OeeTimeline(input);
-}
-
 core::Result<OeeAnswer> Service::oee(const OeeRequest& request) {
   const auto machines = this->machines(request.scope);
   if (!machines) return unexpected(machines.error());
@@ -121,16 +99,22 @@ core::Result<OeeAnswer> Service::oee(const OeeRequest& request) {
   std::map<Key, OeeRow> rows;
   for (const asset::Machine* machine : *machines) {
     if (!machine->oee) continue;
-    if (request.stopping && request.stopping()) return unexpected(ErrorCode::kUnavailable, "the server stops");
-    const auto timeline = impl_->timeline(*machine, *period);
-    if (!timeline) return unexpected(timeline.error());
     const std::string group = group_of(request.level, *machine);
-    for (const Window& window : windows_of(request.by, *period, calendars().of(machine->id), zone)) {
+    // The whole period is the sum of its days, most of which were asked for before.
+    const bool whole = request.by == By::kWhole;
+    const auto windows = windows_of(request.by, *period, calendars().of(machine->id), zone);
+    std::vector<Impl::Piece> pieces;
+    for (const Window& part : whole ? day_windows(*period, zone) : windows) pieces.push_back({part.time, part.whole});
+    if (auto summed = impl_->sum(*machine, pieces, request.stopping); !summed) return unexpected(summed.error());
+    for (std::size_t i = 0; i < windows.size(); ++i) {
+      const Window& window = windows[i];
       const auto [at, added] = rows.try_emplace(key_of(request.by, group, window));
       OeeRow& row = at->second;
       if (added) row = {.path = group, .window = window.time, .shift = window.shift, .day = window.day, .totals = {}};
       row.window = {std::min(row.window.from, window.time.from), std::max(row.window.to, window.time.to)};
-      row.totals += timeline->totals(window.time);
+      for (const Impl::Piece& piece : std::span(pieces).subspan(whole ? 0 : i, whole ? pieces.size() : 1)) {
+        row.totals += *piece.totals;
+      }
       ++row.machines;
     }
     if (rows.size() > kRowsMax) {

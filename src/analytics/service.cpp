@@ -168,7 +168,9 @@ core::Result<std::vector<DowntimeRecord>> Service::downtime_versions(const std::
 
 core::Result<DowntimeRecord> Service::explain(const std::string& id, const std::optional<std::string>& reason,
                                               const std::optional<std::string>& comment, const ChangedBy& by) {
-  return impl_->book.explain(id, reason, comment, by);
+  auto record = impl_->book.explain(id, reason, comment, by);
+  if (record) impl_->forget(*record);
+  return record;
 }
 
 core::Result<std::vector<DowntimeRecord>> Service::split(const std::string& id, const std::string& at,
@@ -177,11 +179,16 @@ core::Result<std::vector<DowntimeRecord>> Service::split(const std::string& id, 
   if (!record) return unexpected(record.error());
   const asset::Machine* machine = impl_->parts.model.find_machine(record->machine);
   const TimeZone zone = machine == nullptr ? TimeZone() : calendars().of(machine->id).zone();
-  return impl_->book.split(id, at, zone, by);
+  auto records = impl_->book.split(id, at, zone, by);
+  if (!records) return records;
+  for (const DowntimeRecord& part : *records) impl_->forget(part);
+  return records;
 }
 
 core::Result<DowntimeRecord> Service::merge(const std::string& id, const std::string& with, const ChangedBy& by) {
-  return impl_->book.merge(id, with, by);
+  auto record = impl_->book.merge(id, with, by);
+  if (record) impl_->forget(*record);
+  return record;
 }
 
 const Reasons& Service::reasons() const {
@@ -244,6 +251,9 @@ core::Result<std::string> Service::take(const OrderMessage& message, const std::
       done = orders.count(step, message.good, message.reject, message.key);
   }
   if (!done) return unexpected(done.error());
+  if (const asset::Machine* machine = impl_->parts.model.find_machine(order->equipment); machine != nullptr) {
+    impl_->cache.forget(machine->id, {step.time, INT64_MAX});
+  }
   return message.id;
 }
 

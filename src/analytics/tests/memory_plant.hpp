@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,27 +32,35 @@ class MemoryHistory final : public historian::Historian {
                                                     std::optional<core::TimeNs>* next) const override {
     next->reset();
     std::vector<historian::Reading> found;
-    for (const auto& [time, reading] : of(sensor)) {
-      if (time < range.from || time >= range.to) continue;
+    const Readings& all = of(sensor);
+    for (auto at = all.lower_bound(range.from); at != all.end() && at->first < range.to; ++at) {
       if (found.size() == limit) {
-        *next = time;
+        *next = at->first;
         break;
       }
-      found.push_back(reading);
+      found.push_back(at->second);
     }
     return found;
   }
-  core::Result<std::vector<historian::Aggregate>> aggregates(core::SensorId, historian::Range,
-                                                             const historian::Intervals&, std::size_t,
+  core::Result<std::vector<historian::Aggregate>> aggregates(core::SensorId sensor, historian::Range range,
+                                                             const historian::Intervals& intervals, std::size_t,
                                                              std::optional<core::TimeNs>*) const override {
-    return std::vector<historian::Aggregate>();
+    std::vector<historian::Aggregate> rows;
+    const Readings& all = of(sensor);
+    for (auto at = all.lower_bound(range.from); at != all.end() && at->first < range.to; ++at) {
+      const core::TimeNs start = intervals.start_of(at->first);
+      if (rows.empty() || rows.back().start != start) rows.push_back({.start = start});
+      const double value = static_cast<double>(static_cast<std::int64_t>(at->second.bits));  // of states and counters
+      historian::add(rows.back(), std::span(&at->first, 1), std::span(&value, 1), at->second.quality);
+    }
+    return rows;
   }
   core::Result<std::optional<historian::Reading>> before(core::SensorId sensor, core::TimeNs time) const override {
-    std::optional<historian::Reading> last;
-    for (const auto& [at, reading] : of(sensor)) {
-      if (at < time && !reading.quality.is_bad()) last = reading;
+    const Readings& all = of(sensor);
+    for (auto at = all.lower_bound(time); at != all.begin();) {
+      if (!(--at)->second.quality.is_bad()) return std::optional(at->second);
     }
-    return last;
+    return std::optional<historian::Reading>();
   }
 
   template <typename T>
