@@ -1,5 +1,6 @@
 // SAP Plant Maintenance, by OData V2: a notification (API_MAINTNOTIFICATION) or an order (API_MAINTENANCEORDER).
 // Writing takes a token against forged requests (X-CSRF-Token), fetched with a read and good for the session's cookies.
+// Names, lengths and what may be written: the services' $metadata, as published (docs/maintenance.md).
 #include <array>
 
 #include <fmt/format.h>
@@ -25,26 +26,43 @@ struct Object {
   std::string_view entity;  // also the name of its key
   std::string_view text;
   std::string_view type;
-  std::string_view phase;
+  std::string_view state;
 };
 constexpr Object kNotification{"API_MAINTNOTIFICATION", "MaintenanceNotification", "NotificationText",
                                "NotificationType", "NotifProcessingPhase"};
 constexpr Object kOrder{"API_MAINTENANCEORDER", "MaintenanceOrder", "MaintenanceOrderDesc", "MaintenanceOrderType",
-                        "MaintenanceProcessingPhase"};
+                        "SystemStatusText"};
 
-// Notifications: 1 outstanding, 2 postponed, 3 in process, 4 completed, 5 to be deleted.
-// Orders: 0 created, 1 outstanding, 2 released, 3 technically completed, 4 to be deleted, 6 closed.
-std::optional<OrderState> state_of_phase(bool order, const std::string& phase) {
-  if (phase == "0" || phase == "1" || (phase == "2" && !order)) return OrderState::kSent;
-  if (phase == (order ? "2" : "3")) return OrderState::kInProgress;
-  if (phase == (order ? "3" : "4") || (order && phase == "6")) return OrderState::kDone;
-  if (phase == (order ? "4" : "5")) return OrderState::kRejected;
+// A notification's phase: 1 outstanding, 2 postponed, 3 in process, 4 completed, 5 to be deleted.
+std::optional<OrderState> state_of_phase(std::string_view phase) {
+  if (phase == "1" || phase == "2") return OrderState::kSent;
+  if (phase == "3") return OrderState::kInProgress;
+  if (phase == "4") return OrderState::kDone;
+  if (phase == "5") return OrderState::kRejected;
   return std::nullopt;
 }
 
-// OData V2's form of a date.
+// An order's system status is a line of words in the log-in's language, "REL  MANC NMAT PRC", of which the one that
+// says most counts: marked for deletion, closed or technically completed, released, created.
+std::optional<OrderState> state_of_status(std::string_view line) {
+  static constexpr std::array<std::pair<std::string_view, OrderState>, 5> kWords{{{"DLFL", OrderState::kRejected},
+                                                                                  {"CLSD", OrderState::kDone},
+                                                                                  {"TECO", OrderState::kDone},
+                                                                                  {"REL", OrderState::kInProgress},
+                                                                                  {"CRTD", OrderState::kSent}}};
+  const std::string words = " " + std::string(line) + " ";
+  for (const auto& [word, state] : kWords) {
+    if (words.find(" " + std::string(word) + " ") != std::string::npos) return state;
+  }
+  return std::nullopt;
+}
+
+// OData V2's forms of a date (Edm.DateTime) and of a moment (Edm.DateTimeOffset).
 std::string odata_date(core::TimeNs time) {
   return fmt::format("/Date({})/", core::floor_to(time, 24 * core::kHour) / core::kMillisecond);
+}
+std::string odata_moment(core::TimeNs time) {
+  return fmt::format("/Date({}+0000)/", time / core::kMillisecond);
 }
 
 // SAP's priorities go from 1, very high, to 4, low.
@@ -83,13 +101,13 @@ class SapPm final : public Erp {
 
   core::Result<ErpOrder> read(const WorkOrder& order, const Stopping& stopping) override {
     const auto answer = get(fmt::format("{}('{}')?$select={},{}", object_.entity, http::percent_encode(order.erp_id),
-                                        object_.entity, object_.phase),
+                                        object_.entity, object_.state),
                             stopping);
     if (!answer) return unexpected(answer.error());
-    const auto phase = text_at(answer->json, fmt::format("/d/{}", object_.phase));
-    if (!phase) return unexpected(ErrorCode::kIo, fmt::format("the answer has no {}", object_.phase));
-    return ErpOrder{
-        .id = order.erp_id, .word = *phase, .state = state_of(options_, *phase, state_of_phase(sap_.order, *phase))};
+    const auto word = text_at(answer->json, fmt::format("/d/{}", object_.state));
+    if (!word) return unexpected(ErrorCode::kIo, fmt::format("the answer has no {}", object_.state));
+    const auto known = sap_.order ? state_of_status(*word) : state_of_phase(*word);
+    return ErpOrder{.id = order.erp_id, .word = *word, .state = state_of(options_, *word, known)};
   }
 
   core::Status probe(const Stopping& stopping) override {
@@ -101,9 +119,9 @@ class SapPm final : public Erp {
  private:
   [[nodiscard]] std::string url_of(std::string_view path) const {
     std::string url = fmt::format("{}/sap/opu/odata/sap/{}/{}", options_.url, object_.service, path);
-    if (!sap_.client.empty()) {
-      url += fmt::format("{}sap-client={}", url.find('?') == std::string::npos ? '?' : '&', sap_.client);
-    }
+    // In English, as are the words of a status and what we write.
+    url += fmt::format("{}sap-language=EN", url.find('?') == std::string::npos ? '?' : '&');
+    if (!sap_.client.empty()) url += "&sap-client=" + sap_.client;
     return url;
   }
 
@@ -158,7 +176,7 @@ class SapPm final : public Erp {
                  {sap_.reference_field, order.reference}};
     if (sap_.order) {
       body[sap_.functional_locations ? "FunctionalLocation" : "Equipment"] = equipment;
-      if (order.predicted_failure != 0) body["MaintOrdBasicEndDate"] = odata_date(order.predicted_failure);
+      if (order.predicted_failure != 0) body["MaintOrdBasicEndDateTime"] = odata_moment(order.predicted_failure);
     } else {
       body["TechnicalObject"] = equipment;
       body["TechObjIsEquipOrFuncnlLoc"] = sap_.functional_locations ? "EAMS_FL" : "EAMS_EQUI";

@@ -1,7 +1,7 @@
 """An ERP as the plant meets it: the wire contracts of SAP PM (OData V2), IBM Maximo (REST/JSON), Odoo (JSON-RPC) and of a
 plain REST interface with OAuth2, each kept in SQLite. Written from the vendors' public documentation alone.
 
-  erp_server.py KIND PORT DATABASE [--kill]     KIND: rest, sap, maximo, odoo
+  erp_server.py KIND PORT DATABASE [--kill]     KIND: rest, sap, sap-order, maximo, odoo
 
 With --kill it dies of SIGKILL after each first commit of an order, before it answers: the parent process keeps the port
 and starts another, which remembers what was committed and nothing else. A file DATABASE.fault makes it misbehave:
@@ -23,6 +23,18 @@ import time
 import urllib.parse
 
 KIND, PORT, DATABASE = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+# Of SAP's two objects: service, entity, what holds our reference, and what may be written at most so long. After the services'
+# $metadata, in which what is left out here is not there or has creatable=false.
+SAP = {
+    "sap": ("API_MAINTNOTIFICATION", "MaintenanceNotification", "MaintNotifExtReferenceNumber", "NotifProcessingPhase", "1",
+            {"NotificationText": 40, "NotificationType": 2, "MaintPriority": 1, "TechnicalObject": 40,
+             "TechObjIsEquipOrFuncnlLoc": 20, "MaintNotifExtReferenceNumber": 20, "MaintNotifLongTextForEdit": 1333,
+             "RequiredEndDate": 40, "MaintenancePlanningPlant": 4, "MainWorkCenter": 8}),
+    "sap-order": ("API_MAINTENANCEORDER", "MaintenanceOrder", "YY1_Millwright", "SystemStatusText", "CRTD MANC NMAT PRC",
+                  {"MaintenanceOrderDesc": 40, "MaintenanceOrderType": 4, "MaintPriority": 1, "Equipment": 18,
+                   "FunctionalLocation": 30, "MaintOrdBasicEndDateTime": 40, "MaintenancePlanningPlant": 4, "MainWorkCenter": 8,
+                   "YY1_Millwright": 20}),
+}
 KILL = "--kill" in sys.argv
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS orders (number INTEGER PRIMARY KEY AUTOINCREMENT, reference TEXT, body TEXT, state TEXT);
@@ -85,7 +97,7 @@ class Erp(http.server.BaseHTTPRequestHandler):
         self.query = dict(urllib.parse.parse_qsl(url.query))
         if self.fault() == "html":
             return self.answer(200, "<!DOCTYPE html><html><body>Please log in</body></html>", "text/html")
-        getattr(self, KIND)(self.command, urllib.parse.unquote(url.path), body)
+        getattr(self, KIND.split("-")[0])(self.command, urllib.parse.unquote(url.path), body)
 
     def log_message(self, *_):
         pass
@@ -114,32 +126,36 @@ class Erp(http.server.BaseHTTPRequestHandler):
         found = self.rows("number = ?", path.rsplit("/", 1)[1])
         return self.answer(200, {"state": found[0]["state"]}) if found else self.answer(404, {"detail": "no such order"})
 
-    # ---- SAP PM: API_MAINTNOTIFICATION, OData V2
+    # ---- SAP PM: API_MAINTNOTIFICATION and API_MAINTENANCEORDER, OData V2
 
     def sap(self, method, path, body):
-        service = "/sap/opu/odata/sap/API_MAINTNOTIFICATION/"
+        name, self.object, self.reference, self.state, self.first_state, self.limits = SAP[KIND]
+        service = f"/sap/opu/odata/sap/{name}/"
         if not self.basic("PLANT"):
             return self.answer(401, "<html><body>Logon failed</body></html>", "text/html")
         if not path.startswith(service) or self.query.get("sap-client") != "100":
             return self.odata_error(404, "wrong service or client")
         if self.headers.get("X-CSRF-Token") == "Fetch":
             Erp.session = ("SAP_SESSIONID=" + secrets.token_hex(8), secrets.token_urlsafe(12))
-            return self.answer(200, {"d": {"EntitySets": ["MaintenanceNotification"]}},
+            return self.answer(200, {"d": {"EntitySets": [self.object]}},
                                Set_Cookie=Erp.session[0] + "; path=/", X_CSRF_Token=Erp.session[1])
         entity = path[len(service):]
         if method == "POST":
             return self.sap_create(entity, body)
         if self.fault() == "inside":
             return self.odata_error(200, "Notification is locked by user MILLER")
-        one = re.fullmatch(r"MaintenanceNotification\('(\d+)'\)", entity)
+        for name in self.query.get("$select", self.object).split(","):
+            if name not in (self.object, self.state):
+                return self.odata_error(400, f"Property {name} is invalid")
+        one = re.fullmatch(self.object + r"\('(\d+)'\)", entity)
         if one:
             found = self.rows("number = ?", int(one[1]))
             return self.answer(200, {"d": self.notification(found[0])}) if found else self.odata_error(404, "not found")
-        if entity != "MaintenanceNotification":
+        if entity != self.object:
             return self.odata_error(404, f"Resource not found for the segment '{entity}'")
         where, values = "1 = 1", []
         if "$filter" in self.query:
-            reference = re.fullmatch(r"MaintNotifExtReferenceNumber eq '([^']*)'", self.query["$filter"])
+            reference = re.fullmatch(self.reference + r" eq '([^']*)'", self.query["$filter"])
             where, values = "reference = ?", [reference[1]]
         found = self.rows(where, *values)[:int(self.query.get("$top", 1000))]
         return self.answer(200, {"d": {"results": [self.notification(r) for r in found]}})
@@ -152,24 +168,20 @@ class Erp(http.server.BaseHTTPRequestHandler):
         if self.fault() == "inside":
             return self.odata_error(200, "Notification is locked by user MILLER")
         given = json.loads(body)
-        limits = {"NotificationText": 40, "NotificationType": 2, "MaintPriority": 1, "TechnicalObject": 40,
-                  "TechObjIsEquipOrFuncnlLoc": 20, "MaintNotifExtReferenceNumber": 20, "MaintNotifLongTextForEdit": 1333,
-                  "RequiredEndDate": 40, "MaintenancePlanningPlant": 4, "MainWorkCenter": 8}
         for name, value in given.items():
-            if name not in limits:
+            if name not in self.limits:
                 return self.odata_error(400, f"Property {name} is invalid")
-            if len(value) > limits[name]:
+            if len(value) > self.limits[name]:
                 return self.odata_error(400, f"Property {name} is too long")
-        if entity != "MaintenanceNotification" or not {"NotificationText", "NotificationType"} <= set(given):
-            return self.odata_error(400, "NotificationText and NotificationType are required")
+        if entity != self.object or not {n for n in self.limits if n.endswith(("Type", "NotificationText"))} <= set(given):
+            return self.odata_error(400, "text and type are required")
         if self.fault() == "refuse":
-            return self.odata_error(400, f"Equipment {given['TechnicalObject']} does not exist")
-        number = self.commit(given["MaintNotifExtReferenceNumber"], given, "1")
+            return self.odata_error(400, f"Equipment {given.get('TechnicalObject') or given['Equipment']} does not exist")
+        number = self.commit(given[self.reference], given, self.first_state)
         return self.answer(201, {"d": self.notification(self.rows("number = ?", number)[0])})
 
     def notification(self, row):
-        return {"MaintenanceNotification": f"{row['number']:012d}", "NotifProcessingPhase": row["state"],
-                "MaintNotifExtReferenceNumber": row["reference"]}
+        return {self.object: f"{row['number']:012d}", self.state: row["state"], self.reference: row["reference"]}
 
     def odata_error(self, status, message):
         self.answer(status, {"error": {"code": "IM/123", "message": {"lang": "en", "value": message}}})

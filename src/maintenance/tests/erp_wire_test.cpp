@@ -1,4 +1,4 @@
-// The four kinds of ERP over real sockets, against tests/e2e/erp_server.py: a process that dies of SIGKILL after each
+// The kinds of ERP over real sockets, against tests/e2e/erp_server.py: a process that dies of SIGKILL after each
 // first commit, before it answers, and that hides errors inside of answers.
 #include <cstdlib>
 #include <fstream>
@@ -27,7 +27,7 @@ using testing::sees_all;
 constexpr int kOrders = 5;  // each of which kills the ERP once
 constexpr const char* kSecret = "s3cret-of-the-erp";
 
-// What a plant's file says of each kind; {0} is the port.
+// What a plant's file says of each kind, and what follows a hyphen of its object; {0} is the port.
 const std::map<std::string, std::string> kSections = {
     {"rest", R"(
       oauth2: {{token_url: "http://127.0.0.1:{0}/oauth/token", client_id: plant, client_secret_env: TEST_ERP_SECRET}}
@@ -38,9 +38,16 @@ const std::map<std::string, std::string> kSections = {
       lookup: {{url: "http://127.0.0.1:{0}/api/orders?ref={{{{reference}}}}", id: /items/0/id}}
       status: {{url: "http://127.0.0.1:{0}/api/orders/{{{{erp_id}}}}", state: /state}}
       error: /error/message
-      states: {{open: sent}})"},
+      states: {{open: sent, closed: done}})"},
     {"sap", R"(
       url: "http://127.0.0.1:{0}"
+      client: "100"
+      user: PLANT
+      password_env: TEST_ERP_SECRET)"},
+    {"sap-order", R"(
+      url: "http://127.0.0.1:{0}"
+      object: order
+      reference_field: YY1_Millwright
       client: "100"
       user: PLANT
       password_env: TEST_ERP_SECRET)"},
@@ -95,7 +102,7 @@ class WireTest : public ::testing::TestWithParam<std::string> {
         "maintenance:\n  erps:\n    - name: erp\n      kind: {}\n      allow: [127.0.0.1]\n      retry_min: 20ms\n     "
         " "
         "retry_max: 300ms\n      break_for: 200ms\n      poll: 100ms\n      failures_max: 2{}\n",
-        GetParam(), fmt::format(fmt::runtime(kSections.at(GetParam())), port));
+        GetParam().substr(0, GetParam().find('-')), fmt::format(fmt::runtime(kSections.at(GetParam())), port));
     auto document = config::Document::parse(yaml, "plant.yaml");
     ASSERT_TRUE(document) << document.error().message;
     const Options options = read_options(*document, document->root().section("maintenance"));
@@ -184,6 +191,24 @@ TEST_P(WireTest, ErrorsInsideOfAnswersAndPagesAreFailures) {
   EXPECT_TRUE(wait_for([&] { return count(OrderState::kSent) == 1; }));
 }
 
+TEST_P(WireTest, ReadsTheStateBack) {
+  // As each ERP says it.
+  const std::map<std::string, std::string> done = {
+      {"rest", "closed"}, {"sap", "4"}, {"sap-order", "TECO MANC NMAT PRC"}, {"maximo", "COMP"}, {"odoo", "3"}};
+  start_erp(false);
+  open();
+  approved();
+  ASSERT_TRUE(wait_for([&] { return count(OrderState::kSent) == 1; })) << desk->erps().front().last_error;
+  auto kept = database::Database::open({.file = database_file(), .postgresql = {}, .password = {}});
+  ASSERT_TRUE(kept);
+  const auto set = [&](const std::string& state) {
+    const auto changed = (*kept)->execute("UPDATE orders SET state = :a", {state});
+    return changed && *changed == 1;
+  };
+  ASSERT_TRUE(wait_for([&] { return set(done.at(GetParam())); }));
+  EXPECT_TRUE(wait_for([&] { return count(OrderState::kDone) == 1; })) << desk->erps().front().last_error;
+}
+
 TEST_P(WireTest, TellsNoSecret) {
   ::setenv("TEST_ERP_SECRET", "another-secret", 1);
   start_erp(false);
@@ -195,8 +220,12 @@ TEST_P(WireTest, TellsNoSecret) {
   EXPECT_EQ(status.waiting, 1);  // a log-in can be put right
 }
 
-INSTANTIATE_TEST_SUITE_P(EachKind, WireTest, ::testing::Values("rest", "sap", "maximo", "odoo"),
-                         [](const auto& given) { return given.param; });
+INSTANTIATE_TEST_SUITE_P(EachKind, WireTest, ::testing::Values("rest", "sap", "sap-order", "maximo", "odoo"),
+                         [](const auto& given) {
+                           std::string name = given.param;
+                           std::erase(name, '-');
+                           return name;
+                         });
 
 }  // namespace
 }  // namespace millwright::maintenance
