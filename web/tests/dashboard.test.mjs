@@ -39,7 +39,7 @@ after(async () => {
   await fixture?.stop();
 });
 
-async function open(hash, { width = 1280, scheme = "light", ignore = () => false } = {}) {
+async function open(hash, { width = 1280, scheme = "light", ignore = () => false, at = base } = {}) {
   const context = await browser.newContext({
     viewport: { width, height: 860 },
     colorScheme: scheme,
@@ -53,7 +53,7 @@ async function open(hash, { width = 1280, scheme = "light", ignore = () => false
     if (["error", "warning"].includes(message.type()) && !ignore(message.text())) errors.push(message.text());
   });
   page.on("pageerror", (error) => errors.push(String(error)));
-  await page.goto(`${base}/${hash}`);
+  await page.goto(`${at}/${hash}`);
   return { page, errors, close: () => context.close() };
 }
 
@@ -473,8 +473,7 @@ test("a server that does not answer is told, with what to do", async () => {
 
 test("a thousand machines stay usable", { skip: real_plant !== undefined }, async () => {
   const large = await start_fixture({ machines: 1000 });
-  const { page, errors, close } = await open("");
-  await page.goto(large.url);
+  const { page, errors, close } = await open("", { at: large.url });
   await page.waitForFunction(() => document.querySelectorAll(".card").length === 1000);
   await page.waitForSelector('.link[data-kind="live"]');
   await shot(page, "thousand");
