@@ -36,7 +36,7 @@ using core::unexpected;
 
 constexpr std::size_t kRowsDefault = 10'000;
 // Rows asked of the historian at once, so that a server that stops need not wait for all of them.
-constexpr std::size_t kRowsAtOnce = 10'000;
+constexpr std::size_t kRowsAtOnce = 64 * 1024;
 constexpr core::DurationNs kSpanDefault = 15 * core::kMinute;
 
 constexpr std::array<std::string_view, 2> kFormats = {"json", "csv"};
@@ -85,7 +85,7 @@ std::string csv_header(const HistoryQuery& query) {
 Response csv_response(const HistoryQuery& query, std::string rows, const std::optional<std::string>& cursor) {
   Response response;
   response.content_type = "text/csv; charset=utf-8; header=present";
-  response.body = csv_header(query) + rows;
+  response.body = std::move(rows);
   response.fields.emplace_back(
       "Content-Disposition",
       fmt::format("attachment; filename=\"{}-{}-{}.csv\"", query.machine->name, query.sensor->name, query.resolution));
@@ -243,7 +243,7 @@ core::Result<Response> Handlers::history(std::string_view machine_name, const Pa
     return unexpected(read.error());
   }
 
-  std::string rows;
+  std::string rows = query.csv ? csv_header(query) : "";
   const auto next = write_page(query, check(stopping), rows);
   if (!next) return unexpected(next.error());
   std::optional<std::string> cursor;

@@ -20,12 +20,17 @@ void HistoryRows::append_text(std::string_view text, std::string& out) const {
   core::append_json_text(text, out);
 }
 
-void HistoryRows::append_quality(core::Quality quality, std::string& out) const {
-  out += csv_ ? "," : R"(,"quality":")";
-  out += core::quality_name(quality);
-  out += csv_ ? "," : R"(","quality_code":)";
-  core::append_number(quality.code, out);
-  out += csv_ ? '\n' : '}';
+// Mostly that of the row before.
+void HistoryRows::append_quality(core::Quality quality, std::string& out) {
+  if (quality_text_.empty() || !(quality == quality_)) {
+    quality_ = quality;
+    quality_text_ = csv_ ? "," : R"(,"quality":")";
+    quality_text_ += core::quality_name(quality);
+    quality_text_ += csv_ ? "," : R"(","quality_code":)";
+    core::append_number(quality.code, quality_text_);
+    quality_text_ += csv_ ? '\n' : '}';
+  }
+  out += quality_text_;
 }
 
 void HistoryRows::append(const historian::Reading& reading, std::string& out) {

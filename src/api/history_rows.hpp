@@ -29,7 +29,7 @@ class HistoryRows {
  private:
   void begin(core::TimeNs time, std::string& out);
   void append_text(std::string_view text, std::string& out) const;
-  void append_quality(core::Quality quality, std::string& out) const;
+  void append_quality(core::Quality quality, std::string& out);
   void append_statistic(const char* name, core::ValueType type, double value, bool known, std::string& out) const;
 
   const asset::Sensor& sensor_;
@@ -37,6 +37,8 @@ class HistoryRows {
   const bool csv_;
   bool first_ = true;
   core::TimeWriter time_;
+  core::Quality quality_;
+  std::string quality_text_;  // of quality_, to the row's end; empty: none yet
 };
 
 std::string_view csv_header_of_readings(const asset::Sensor& sensor);

@@ -3,13 +3,56 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <limits>
+#include <type_traits>
 
 namespace millwright::core {
 namespace {
 
+constexpr std::array<double, 16> kPowers{1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                         1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+
+// Writes, before `end`, a number of which the last `decimals` digits are behind the point; gives its beginning.
+template <typename Int>
+char* put_back(Int number, int decimals, char* end) {
+  for (int i = 0; i < decimals; ++i, number /= 10) *--end = static_cast<char>('0' + number % 10);
+  if (decimals > 0) *--end = '.';
+  do {
+    *--end = static_cast<char>('0' + number % 10);
+    number /= 10;
+  } while (number != 0);
+  return end;
+}
+
+// A decimal of few digits as the shortest text that reads back alike, which for so few digits is the only one; gives
+// its beginning. Nothing where the value is none, or where an exponent may be shorter.
+template <typename T>
+char* put_decimal(T value, char* end) {
+  using Int = std::conditional_t<sizeof(T) == sizeof(float), std::uint32_t, std::uint64_t>;
+  const double size = std::abs(static_cast<double>(value));
+  if (!(size >= 1e-3 && size < 1e5)) return nullptr;
+  int decimals = std::numeric_limits<T>::digits10;
+  for (double bound = 1; size >= bound; bound *= 10) --decimals;
+  const double power = kPowers[static_cast<std::size_t>(decimals)];
+  auto integer = static_cast<Int>(size * power + 0.5);
+  if (static_cast<T>(static_cast<double>(integer) / power) != static_cast<T>(size)) return nullptr;
+  for (; decimals >= 4 && integer % 10'000 == 0; integer /= 10'000) decimals -= 4;
+  for (; decimals > 0 && integer % 10 == 0; integer /= 10) --decimals;
+  if (size < 0.1 && decimals > 3) return nullptr;
+  char* begin = put_back(integer, decimals, end);
+  if (value < 0) *--begin = '-';
+  return begin;
+}
+
 template <typename T>
 void append_text_of(T value, std::string& out) {
   if constexpr (std::is_floating_point_v<T>) {
+    std::array<char, 24> decimal;
+    char* const end = decimal.data() + decimal.size();
+    if (const char* begin = put_decimal(value, end); begin != nullptr) {
+      out.append(begin, static_cast<std::size_t>(end - begin));
+      return;
+    }
     if (!std::isfinite(value)) {
       out += std::signbit(value) ? "-" : "";
       out += std::isnan(value) ? "NaN" : "Infinity";

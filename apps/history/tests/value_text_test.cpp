@@ -1,8 +1,11 @@
 #include "history/value_text.hpp"
 
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <random>
 
 #include <gtest/gtest.h>
 
@@ -40,6 +43,34 @@ TEST(ValueText, EveryValueReadsBackAsTheSameBits) {
   for (const std::int64_t value : {std::numeric_limits<std::int64_t>::min(), std::int64_t{-1}, std::int64_t{1} << 53}) {
     const auto bits = bits_of(ValueType::kInt64, value + 1);
     EXPECT_EQ(parsed(sensor_of(ValueType::kInt64), text_of(ValueType::kInt64, *bits)), bits);
+  }
+}
+
+// Decimals have a way of their own: it writes what the standard library writes, which is the shortest.
+template <typename T>
+void expect_shortest(ValueType type, T value) {
+  std::array<char, 32> buffer;
+  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr;
+  ASSERT_EQ(text_of(type, *bits_of(type, static_cast<double>(value))), std::string(buffer.data(), end));
+}
+
+TEST(ValueText, DecimalsAreAsShortAsCanBe) {
+  std::mt19937_64 random(7);
+  for (int i = 0; i < 300'000; ++i) {
+    const int decimals = static_cast<int>(random() % 8);
+    const auto integer = static_cast<double>(static_cast<std::int64_t>(random() % 20'000'000) - 10'000'000);
+    const double value = integer / std::pow(10.0, static_cast<int>(random() % 4)) / std::pow(10.0, decimals);
+    expect_shortest(ValueType::kFloat64, value);
+    expect_shortest(ValueType::kFloat32, static_cast<float>(value));
+    // Neighbours are no decimals.
+    expect_shortest(ValueType::kFloat64, std::nextafter(value, 1e300));
+    expect_shortest(ValueType::kFloat32, std::nextafter(static_cast<float>(value), 1e30F));
+  }
+  for (int exponent = -12; exponent < 20; ++exponent) {
+    for (int digit = 1; digit < 120; ++digit) {
+      expect_shortest(ValueType::kFloat64, digit * std::pow(10.0, exponent));
+      expect_shortest(ValueType::kFloat32, -static_cast<float>(digit * std::pow(10.0, exponent)));
+    }
   }
 }
 
