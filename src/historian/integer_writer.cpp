@@ -17,7 +17,8 @@ constexpr std::size_t kGlanceRepeats = 5;    // so many neighbours alike: runs
 constexpr std::size_t kGlanceDistinct = 12;  // so few values: a dictionary
 constexpr unsigned kDictionaryWidth = 6;     // narrower streams gain little from one
 constexpr std::size_t kWorthBits = 512;      // shorter streams have little to lose
-constexpr unsigned kPatchGain = 2;           // bits that patches should save to be tried
+constexpr unsigned kPatchGain = 2;           // bits that patches should save to be tried …
+constexpr std::size_t kManyValues = 2048;    // … or one, of so many values, whose ends are further out
 
 template <typename Int>
 struct Range {
@@ -185,8 +186,9 @@ void IntegerWriter::improve(std::span<const Int> values, IntegerPlan& plan) {
   if (packed_width >= kDictionaryWidth && distinct(whole) <= kGlanceDistinct) try_dictionary(values, plan);
   if (repeats >= kGlanceRepeats) try_runs(values, plan);
   if (plan.kind != Kind::kPacked) return;
-  if (width_of(whole) + kPatchGain <= packed_width) try_patches(values, false, whole, plan);
-  if (width_of(steps) + kPatchGain <= packed_width) try_patches(values, true, steps, plan);
+  const unsigned gain = values.size() < kManyValues ? kPatchGain : 1;
+  if (width_of(whole) + gain <= packed_width) try_patches(values, false, whole, plan);
+  if (width_of(steps) + gain <= packed_width) try_patches(values, true, steps, plan);
 }
 
 // Lists the offsets that are too wide for the plan.

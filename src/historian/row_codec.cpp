@@ -20,7 +20,8 @@ constexpr std::uint8_t kColumns = 0x01;      // else one row after the other
 constexpr std::uint8_t kFloat32 = 0x02;      // min, max, first and last are float32
 constexpr std::uint8_t kHeldFollows = 0x04;  // `held` is not written: it follows from the others
 constexpr std::uint8_t kSingle = 0x08;       // no row has more than one reading: one value says all
-constexpr std::uint8_t kKnownFlags = kColumns | kFloat32 | kHeldFollows | kSingle;
+constexpr std::uint8_t kSquares32 = 0x10;    // squares are float32
+constexpr std::uint8_t kKnownFlags = kColumns | kFloat32 | kHeldFollows | kSingle | kSquares32;
 
 constexpr std::size_t kFewRows = 8;
 constexpr double kSeconds = 1e-9;
@@ -38,6 +39,13 @@ bool all_float32(std::span<const RollupRow> rows) {
       const double wide = row.of.*value;
       return std::abs(wide) <= 3.4e38 && static_cast<double>(static_cast<float>(wide)) == wide;
     });
+  });
+}
+
+// Of readings that are float32 themselves a deviation need not be known better. Far from the ends of what a float32 is.
+bool squares_fit(std::span<const RollupRow> rows) {
+  return std::all_of(rows.begin(), rows.end(), [](const RollupRow& row) {
+    return row.of.squares == 0 || (row.of.squares > 1e-30 && row.of.squares < 1e30);
   });
 }
 
@@ -87,7 +95,11 @@ void put_row(const RollupRow& row, DurationNs width, std::uint8_t flags, core::T
   }
   if (a.count == 1) return;  // the rest follows
   out.put(a.sum);
-  out.put(a.squares);
+  if ((flags & kSquares32) != 0) {
+    out.put(static_cast<float>(a.squares));
+  } else {
+    out.put(a.squares);
+  }
   if ((flags & kHeldFollows) == 0) out.put(a.held);
 }
 
@@ -111,7 +123,7 @@ RollupRow get_row(ByteReader& in, DurationNs width, std::uint8_t flags, core::Ti
     return row;
   }
   a.sum = in.get<double>();
-  a.squares = in.get<double>();
+  a.squares = (flags & kSquares32) != 0 ? static_cast<double>(in.get<float>()) : in.get<double>();
   a.held = (flags & kHeldFollows) == 0 ? in.get<double>() : even_held(a);
   return row;
 }
@@ -121,9 +133,10 @@ RollupRow get_row(ByteReader& in, DurationNs width, std::uint8_t flags, core::Ti
 void RowCodec::encode(std::span<const RollupRow> rows, DurationNs width, std::vector<std::byte>& bytes) {
   ASSERT(!rows.empty() && rows.size() <= kRowsMax, "a block of 1 to 2048 rows");
   ByteWriter out(bytes);
-  const auto flags =
-      static_cast<std::uint8_t>((rows.size() > kFewRows ? kColumns : 0) | (all_float32(rows) ? kFloat32 : 0) |
-                                (held_follows(rows) ? kHeldFollows : 0) | (all_single(rows) ? kSingle : 0));
+  const bool narrow = all_float32(rows);
+  const auto flags = static_cast<std::uint8_t>(
+      (rows.size() > kFewRows ? kColumns : 0) | (narrow ? kFloat32 : 0) | (held_follows(rows) ? kHeldFollows : 0) |
+      (all_single(rows) ? kSingle : 0) | (narrow && squares_fit(rows) ? kSquares32 : 0));
   out.put(flags);
   out.varint(rows.size());
   if ((flags & kColumns) != 0) return encode_columns(rows, width, flags, bytes);
@@ -193,9 +206,7 @@ void RowCodec::encode_columns(std::span<const RollupRow> rows, DurationNs width,
   integers([](const RollupRow& row) { return row.of.bad_count; });
   integers([](const RollupRow& row) { return row.of.count == 0 ? 0 : row.of.first_time - row.of.start; });
   integers([](const RollupRow& row) { return row.of.count == 0 ? 0 : row.of.last_time - row.of.first_time; });
-  const bool narrow = (flags & kFloat32) != 0;
-  const bool single = (flags & kSingle) != 0;
-  for (double Aggregate::*const value : std::span(kValues).first(single ? 1 : kValues.size())) {
+  const auto reals = [&](double Aggregate::*value, bool narrow) {
     doubles_.clear();
     floats_.clear();
     for (const RollupRow& row : rows) {
@@ -203,16 +214,15 @@ void RowCodec::encode_columns(std::span<const RollupRow> rows, DurationNs width,
     }
     narrow ? put_column<float>(floats_, ValueType::kFloat32, out)
            : put_column<double>(doubles_, ValueType::kFloat64, out);
+  };
+  const bool single = (flags & kSingle) != 0;
+  for (double Aggregate::*const value : std::span(kValues).first(single ? 1 : kValues.size())) {
+    reals(value, (flags & kFloat32) != 0);
   }
   if (single) return;
   put_sums(rows, out);
-  doubles_.clear();
-  for (const RollupRow& row : rows) doubles_.push_back(row.of.squares);
-  put_column<double>(doubles_, ValueType::kFloat64, out);
-  if ((flags & kHeldFollows) != 0) return;
-  doubles_.clear();
-  for (const RollupRow& row : rows) doubles_.push_back(row.of.held);
-  put_column<double>(doubles_, ValueType::kFloat64, out);
+  reals(&Aggregate::squares, (flags & kSquares32) != 0);
+  if ((flags & kHeldFollows) == 0) reals(&Aggregate::held, false);
 }
 
 // Sums of float32 are whole multiples of a power of two, and as integers far shorter than as doubles.
@@ -270,10 +280,13 @@ void RowCodec::decode_columns(ByteReader& in, DurationNs width, std::uint8_t fla
   column(integers_, [&](RollupRow& row, std::int64_t v) {
     if (row.of.count != 0 && __builtin_add_overflow(row.of.first_time, v, &row.of.last_time)) in.fail();
   });
+  const auto reals = [&](double Aggregate::*value, bool narrow) {
+    const auto set = [&](RollupRow& row, auto v) { row.of.*value = static_cast<double>(v); };
+    narrow ? column(floats_, set) : column(doubles_, set);
+  };
   const bool single = (flags & kSingle) != 0;
   for (double Aggregate::*const value : std::span(kValues).first(single ? 1 : kValues.size())) {
-    const auto set = [&](RollupRow& row, auto v) { row.of.*value = static_cast<double>(v); };
-    (flags & kFloat32) != 0 ? column(floats_, set) : column(doubles_, set);
+    reals(value, (flags & kFloat32) != 0);
   }
   if (single) {
     for (RollupRow& row : rows) row.of.sum = row.of.max = row.of.first = row.of.last = row.of.min;
@@ -281,9 +294,9 @@ void RowCodec::decode_columns(ByteReader& in, DurationNs width, std::uint8_t fla
   }
   get_sums(in, rows.size());
   for (std::size_t i = 0; in.ok() && i < rows.size(); ++i) rows[i].of.sum = doubles_[i];
-  column(doubles_, [](RollupRow& row, double v) { row.of.squares = v; });
+  reals(&Aggregate::squares, (flags & kSquares32) != 0);
   if ((flags & kHeldFollows) == 0) {
-    column(doubles_, [](RollupRow& row, double v) { row.of.held = v; });
+    reals(&Aggregate::held, false);
   } else {
     for (RollupRow& row : rows) row.of.held = even_held(row.of);
   }
