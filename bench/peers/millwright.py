@@ -14,6 +14,7 @@ connectors:
   - {{name: line, type: influx, port: {line}}}
 historian: {{raw_retention: 0s, disk_quota: 0B}}
 api: {{port: {port}, web_directory: "", history_rows_max: 1000000}}
+access: {{mode: local}}
 opcua_server: {{port: {opcua}}}
 assets:
   enterprise: bench
