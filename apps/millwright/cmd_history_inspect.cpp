@@ -18,7 +18,7 @@ using historian::Contents;
 using historian::InspectReport;
 using Json = nlohmann::ordered_json;
 
-constexpr std::array<const char*, historian::kTiers> kTierNames = {"raw", "1s", "1m", "1h"};
+constexpr std::array<const char*, historian::kTiers> kTierNames = {"raw", "1s", "1m", "1h", "slow"};
 
 struct Options {
   std::string config = "plant.yaml";
@@ -61,10 +61,6 @@ bool any_loss(const InspectReport& report) {
   return std::any_of(report.findings.begin(), report.findings.end(), [](const auto& one) { return one.loss; });
 }
 
-std::uint64_t readings_of(const InspectReport& report) {
-  return report.tiers.front().rows + report.unsealed.rows;
-}
-
 int verify(const Options& options) {
   const auto report = look(options, {.check = true, .by_series = false});
   if (!report) return fail(report.error());
@@ -74,13 +70,13 @@ int verify(const Options& options) {
       findings.push_back({{"where", one.where}, {"what", one.what}, {"loss", one.loss}});
     }
     fmt::print("{}\n", Json{{"whole", report->findings.empty()},
-                            {"readings", readings_of(*report)},
+                            {"readings", report->readings()},
                             {"checked_blocks", report->checked_blocks},
                             {"findings", findings}}
                            .dump(2));
   } else {
     for (const auto& one : report->findings) fmt::print("{}: {}\n", one.where, one.what);
-    fmt::print("{} readings, {} blocks of column files and all journals read: {}\n", readings_of(*report),
+    fmt::print("{} readings, {} blocks of column files and all journals read: {}\n", report->readings(),
                report->checked_blocks,
                report->findings.empty() ? "all is whole"
                : any_loss(*report)      ? fmt::format("{} findings, named above", report->findings.size())
@@ -102,7 +98,7 @@ Json stats_json(const InspectReport& report,
     sensors.push_back(std::move(row));
   }
   return {{"series", report.series},
-          {"readings", readings_of(report)},
+          {"readings", report.readings()},
           {"journal", contents_json(report.unsealed)},
           {"tiers", std::move(tiers)},
           {"catalogue_bytes", report.catalogue_bytes},
@@ -145,12 +141,11 @@ int stats(const Options& options) {
     print_line(kTierNames[i], report->tiers[i]);
     bytes += report->tiers[i].bytes;
   }
-  fmt::print("{} series, {} readings, {:.3f} MB in all\n", report->series, readings_of(*report),
+  fmt::print("{} series, {} readings, {:.3f} MB in all\n", report->series, report->readings(),
              static_cast<double>(bytes) / 1e6);
   if (!top.empty()) fmt::print("\n{:>12}{:>15}  {}\n", "MB", "readings", "sensor");
   for (const auto& [path, contents] : top) {
-    fmt::print("{:>12.3f}{:>15}  {}\n", static_cast<double>(bytes_of(contents)) / 1e6,
-               contents.tiers.front().rows + contents.unsealed.rows, path);
+    fmt::print("{:>12.3f}{:>15}  {}\n", static_cast<double>(bytes_of(contents)) / 1e6, contents.readings(), path);
   }
   return kDone;
 }

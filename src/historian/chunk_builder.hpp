@@ -14,9 +14,11 @@ namespace millwright::historian {
 
 class ChunkBuilder {
  public:
-  // Adds all readings, which are in order, as blocks to the writer's chunk.
+  // Adds all readings, which are in order, as blocks of like size to the writer's chunk.
   void add(SeriesRun& run, ColumnWriter& writer);
-  // The same with rows of the width; ends the chunk, with what the rows say as its statistics.
+  // The same with rows of the width.
+  void add(std::span<const RollupRow> rows, core::DurationNs width, ColumnWriter& writer);
+  // The same, and ends the chunk, with what the rows say as its statistics.
   core::Status write(SeriesKey key, std::span<const RollupRow> rows, core::DurationNs width, ColumnWriter& writer);
 
  private:

@@ -17,12 +17,20 @@
 
 namespace millwright::historian {
 
-// What a file holds: readings as they came, or what they were in each second, minute or hour.
-enum class Tier : std::uint8_t { kRaw = 0, kSecond = 1, kMinute = 2, kHour = 3 };
-inline constexpr std::size_t kTiers = 4;
-inline constexpr std::array<core::DurationNs, kTiers> kTierWidths{0, core::kSecond, core::kMinute, core::kHour};
+// What a file holds: readings as they came, or what they were in each second, minute or hour. Readings of slow sensors
+// are kept apart: they are their own seconds, have no rows of those, and are kept as long.
+enum class Tier : std::uint8_t { kRaw = 0, kSecond = 1, kMinute = 2, kHour = 3, kSlow = 4 };
+inline constexpr std::size_t kTiers = 5;
+inline constexpr std::array<Tier, 3> kRollups{Tier::kSecond, Tier::kMinute, Tier::kHour};
+constexpr std::size_t index_of(Tier tier) {
+  return static_cast<std::size_t>(tier);
+}
 constexpr core::DurationNs width_of(Tier tier) {
-  return kTierWidths[static_cast<std::size_t>(tier)];
+  constexpr std::array<core::DurationNs, kTiers> kWidths{0, core::kSecond, core::kMinute, core::kHour, 0};
+  return kWidths[index_of(tier)];
+}
+constexpr bool holds_readings(Tier tier) {
+  return width_of(tier) == 0;
 }
 
 inline constexpr std::uint64_t kColumnHeaderBytes = 64;

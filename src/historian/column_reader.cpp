@@ -135,11 +135,31 @@ Status ColumnReader::read(const Place& place, TimeNs from, TimeNs to, std::vecto
   });
 }
 
-Status ColumnReader::read(const ColumnSet::File& file, const ChunkEntry& chunk, SeriesRun& run) {
-  const auto found = blocks(file, chunk, INT64_MIN, INT64_MAX);
-  if (!found) return core::unexpected(found.error());
-  return file->read(*found, buffer_, [&](const BlockEntry& block, std::span<const std::byte> bytes) {
-    if (auto decoded = decoder_.decode(bytes, block.times.low, block_); decoded) run.append(block_);
+template <typename Decode>
+core::Result<std::span<const std::byte>> ColumnReader::whole(const Place& place, Decode&& decode) {
+  std::span<const std::byte> good;
+  const Status read = place.file->read({&place.block, 1}, buffer_, [&](const BlockEntry&, auto bytes) {
+    if (auto decoded = decode(bytes); decoded) {
+      good = bytes;
+    } else {
+      core::logger("historian")->error("{}: {}; its block is left out", place.file->path(), decoded.error().message);
+    }
+  });
+  if (!read) return core::unexpected(read.error());
+  return good;
+}
+
+core::Result<std::span<const std::byte>> ColumnReader::read(const Place& place, SeriesRun& run) {
+  return whole(place, [&](std::span<const std::byte> bytes) {
+    Status decoded = decoder_.decode(bytes, place.block.times.low, block_);
+    if (decoded) run.append(block_);
+    return decoded;
+  });
+}
+
+core::Result<std::span<const std::byte>> ColumnReader::rows(const Place& place, std::vector<RollupRow>& rows) {
+  return whole(place, [&](std::span<const std::byte> bytes) {
+    return row_codec_.decode(bytes, width_of(place.file->header().tier), rows);
   });
 }
 

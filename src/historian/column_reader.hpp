@@ -26,8 +26,9 @@ class ColumnReader {
 
   // Appends the readings of a block that lie in [from, to).
   core::Status read(const Place& place, core::TimeNs from, core::TimeNs to, std::vector<Reading>& readings);
-  // Appends all readings of a chunk.
-  core::Status read(const ColumnSet::File& file, const ChunkEntry& chunk, SeriesRun& run);
+  // Appends all that a block holds. Gives its bytes as they are, until the next call; none: it is damaged.
+  core::Result<std::span<const std::byte>> read(const Place& place, SeriesRun& run);
+  core::Result<std::span<const std::byte>> rows(const Place& place, std::vector<RollupRow>& rows);
 
   // Appends the rows of a chunk that begin in [from, to).
   core::Status rows(const ColumnSet::File& file, const ChunkEntry& chunk, core::TimeNs from, core::TimeNs to,
@@ -37,6 +38,8 @@ class ColumnReader {
                     std::vector<RollupRow>& rows);
 
  private:
+  template <typename Decode>
+  core::Result<std::span<const std::byte>> whole(const Place& place, Decode&& decode);
   core::Result<std::vector<BlockEntry>> blocks(const ColumnSet::File& file, const ChunkEntry& chunk, core::TimeNs from,
                                                core::TimeNs to);
 

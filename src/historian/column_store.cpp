@@ -19,7 +19,7 @@ using core::Status;
 
 constexpr std::string_view kMagic = "MWCOLSET";
 constexpr std::uint32_t kVersion = 1;
-constexpr std::array<std::string_view, kTiers> kTierNames{"raw", "1s", "1m", "1h"};
+constexpr std::array<std::string_view, kTiers> kTierNames{"raw", "1s", "1m", "1h", "slow"};
 
 // A line of the manifest: enough to know a file by, whatever is left of its own header.
 struct Listed {
@@ -84,7 +84,7 @@ core::Result<Manifest> decode(std::span<const std::byte> bytes, std::uint64_t st
 }
 
 std::string name_of(Tier tier, std::uint64_t number) {
-  return fmt::format("{}-{:016x}.mwc", kTierNames[static_cast<std::size_t>(tier)], number);
+  return fmt::format("{}-{:016x}.mwc", kTierNames[index_of(tier)], number);
 }
 std::uint64_t number_of(const std::string& path) {
   const std::size_t dash = path.rfind('-');
@@ -156,7 +156,7 @@ Status ColumnStore::load() {
         continue;
       }
       if (!file) return core::unexpected(file.error());
-      set->tiers[static_cast<std::size_t>(listed.header.tier)].push_back(std::move(*file));
+      set->tiers[index_of(listed.header.tier)].push_back(std::move(*file));
     }
   }
   if (auto removed = remove_strangers(*set); !removed) return removed;
@@ -207,7 +207,7 @@ Status ColumnStore::finish_drafts(Change& change, ColumnSet& next, std::vector<s
     if (auto finished = draft.writer->finish(change.written); !finished) return finished;
     auto file = ColumnFile::open(files_, path, draft.header);
     if (!file) return core::unexpected(file.error());
-    added[static_cast<std::size_t>(draft.header.tier)].push_back(std::move(*file));
+    added[index_of(draft.header.tier)].push_back(std::move(*file));
   }
   for (std::size_t tier = 0; tier < kTiers; ++tier) {
     auto& list = next.tiers[tier];

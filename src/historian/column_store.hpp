@@ -22,7 +22,7 @@ struct ColumnSet {
   std::array<std::vector<File>, kTiers> tiers;  // each in the order in which it was sealed: later ones know better
   journal::Sequence sealed = 0;                 // all of the shard's journal up to there is in these files
 
-  [[nodiscard]] const std::vector<File>& of(Tier tier) const { return tiers[static_cast<std::size_t>(tier)]; }
+  [[nodiscard]] const std::vector<File>& of(Tier tier) const { return tiers[index_of(tier)]; }
   [[nodiscard]] std::uint64_t bytes() const;
 };
 

@@ -71,11 +71,20 @@ core::Status ColumnWriter::end_chunk(SeriesKey key, const Aggregate& statistics)
 }
 
 core::Status ColumnWriter::put(std::span<const std::byte> bytes) {
-  buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
-  return buffer_.size() >= kBufferBytes ? flush() : core::Status{};
+  if (buffer_.size() + bytes.size() >= kBufferBytes) {
+    if (auto done = flush(); !done) return done;
+  }
+  if (bytes.size() < kBufferBytes) {
+    buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
+    return {};
+  }
+  if (auto done = file_->write_at(written_, bytes); !done) return done;
+  written_ += bytes.size();
+  return {};
 }
 
 core::Status ColumnWriter::flush() {
+  if (buffer_.empty()) return {};
   if (auto done = file_->write_at(written_, buffer_); !done) return done;
   written_ += buffer_.size();
   buffer_.clear();

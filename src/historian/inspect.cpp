@@ -113,7 +113,7 @@ class Inspector {
     if (!file.damage().empty()) {
       report_.findings.push_back({file.path(), file.damage() + "; it is made good from the rest", false});
     }
-    Contents& tier = report_.tiers[static_cast<std::size_t>(file.header().tier)];
+    Contents& tier = report_.tiers[index_of(file.header().tier)];
     ++tier.files;
     add(tier, file.bytes(), file.summary().readings, file.summary().times);
     if (options_.check) {
@@ -151,7 +151,7 @@ class Inspector {
     std::uint64_t rows = 0;
     for (const BlockEntry& block : directory->blocks) rows += block.count;
     if (auto* series = contents_of(entry.key)) {
-      add(series->tiers[static_cast<std::size_t>(file.header().tier)], entry.bytes, rows, entry.times);
+      add(series->tiers[index_of(file.header().tier)], entry.bytes, rows, entry.times);
     }
     if (!options_.check) return {};
     found_ = {};
@@ -173,13 +173,13 @@ class Inspector {
     const auto lost = [&](const BlockEntry& block, const std::string& where) {
       found_.whole = false;
       report_.findings.push_back({where, fmt::format("fails its check; {} {} of {} {} are lost", block.count,
-                                                     file.header().tier == Tier::kRaw ? "readings" : "intervals",
+                                                     holds_readings(file.header().tier) ? "readings" : "intervals",
                                                      name_of(entry.key), range_text(block.times))});
     };
     const auto visit = [&](const BlockEntry& block, std::span<const std::byte> bytes) {
       ++report_.checked_blocks;
-      const bool fits = file.header().tier == Tier::kRaw ? fits_readings(block, bytes)
-                                                         : fits_rows(block, bytes, width_of(file.header().tier));
+      const bool fits = holds_readings(file.header().tier) ? fits_readings(block, bytes)
+                                                           : fits_rows(block, bytes, width_of(file.header().tier));
       if (!fits) lost(block, fmt::format("{}, bytes {} to {}", file.path(), block.offset, block.offset + block.bytes));
       done_bytes_ += bytes.size();
     };

@@ -28,9 +28,15 @@ struct Contents {
   std::uint64_t rows = 0;  // readings, or rows of a roll-up
   Extent times;
 };
+// Of all tiers that hold readings.
+inline std::uint64_t readings_of(const std::array<Contents, kTiers>& tiers) {
+  return tiers[index_of(Tier::kRaw)].rows + tiers[index_of(Tier::kSlow)].rows;
+}
 struct SeriesContents {
   std::array<Contents, kTiers> tiers;  // without `files`
   Contents unsealed;                   // in the journal
+
+  [[nodiscard]] std::uint64_t readings() const { return readings_of(tiers) + unsealed.rows; }
 };
 
 struct InspectOptions {
@@ -45,6 +51,8 @@ struct InspectReport {
   std::uint64_t checked_blocks = 0;
   std::map<std::string, SeriesContents> by_series;  // by path and type
   std::vector<Finding> findings;
+
+  [[nodiscard]] std::uint64_t readings() const { return readings_of(tiers) + unsealed.rows; }
 };
 
 // Bytes that are done, of all.

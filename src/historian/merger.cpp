@@ -10,13 +10,36 @@ using core::Status;
 
 namespace {
 
-// Blocks of fewer readings are worth encoding again together.
-constexpr std::uint32_t kFullBlock = 2048;
+// Blocks with less than this part of what they may hold are worth encoding again together.
+constexpr std::uint32_t kWorthPart = 4;
 
 std::uint64_t bytes_of(const std::vector<ColumnSet::File>& files) {
   std::uint64_t bytes = 0;
   for (const ColumnSet::File& file : files) bytes += file->bytes();
   return bytes;
+}
+
+// A block of the series that is merged, and which of the files it is from.
+struct Piece {
+  ColumnReader::Place place;
+  std::size_t file = 0;
+
+  [[nodiscard]] core::TimeNs low() const { return place.block.times.low; }
+};
+
+// From pieces in order of time as few as lie apart from all others, and are as much as a block may hold, or one that is
+// large enough by itself.
+template <typename Iterator>
+Iterator end_of_group(Iterator from, Iterator end, std::uint64_t block_max) {
+  std::uint64_t count = 0;
+  core::TimeNs high = INT64_MIN;
+  for (Iterator at = from; at != end; ++at) {
+    const bool apart = at != from && at->low() > high;
+    if (apart && (count >= block_max || (at == from + 1 && count >= block_max / kWorthPart))) return at;
+    count += at->place.block.count;
+    high = std::max(high, at->place.block.times.high);
+  }
+  return end;
 }
 
 }  // namespace
@@ -55,7 +78,7 @@ core::Result<bool> Merger::merge() {
 bool Merger::fits(const Files& files, Tier tier) const {
   const std::uint64_t bytes = bytes_of(files);
   const core::DurationNs span = files.back()->summary().written.age - files.front()->summary().written.age;
-  const core::DurationNs span_max = options_.span_max[static_cast<std::size_t>(tier)];
+  const core::DurationNs span_max = options_.span_max[index_of(tier)];
   return bytes <= options_.bytes_max && (span_max == 0 || span <= span_max);
 }
 
@@ -100,9 +123,7 @@ Status Merger::merge(const Files& files) {
       if (!cursor.done() && cursor.chunk().key == key) same.push_back(&cursor);
     }
     if (same.empty()) break;
-    const Status merged =
-        header.tier == Tier::kRaw ? merge_readings(key, same, *draft->writer) : merge_rows(key, same, *draft->writer);
-    if (!merged) return merged;
+    if (auto merged = merge_series(key, same, *draft->writer); !merged) return merged;
     for (Cursor* cursor : same) {
       if (auto moved = cursor->advance(); !moved) return moved;
     }
@@ -112,41 +133,80 @@ Status Merger::merge(const Files& files) {
   return store_.apply(std::move(change));
 }
 
-Status Merger::merge_readings(SeriesKey key, std::span<Cursor* const> cursors, ColumnWriter& writer) {
-  Aggregate statistics;
-  for (const Cursor* cursor : cursors) {
-    Aggregate one = cursor->chunk().statistics;
-    one.first_time = cursor->chunk().times.low;
-    one.last_time = cursor->chunk().times.high;
-    combine(statistics, one);
+// By groups of blocks that no other block lies among.
+Status Merger::merge_series(SeriesKey key, std::span<Cursor* const> cursors, ColumnWriter& writer) {
+  const bool readings = holds_readings(cursors.front()->file->header().tier);
+  if (readings) {
+    const auto copied = copy(key, cursors, writer);
+    if (!copied) return core::unexpected(copied.error());
+    if (*copied) return {};
   }
-  const auto copied = copy(cursors, writer);
-  if (!copied) return core::unexpected(copied.error());
-  if (!*copied) {
-    run_.clear();
-    for (const Cursor* cursor : cursors) {
-      if (auto read = reader_.read(cursor->file, cursor->chunk(), run_); !read) return read;
-    }
-    if (run_.empty()) return {};
-    run_.put_in_order();
-    builder_.add(run_, writer);
-    statistics = run_.statistics();
+  std::vector<Piece> pieces;
+  std::vector<Place> places;
+  for (std::size_t i = 0; i < cursors.size(); ++i) {
+    places.clear();
+    if (auto found = reader_.find(cursors[i]->file, key, INT64_MIN, INT64_MAX, places); !found) return found;
+    for (Place& place : places) pieces.push_back({std::move(place), i});
+  }
+  std::stable_sort(pieces.begin(), pieces.end(), [](const Piece& a, const Piece& b) { return a.low() < b.low(); });
+  Aggregate statistics;
+  for (auto from = pieces.begin(); from != pieces.end();) {
+    const auto to = end_of_group(from, pieces.end(), readings ? core::kMaxBlockReadings : kRowsMax);
+    std::stable_sort(from, to, [](const Piece& a, const Piece& b) { return a.file < b.file; });
+    places.clear();
+    for (; from != to; ++from) places.push_back(std::move(from->place));
+    const auto merged = readings ? merge_readings(places, writer) : merge_rows(places, writer);
+    if (!merged) return core::unexpected(merged.error());
+    combine(statistics, *merged);
   }
   return writer.end_chunk(key, statistics);
 }
 
-// Full blocks that follow each other in time go over as they are.
-core::Result<bool> Merger::copy(std::span<Cursor* const> cursors, ColumnWriter& writer) {
+core::Result<Aggregate> Merger::merge_readings(std::span<const Place> places, ColumnWriter& writer) {
+  run_.clear();
+  for (const Place& place : places) {
+    const auto bytes = reader_.read(place, run_);
+    if (!bytes) return core::unexpected(bytes.error());
+    if (places.size() > 1 || bytes->empty()) continue;
+    writer.add_block(*bytes, place.block.count, place.block.times);
+    return run_.statistics();
+  }
+  run_.put_in_order();
+  builder_.add(run_, writer);
+  return run_.statistics();
+}
+
+core::Result<Aggregate> Merger::merge_rows(std::span<const Place> places, ColumnWriter& writer) {
+  rows_.clear();
+  for (const Place& place : places) {
+    const auto bytes = reader_.rows(place, rows_);
+    if (!bytes) return core::unexpected(bytes.error());
+    if (places.size() > 1 || bytes->empty()) continue;
+    writer.add_block(*bytes, place.block.count, place.block.times);
+    return total(rows_);
+  }
+  fold_rows(rows_);
+  builder_.add(rows_, width_of(places.front().file->header().tier), writer);
+  return total(rows_);
+}
+
+// Where all blocks of a series are large enough and follow each other in time, they go over unread.
+core::Result<bool> Merger::copy(SeriesKey key, std::span<Cursor* const> cursors, ColumnWriter& writer) {
   core::TimeNs before = INT64_MIN;
   std::vector<Directory> directories;
+  Aggregate statistics;
   for (const Cursor* cursor : cursors) {
     auto directory = cursor->file->directory(cursor->chunk());
     if (!directory) return false;  // reading it block by block saves what can be saved
     for (const BlockEntry& block : directory->blocks) {
-      if (block.count < kFullBlock || block.times.low <= before) return false;
+      if (block.count < core::kMaxBlockReadings / kWorthPart || block.times.low <= before) return false;
       before = block.times.high;
     }
     directories.push_back(std::move(*directory));
+    Aggregate one = cursor->chunk().statistics;
+    one.first_time = cursor->chunk().times.low;
+    one.last_time = cursor->chunk().times.high;
+    combine(statistics, one);
   }
   for (std::size_t i = 0; i < cursors.size(); ++i) {
     const Status read = cursors[i]->file->read(directories[i].blocks, buffer_,
@@ -155,17 +215,8 @@ core::Result<bool> Merger::copy(std::span<Cursor* const> cursors, ColumnWriter& 
                                                });
     if (!read) return core::unexpected(read.error());
   }
+  if (auto ended = writer.end_chunk(key, statistics); !ended) return core::unexpected(ended.error());
   return true;
-}
-
-Status Merger::merge_rows(SeriesKey key, std::span<Cursor* const> cursors, ColumnWriter& writer) {
-  rows_.clear();
-  for (const Cursor* cursor : cursors) {
-    const Status read = reader_.rows(cursor->file, cursor->chunk(), INT64_MIN, INT64_MAX, rows_);
-    if (!read) return read;
-  }
-  fold_rows(rows_);
-  return builder_.write(key, rows_, width_of(cursors.front()->file->header().tier), writer);
 }
 
 }  // namespace millwright::historian

@@ -1,8 +1,10 @@
 // Merger: makes few large column files of many small ones, so that a query opens few and chunks are worth reading.
 //
 // As a log-structured merge tree does it, by rank: eight files in a row of one rank become one of the next. Readings
-// are put in order and re-encoded in full blocks where they are not; rows of one interval become one. Threads: the
-// historian's background thread. Source: P. O'Neil et al., "The log-structured merge-tree", 1996.
+// are put in order and re-encoded in full blocks where they are not; rows of one interval become one.
+//
+// Threads: the historian's background thread. Memory: a chunk's bytes, and the readings or rows of some blocks, or of
+// those that overlap. Source: P. O'Neil et al., "The log-structured merge-tree", 1996.
 #pragma once
 
 #include <functional>
@@ -34,9 +36,11 @@ class Merger {
   [[nodiscard]] bool fits(const Files& files, Tier tier) const;
   core::Status merge(const Files& files);
   struct Cursor;
-  core::Status merge_readings(SeriesKey key, std::span<Cursor* const> cursors, ColumnWriter& writer);
-  core::Status merge_rows(SeriesKey key, std::span<Cursor* const> cursors, ColumnWriter& writer);
-  core::Result<bool> copy(std::span<Cursor* const> cursors, ColumnWriter& writer);
+  using Place = ColumnReader::Place;
+  core::Status merge_series(SeriesKey key, std::span<Cursor* const> cursors, ColumnWriter& writer);
+  core::Result<Aggregate> merge_readings(std::span<const Place> places, ColumnWriter& writer);
+  core::Result<Aggregate> merge_rows(std::span<const Place> places, ColumnWriter& writer);
+  core::Result<bool> copy(SeriesKey key, std::span<Cursor* const> cursors, ColumnWriter& writer);
 
   ColumnStore& store_;
   const Options options_;

@@ -14,8 +14,8 @@ using core::ErrorCode;
 using core::Status;
 using core::TimeNs;
 
-constexpr std::size_t kReadAtOnce = 1024 * 1024;  // readings held at a time
-constexpr std::size_t kRowsAtOnce = 64 * 1024;    // intervals of a tier
+constexpr std::size_t kReadAtOnce = 256 * 1024;  // readings held at a time
+constexpr std::size_t kRowsAtOnce = 64 * 1024;   // intervals of a tier
 constexpr std::size_t kTrimMin = 64 * 1024;
 constexpr int kTries = 10;
 
@@ -23,6 +23,13 @@ TimeNs round_up(TimeNs time, core::DurationNs width) {
   const TimeNs down = Intervals(width).start_of(time);
   if (down == time) return time;
   return down > INT64_MAX - width ? INT64_MAX : down + width;
+}
+
+// Of readings in order.
+std::span<const Reading> within(std::span<const Reading> readings, TimeNs from, TimeNs to) {
+  const auto before = [](const Reading& one, TimeNs time) { return one.time < time; };
+  const auto first = std::lower_bound(readings.begin(), readings.end(), from, before);
+  return {first, std::lower_bound(first, readings.end(), to, before)};
 }
 
 TimeNs later(TimeNs time, core::DurationNs by) {
@@ -77,7 +84,7 @@ auto Query::steadily(Step&& step) {
 core::Result<std::vector<Query::Place>> Query::places(From from_where, TimeNs from, TimeNs to) {
   std::vector<Place> all;
   for (std::size_t i = 0; i < shelves_.size(); ++i) {
-    if (from_where != From::kColumns) {
+    if ((from_where & kJournal) != 0) {
       std::vector<TimeIndex::Run> runs;
       ShardLog* log = shelves_[i].log.get();
       if (auto found = log->index().find(key_, from, to, sets_[i]->sealed, runs); !found) {
@@ -85,10 +92,12 @@ core::Result<std::vector<Query::Place>> Query::places(From from_where, TimeNs fr
       }
       for (const auto& run : runs) all.push_back({.times = run.times, .log = log, .run = run, .block = {}});
     }
-    if (from_where == From::kJournal) continue;
     std::vector<ColumnReader::Place> blocks;
-    for (const ColumnSet::File& file : sets_[i]->of(Tier::kRaw)) {
-      if (auto found = reader_.find(file, key_, from, to, blocks); !found) return core::unexpected(found.error());
+    for (const auto& [where, tier] : {std::pair(kRaw, Tier::kRaw), std::pair(kSlow, Tier::kSlow)}) {
+      if ((from_where & where) == 0) continue;
+      for (const ColumnSet::File& file : sets_[i]->of(tier)) {
+        if (auto found = reader_.find(file, key_, from, to, blocks); !found) return core::unexpected(found.error());
+      }
     }
     for (auto& block : blocks) {
       const Extent times = block.block.times;
@@ -103,7 +112,7 @@ core::Result<std::vector<Query::Place>> Query::places(From from_where, TimeNs fr
 }
 
 core::Result<Query::Part> Query::collect(TimeNs from, TimeNs to, std::size_t enough) {
-  return steadily([&] { return read(From::kAll, from, to, enough); });
+  return steadily([&] { return read(kAll, from, to, enough); });
 }
 
 core::Result<Query::Part> Query::read(From from_where, TimeNs from, TimeNs to, std::size_t enough) {
@@ -124,8 +133,10 @@ core::Result<Query::Part> Query::read(From from_where, TimeNs from, TimeNs to, s
   };
   const std::size_t slack = std::max(enough / 4, kTrimMin);
   std::size_t trim_at = enough + slack;
+  TimeNs high = INT64_MIN;
   for (const Place& place : *found) {
-    if (place.times.low >= part.end) break;
+    if (place.times.low >= part.end || (part.readings.size() > enough && place.times.low > high)) break;
+    high = std::max(high, place.times.high);
     if (auto more = in_time(); !more) return core::unexpected(more.error());
     const Status read = place.log == nullptr ? reader_.read(place.block, from, part.end, part.readings)
                                              : read_run(place, from, part.end, part.readings);
@@ -214,8 +225,12 @@ core::Result<TimeNs> Query::next_time(Tier tier, TimeNs from, TimeNs to) {
     }
     for (const auto& run : runs) note(run.times);
     std::vector<ColumnReader::Place> blocks;
-    for (const ColumnSet::File& file : sets_[i]->of(tier)) {
-      if (auto found = reader_.find(file, key_, from, to, blocks); !found) return core::unexpected(found.error());
+    for (const Tier one : {tier, Tier::kSlow}) {
+      // Which say of seconds and less what minutes and hours have rows of.
+      if (one == Tier::kSlow && width_of(tier) > core::kSecond) continue;
+      for (const ColumnSet::File& file : sets_[i]->of(one)) {
+        if (auto found = reader_.find(file, key_, from, to, blocks); !found) return core::unexpected(found.error());
+      }
     }
     for (const auto& block : blocks) note(block.block.times);
   }
@@ -260,21 +275,38 @@ core::Result<TimeNs> Query::add_step(Tier tier, Range range) {
   const auto begin = next_time(tier, range.from, range.to);
   if (!begin || *begin == range.to) return begin;
   if (tier == Tier::kRaw) {
-    const auto part = read(From::kAll, *begin, range.to, kReadAtOnce);
+    const auto part = read(kAll, *begin, range.to, kReadAtOnce);
     if (!part) return core::unexpected(part.error());
     add_readings(part->readings);
     return part->end;
   }
-  // Whole intervals, so that each is made in one step.
   const TimeNs start = spacing_.start_of(*begin);
   const TimeNs first = std::max(range.from, start);
   const core::DurationNs rows = width_of(tier) * static_cast<core::DurationNs>(kRowsAtOnce);
   const TimeNs end =
       std::min(range.to, later(start, std::max(rows / spacing_.width, core::DurationNs{1}) * spacing_.width));
-  auto unsealed = read(From::kJournal, first, end, SIZE_MAX / 2);
-  if (!unsealed) return core::unexpected(unsealed.error());
-  fresh_ = std::move(unsealed->readings);
-  if (auto added = add_tier(tier, first, end); !added) return core::unexpected(added.error());
+  const auto known = read_fresh(tier, first, end);
+  if (!known) return known;
+  if (auto added = add_tier(tier, first, *known); !added) return core::unexpected(added.error());
+  return *known;
+}
+
+// What is not sealed yet of [from, to), or of so many intervals of the tier from there on as have not too much of it;
+// gives where they end.
+core::Result<TimeNs> Query::read_fresh(Tier tier, TimeNs from, TimeNs to) {
+  auto part = read(kJournal, from, to, kReadAtOnce);
+  if (!part) return core::unexpected(part.error());
+  TimeNs end = part->end;
+  if (end < to) {
+    end = Intervals(width_of(tier)).start_of(end);
+    if (end <= from) {
+      end = std::min(to, round_up(later(from, 1), width_of(tier)));
+      part = read(kJournal, from, end, SIZE_MAX / 2);
+      if (!part) return core::unexpected(part.error());
+    }
+    std::erase_if(part->readings, [&](const Reading& one) { return one.time >= end; });
+  }
+  fresh_ = std::move(part->readings);
   return end;
 }
 
@@ -288,7 +320,7 @@ void Query::add(const Aggregate& part) {
 // [from, to): whole intervals of the tier from its rows, the ends from the next finer one.
 Status Query::add_tier(Tier tier, TimeNs from, TimeNs to) {
   if (tier == Tier::kRaw) {
-    const auto readings = sealed_and_fresh(from, to);
+    const auto readings = with_fresh(kColumns, from, to);
     if (!readings) return core::unexpected(readings.error());
     add_readings(*readings);
     return {};
@@ -310,34 +342,33 @@ Status Query::add_rows(Tier tier, TimeNs from, TimeNs to) {
   for (const auto& set : sets_) {
     if (auto read = reader_.rows(*set, tier, key_, from, to, rows); !read) return read;
   }
-  if (auto joined = join_fresh(tier, from, to, rows); !joined) return joined;
+  if (tier == Tier::kSecond) {
+    const auto beside = with_fresh(kSlow, from, to);
+    if (!beside) return core::unexpected(beside.error());
+    if (auto joined = join(*beside, tier, rows); !joined) return joined;
+  } else if (auto joined = join(within(fresh_, from, to), tier, rows); !joined) {
+    return joined;
+  }
   intervals_.reserve(intervals_.size() + rows.size());
   for (const RollupRow& row : rows) add(row.of);
   return {};
 }
 
-std::span<const Reading> Query::fresh(TimeNs from, TimeNs to) const {
-  const auto before = [](const Reading& one, TimeNs time) { return one.time < time; };
-  const auto first = std::lower_bound(fresh_.begin(), fresh_.end(), from, before);
-  return {first, std::lower_bound(first, fresh_.end(), to, before)};
-}
-
-core::Result<std::vector<Reading>> Query::sealed_and_fresh(TimeNs from, TimeNs to) {
-  auto part = read(From::kColumns, from, to, SIZE_MAX / 2);
+core::Result<std::vector<Reading>> Query::with_fresh(From from_where, TimeNs from, TimeNs to) {
+  auto part = read(from_where, from, to, SIZE_MAX / 2);
   if (!part) return core::unexpected(part.error());
-  const auto added = fresh(from, to);
+  const auto added = within(fresh_, from, to);
+  if (added.empty()) return std::move(part->readings);
   part->readings.insert(part->readings.end(), added.begin(), added.end());
   sort_and_thin(part->readings);
   return std::move(part->readings);
 }
 
-// Adds what is not sealed yet. Where it is not all later than the sealed readings of its interval, the interval is made
-// anew from all readings, unless those are gone.
-Status Query::join_fresh(Tier tier, TimeNs from, TimeNs to, std::vector<RollupRow>& rows) {
-  const auto unsealed = fresh(from, to);
-  if (unsealed.empty()) return {};
+// Adds readings that no row of the tier is made of.
+Status Query::join(std::span<const Reading> readings, Tier tier, std::vector<RollupRow>& rows) {
+  if (readings.empty()) return {};
   run_.clear();
-  run_.append(type_, unsealed);
+  run_.append(type_, readings);
   std::vector<RollupRow> added;
   run_.sum_up(0, run_.size(), width_of(tier), added);
   const std::size_t had = rows.size();
@@ -349,23 +380,35 @@ Status Query::join_fresh(Tier tier, TimeNs from, TimeNs to, std::vector<RollupRo
       rows.push_back(row);
       continue;
     }
-    const bool in_order = known->of.count != 0 && row.of.count != 0 && known->of.last_time < row.of.first_time;
-    if (!in_order) {
-      const auto all = sealed_and_fresh(row.of.start, later(row.of.start, width_of(tier)));
-      if (!all) return core::unexpected(all.error());
-      if (all->size() >= known->of.count + known->of.bad_count) {
-        run_.clear();
-        run_.append(type_, *all);
-        std::vector<RollupRow> anew;
-        run_.sum_up(0, run_.size(), width_of(tier), anew);
-        if (!anew.empty()) *known = anew.front();
-        continue;
-      }
+    if (known->of.count == 0 || row.of.count == 0 || known->of.last_time >= row.of.first_time) {
+      const auto made = make_anew(readings, tier, *known);
+      if (!made) return core::unexpected(made.error());
+      if (*made) continue;
     }
     combine(known->of, row.of);
   }
   fold_rows(rows);
   return {};
+}
+
+// Where readings are not all later than those that a row is made of, it is made anew of both, unless the latter are
+// gone.
+core::Result<bool> Query::make_anew(std::span<const Reading> readings, Tier tier, RollupRow& row) {
+  const TimeNs from = row.of.start;
+  const TimeNs to = later(from, width_of(tier));
+  auto sealed = read(tier == Tier::kSecond ? kRaw : kColumns, from, to, SIZE_MAX / 2);
+  if (!sealed) return core::unexpected(sealed.error());
+  std::vector<Reading>& all = sealed->readings;
+  if (all.size() < row.of.count + row.of.bad_count) return false;
+  const auto added = within(readings, from, to);
+  all.insert(all.end(), added.begin(), added.end());
+  sort_and_thin(all);
+  run_.clear();
+  run_.append(type_, all);
+  std::vector<RollupRow> anew;
+  run_.sum_up(0, run_.size(), width_of(tier), anew);
+  if (!anew.empty()) row = anew.front();
+  return true;
 }
 
 void Query::add_readings(std::span<const Reading> readings) {

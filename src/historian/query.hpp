@@ -1,8 +1,9 @@
 // Query: readings and aggregates of one series, from column files and journals of all shards, in order, each once.
 //
 // Aggregates come from the coarsest roll-up that answers exactly: hours in the middle, minutes, seconds and readings
-// towards the ends; what is not sealed yet is added from the journal.
-// Threads: any; each query has its own Query object. Errors: those of reading. Damage costs what it hit and is logged.
+// towards the ends; what is not sealed yet is added from the journal. Seconds of slow sensors are made of their
+// readings. Threads: any; each query has its own Query object. Errors: those of reading. Damage costs what it hit and
+// is logged.
 #pragma once
 
 #include <chrono>
@@ -38,7 +39,8 @@ class Query {
   core::Result<std::optional<Reading>> before(core::TimeNs time);
 
  private:
-  enum class From { kAll, kJournal, kColumns };
+  // Where readings are looked for.
+  enum From : unsigned { kJournal = 1, kRaw = 2, kSlow = 4, kColumns = kRaw | kSlow, kAll = kJournal | kColumns };
   struct Place {
     Extent times;
     ShardLog* log = nullptr;  // of a run in a journal, else of a block in a column file
@@ -57,12 +59,13 @@ class Query {
   core::Result<Extent> extent();
   core::Result<core::TimeNs> next_time(Tier tier, core::TimeNs from, core::TimeNs to);
   core::Result<core::TimeNs> add_step(Tier tier, Range range);
+  core::Result<core::TimeNs> read_fresh(Tier tier, core::TimeNs from, core::TimeNs to);
   core::Status add_rows(Tier tier, core::TimeNs from, core::TimeNs to);
   core::Status add_tier(Tier tier, core::TimeNs from, core::TimeNs to);
   void add_readings(std::span<const Reading> readings);
-  core::Status join_fresh(Tier tier, core::TimeNs from, core::TimeNs to, std::vector<RollupRow>& rows);
-  core::Result<std::vector<Reading>> sealed_and_fresh(core::TimeNs from, core::TimeNs to);
-  [[nodiscard]] std::span<const Reading> fresh(core::TimeNs from, core::TimeNs to) const;
+  core::Status join(std::span<const Reading> readings, Tier tier, std::vector<RollupRow>& rows);
+  core::Result<bool> make_anew(std::span<const Reading> readings, Tier tier, RollupRow& row);
+  core::Result<std::vector<Reading>> with_fresh(From from_where, core::TimeNs from, core::TimeNs to);
   void add(const Aggregate& part);
 
   const std::vector<Shelf>& shelves_;
@@ -73,7 +76,7 @@ class Query {
   std::vector<std::shared_ptr<const ColumnSet>> sets_;
   Intervals spacing_ = 0;  // of the intervals being made
   std::vector<Aggregate> intervals_;
-  std::vector<Reading> fresh_;  // what is not sealed yet, of the step being made
+  std::vector<Reading> fresh_;  // what is not sealed yet, of the step being made; in order
   Decoder decoder_;
   DecodedBlock block_;
   ColumnReader reader_;

@@ -1,6 +1,9 @@
 // Sealer: turns closed segments of a shard's journal into column files: readings by series, in order, each once, and
 // their roll-ups of 1 s, 1 min and 1 h. Then those segments of the journal go.
 //
+// A slow sensor's readings go to files of their own and have no roll-ups of 1 s, for they say the same. Each second of
+// a series is of one kind or the other: what comes for it later, however quickly, goes where its first readings went.
+//
 // What comes late (not after all that is sealed of its series) makes the rows of its intervals anew, from all readings
 // there are; where those are gone already, what is known of it is added to the old rows.
 //
@@ -8,6 +11,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <unordered_map>
 #include <vector>
 
@@ -54,18 +58,32 @@ class Sealer {
     SeriesKey low = 0;
     SeriesKey high = UINT32_MAX;
   };
-  using Drafts = std::array<ColumnStore::Draft, kTiers>;
+  struct Latest {  // of what is sealed of a series
+    core::TimeNs time = INT64_MIN;
+    bool slow = false;  // its second is kept as readings
+  };
+  using Rows = std::array<std::vector<RollupRow>, kTiers>;
 
   std::optional<Span> next_span(Need need) const;
   core::Status survey(const Span& span);
   [[nodiscard]] std::vector<Pass> passes() const;
   core::Status gather(const Span& span, const Pass& pass);
   core::Status write_series(std::span<const BlockRef> blocks);
-  core::Result<Drafts*> drafts_for(SeriesKey key);
+  void read_blocks(std::span<const BlockRef> blocks);
+  core::Result<ColumnWriter*> writer_for(SeriesKey key, Tier tier);
+  [[nodiscard]] double deviation_of(SeriesKey key) const;
+  core::Status write_readings(SeriesKey key);
+  core::Status write_run(SeriesKey key, Tier tier, SeriesRun& run);
+  void note_latest(SeriesKey key);
   core::Status sum_up(SeriesKey key);
+  void sum_up_new(std::size_t from, std::size_t to, bool slow, Rows& rows);
   core::Status sum_up_late(SeriesKey key, core::TimeNs sealed, std::size_t& done);
   core::Status redo_hour(SeriesKey key, core::TimeNs hour, std::size_t from, std::size_t to);
+  void write_again(std::size_t from, std::size_t to, bool whole);
+  core::Status read_sealed(SeriesKey key, Tier tier, core::TimeNs from, core::TimeNs to);
   core::Status load_latest();
+  template <typename Visitor>
+  core::Status each_chunk(Tier tier, Visitor&& visit) const;
   core::Status drop_sealed();
 
   ShardLog& log_;
@@ -73,17 +91,20 @@ class Sealer {
   const std::vector<Shelf>& shelves_;
   const Options options_;
   bool latest_loaded_ = false;
-  std::unordered_map<SeriesKey, core::TimeNs> latest_;  // of what is sealed, by series
+  std::unordered_map<SeriesKey, Latest> latest_;
 
   // Of the span being sealed.
   std::vector<std::uint64_t> bytes_of_;  // by series key
   Written written_;
-  std::unordered_map<std::uint64_t, Drafts> drafts_;  // by retention class
+  std::map<std::pair<std::uint64_t, Tier>, ColumnStore::Draft> drafts_;  // by retention class
   std::vector<std::byte> arena_;
   std::vector<BlockRef> refs_;
   SeriesRun run_;
+  SeriesRun part_run_;
   SeriesRun hour_run_;
-  std::array<std::vector<RollupRow>, kTiers> rows_;
+  bool slow_ = false;               // the series, in this span
+  std::vector<std::uint8_t> kept_;  // by reading of run_: whether it is kept as its own second
+  Rows rows_;
   std::vector<Reading> readings_;
   std::vector<RollupRow> known_;
   Decoder decoder_;

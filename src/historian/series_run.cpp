@@ -61,6 +61,31 @@ void SeriesRun::append(ValueType type, std::span<const Reading> readings) {
   }
 }
 
+void SeriesRun::append(const SeriesRun& other, std::size_t from, std::size_t to) {
+  if (from == to) return;
+  const auto offset = [](std::size_t i) { return static_cast<std::ptrdiff_t>(i); };
+  const std::size_t width = core::width(other.type_);
+  in_order_ = in_order_ && other.in_order_ && (times_.empty() || times_.back() < other.times_[from]);
+  type_ = other.type_;
+  received_ = other.received_;
+  times_.insert(times_.end(), other.times_.begin() + offset(from), other.times_.begin() + offset(to));
+  values_.insert(values_.end(), other.values_.begin() + offset(from * width),
+                 other.values_.begin() + offset(to * width));
+  other.take_runs(from, to, runs_);
+}
+
+void SeriesRun::take_runs(std::size_t from, std::size_t to, std::vector<core::QualityRun>& runs) const {
+  std::size_t at = 0;
+  for (const core::QualityRun& run : runs_) {
+    const std::size_t begin = std::max(at, from);
+    const std::size_t end = std::min(at + run.count, to);
+    at += run.count;
+    if (begin >= end) continue;
+    if (runs.empty() || !(runs.back().quality == run.quality)) runs.push_back({0, run.quality});
+    runs.back().count += static_cast<std::uint32_t>(end - begin);
+  }
+}
+
 Reading SeriesRun::reading(std::size_t i) const {
   Reading one{.time = times_[i], .bits = 0, .quality = {}};
   const std::size_t width = core::width(type_);
@@ -103,15 +128,26 @@ TimeNs SeriesRun::latest() const {
   return INT64_MIN;
 }
 
+bool SeriesRun::is_slow(std::size_t each) const {
+  if (times_.empty() || std::any_of(runs_.begin(), runs_.end(), [](const core::QualityRun& run) {
+        return run.quality == core::kBadInvalidTimestamp;
+      })) {
+    return false;
+  }
+  const Intervals seconds(core::kSecond);
+  std::size_t occupied = 0;
+  TimeNs second = 0;
+  for (const TimeNs time : times_) {
+    const TimeNs start = seconds.start_of(time);
+    if (occupied == 0 || start != second) ++occupied;
+    second = start;
+  }
+  return times_.size() <= each * occupied;
+}
+
 core::Block SeriesRun::block(std::size_t from, std::size_t to) {
   block_runs_.clear();
-  std::size_t at = 0;
-  for (const core::QualityRun& run : runs_) {
-    const std::size_t begin = std::max(at, from);
-    const std::size_t end = std::min(at + run.count, to);
-    if (begin < end) block_runs_.push_back({static_cast<std::uint32_t>(end - begin), run.quality});
-    at += run.count;
-  }
+  take_runs(from, to, block_runs_);
   core::Block made;
   made.type = type_;
   made.count = static_cast<std::uint32_t>(to - from);

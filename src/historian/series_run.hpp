@@ -18,6 +18,8 @@ class SeriesRun {
   void clear();
   void append(const DecodedBlock& block);
   void append(core::ValueType type, std::span<const Reading> readings);
+  // Readings [from, to) of another.
+  void append(const SeriesRun& other, std::size_t from, std::size_t to);
   // In order of time; of equal readings (time, value, quality) one. What came at one time stays in its order.
   void put_in_order();
 
@@ -27,6 +29,9 @@ class SeriesRun {
   [[nodiscard]] core::ValueType type() const { return type_; }
   // The latest time that is believed; INT64_MIN: none.
   [[nodiscard]] core::TimeNs latest() const;
+  // Whether all times are believed, and seconds that have a reading have no more than `each`, on the whole. Of readings
+  // in order.
+  [[nodiscard]] bool is_slow(std::size_t each) const;
   [[nodiscard]] Reading reading(std::size_t i) const;
 
   // Readings [from, to) as a block that points in here; at most core::kMaxBlockReadings.
@@ -41,6 +46,8 @@ class SeriesRun {
 
  private:
   void make_doubles();
+  // Appends the qualities of readings [from, to).
+  void take_runs(std::size_t from, std::size_t to, std::vector<core::QualityRun>& runs) const;
 
   core::ValueType type_ = core::ValueType::kFloat64;
   core::TimeNs received_ = 0;

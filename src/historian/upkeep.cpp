@@ -1,6 +1,7 @@
 #include "historian/upkeep.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 
 #include <sys/resource.h>
@@ -27,9 +28,19 @@ const Retention& retention_of(const HistorianOptions& options, std::uint64_t ret
                                                                         : options.rules[retention_class - 1].keep;
 }
 
+// Readings of slow sensors are readings and their own seconds.
 std::array<DurationNs, kTiers> by_tier(const Retention& keep) {
-  return {keep.raw, keep.seconds, keep.minutes, keep.hours};
+  const bool for_ever = keep.raw == 0 || keep.seconds == 0;
+  return {keep.raw, keep.seconds, keep.minutes, keep.hours, for_ever ? 0 : std::max(keep.raw, keep.seconds)};
 }
+
+// What is given up first where there is too much: readings, then the finest roll-ups.
+using Tiers = std::span<const Tier>;
+constexpr std::array kReadings{Tier::kRaw};
+constexpr std::array kSeconds{Tier::kSecond, Tier::kSlow};
+constexpr std::array kMinutes{Tier::kMinute};
+constexpr std::array kHours{Tier::kHour};
+constexpr std::array<Tiers, 4> kGivenUp{kReadings, kSeconds, kMinutes, kHours};
 
 // The readings' way goes first: this thread takes what processor time is left.
 void step_back() {
@@ -131,7 +142,7 @@ Status Upkeep::merge() {
 }
 
 DurationNs Upkeep::kept(const ColumnFile& file) const {
-  return by_tier(retention_of(options_, file.header().retention))[static_cast<std::size_t>(file.header().tier)];
+  return by_tier(retention_of(options_, file.header().retention))[index_of(file.header().tier)];
 }
 
 Status Upkeep::delete_expired() {
@@ -182,13 +193,12 @@ Status Upkeep::bound_unsent() {
   }
 }
 
-// Readings first, the oldest first, then the finest roll-ups.
 Status Upkeep::keep_quota() {
   if (options_.disk_quota_bytes == 0) return {};
-  for (std::size_t tier = 0; tier < kTiers && space_.used() > options_.disk_quota_bytes;) {
-    const auto deleted = delete_oldest(static_cast<Tier>(tier));
+  for (auto tiers = kGivenUp.begin(); tiers != kGivenUp.end() && space_.used() > options_.disk_quota_bytes;) {
+    const auto deleted = delete_oldest(*tiers);
     if (!deleted) return core::unexpected(deleted.error());
-    if (!*deleted) ++tier;
+    if (!*deleted) ++tiers;
   }
   return {};
 }
@@ -197,9 +207,9 @@ Status Upkeep::keep_quota() {
 // a journal go last, and the journal drops them itself when it cannot write, with a record of it.
 Status Upkeep::free_disk() {
   if (options_.journal.when_full != journal::FullPolicy::kDropOldest) return {};
-  for (const Tier tier : {Tier::kRaw, Tier::kSecond, Tier::kMinute}) {
+  for (const Tiers tiers : std::span(kGivenUp).first<3>()) {
     while (space_.room() < -bytes_going()) {
-      const Oldest oldest = oldest_file(tier);
+      const Oldest oldest = oldest_file(tiers);
       if (oldest.shelf == nullptr) break;
       ColumnStore::Change change;
       change.remove.push_back(oldest.file);
@@ -207,8 +217,8 @@ Status Upkeep::free_disk() {
       const ColumnSummary& held = oldest.file->summary();
       core::logger("historian")
           ->warn("the disk is full: {} is given up: {} {} from {} to {}", oldest.file->path(), held.readings,
-                 tier == Tier::kRaw ? "readings" : "rows of roll-ups", core::format_time(held.times.low),
-                 core::format_time(held.times.high));
+                 holds_readings(oldest.file->header().tier) ? "readings" : "rows of roll-ups",
+                 core::format_time(held.times.low), core::format_time(held.times.high));
       going_.push_back(oldest.file);
     }
   }
@@ -225,24 +235,28 @@ std::int64_t Upkeep::bytes_going() {
   return sum;
 }
 
-Upkeep::Oldest Upkeep::oldest_file(Tier tier) const {
+Upkeep::Oldest Upkeep::oldest_file(Tiers tiers) const {
   Oldest oldest;
   for (const Shelf& shelf : shelves_) {
     const auto set = shelf.store->set();
-    for (const ColumnSet::File& file : set->of(tier)) {
-      const DurationNs age = file->summary().written.age;
-      if (oldest.shelf == nullptr || age < oldest.age) oldest = {.shelf = &shelf, .file = file, .age = age};
+    for (const Tier tier : tiers) {
+      for (const ColumnSet::File& file : set->of(tier)) {
+        const DurationNs age = file->summary().written.age;
+        if (oldest.shelf == nullptr || age < oldest.age) oldest = {.shelf = &shelf, .file = file, .age = age};
+      }
     }
   }
   return oldest;
 }
 
-// The oldest file of the tier in all shards; for readings that may be a segment of a journal, but one that outputs have
-// yet to read only where nothing else is left.
-core::Result<bool> Upkeep::delete_oldest(Tier tier) {
-  Oldest oldest = oldest_file(tier);
+// The oldest file of the tiers in all shards. Where readings go, also those of slow sensors, that may be a segment of a
+// journal, but one that outputs have yet to read only where nothing else is left.
+core::Result<bool> Upkeep::delete_oldest(Tiers tiers) {
+  Oldest oldest = oldest_file(tiers);
+  const Tier first = tiers.front();
+  const bool has_journal = first == Tier::kSecond || (first == Tier::kRaw && oldest.shelf != nullptr);
   for (const Shelf& shelf : shelves_) {
-    const bool may_drop = tier == Tier::kRaw && shelf.log->may_drop_oldest();
+    const bool may_drop = has_journal && shelf.log->may_drop_oldest();
     const auto closed = may_drop ? shelf.log->index().oldest_closed_age() : std::nullopt;
     if (!closed) continue;
     const bool held = shelf.log->journal().segments().front().last >= shelf.log->held_from();

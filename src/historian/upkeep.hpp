@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -41,13 +42,13 @@ class Upkeep {
   core::Status bound_unsent() REQUIRES(work_);
   core::Status keep_quota() REQUIRES(work_);
   core::Status free_disk() REQUIRES(work_);
-  core::Result<bool> delete_oldest(Tier tier) REQUIRES(work_);
+  core::Result<bool> delete_oldest(std::span<const Tier> tiers) REQUIRES(work_);
   struct Oldest {
     const Shelf* shelf = nullptr;
     ColumnSet::File file;
     core::DurationNs age = 0;
   };
-  [[nodiscard]] Oldest oldest_file(Tier tier) const;
+  [[nodiscard]] Oldest oldest_file(std::span<const Tier> tiers) const;
   std::int64_t bytes_going() REQUIRES(work_);
   [[nodiscard]] core::DurationNs kept(const ColumnFile& file) const;
   bool wait();

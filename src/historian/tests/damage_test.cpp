@@ -48,7 +48,7 @@ class DamageTest : public HistorianTest {
     for (std::size_t i = 0; i < kLoggers.size(); ++i) core::logger(kLoggers[i])->sinks() = sinks_[i];
   }
 
-  // Some files of each tier: three series, of which one has many blocks.
+  // Some files of each tier: three quick series, of which one has many blocks, and a slow one.
   void make_history(int batches = 40) {
     open();
     for (int i = 0; i < batches; ++i) {
@@ -60,6 +60,9 @@ class DamageTest : public HistorianTest {
                                      20 * kMillisecond, clock_.now());
         for (float& value : block.as<float>()) value = static_cast<float>(random_.uniform());
       }
+      core::Block& slow =
+          one.add(temperature(3), core::ValueType::kFloat32, 10, kStart + i * 10 * kSecond, kSecond, clock_.now());
+      for (float& value : slow.as<float>()) value = static_cast<float>(random_.uniform());
       send(0, std::move(one));
       tick_and_commit();
     }
@@ -164,7 +167,7 @@ class Subject {
     const auto found = file->find(chunk.entry.key);
     if (!found) return core::unexpected(found.error());
     if (!*found) return {};
-    if (header_.tier != Tier::kRaw) return reader_.rows(file, **found, INT64_MIN, INT64_MAX, rows);
+    if (!holds_readings(header_.tier)) return reader_.rows(file, **found, INT64_MIN, INT64_MAX, rows);
     std::vector<ColumnReader::Place> places;
     if (auto looked = reader_.find(file, chunk.entry.key, INT64_MIN, INT64_MAX, places); !looked) return looked;
     for (const auto& place : places) {
