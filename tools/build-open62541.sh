@@ -56,13 +56,13 @@ ln -s $schemas "$work/nodesets/Schema"
 export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
 launcher=()
 command -v ccache >/dev/null && launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache)
-# As Debian configures it, but static and optimised, with OpenSSL, and without what we do not use (PubSub, JSON, LDS).
+# As Debian configures it, but static and optimised, with OpenSSL, and without what we do not use (PubSub).
 # Link-time optimisation would bind it to one compiler. UA_LOGLEVEL leaves out what nobody reads.
 options=(
   -DCMAKE_BUILD_TYPE=Release "-DCMAKE_C_FLAGS=-w -g1" -DCMAKE_INTERPROCEDURAL_OPTIMIZATION=OFF -DBUILD_SHARED_LIBS=OFF
   -DCMAKE_POSITION_INDEPENDENT_CODE=ON -DOPEN62541_VERSION=v$version -DUA_MULTITHREADING=100 -DUA_LOGLEVEL=300
   -DUA_ENABLE_ENCRYPTION=OPENSSL -DUA_NAMESPACE_ZERO=FULL "-DUA_NODESET_DIR=$work/nodesets"
-  -DUA_ENABLE_PUBSUB=OFF -DUA_ENABLE_PUBSUB_INFORMATIONMODEL=OFF -DUA_ENABLE_JSON_ENCODING=OFF
+  -DUA_ENABLE_PUBSUB=OFF -DUA_ENABLE_PUBSUB_INFORMATIONMODEL=OFF
   -DUA_BUILD_EXAMPLES=OFF -DUA_BUILD_UNIT_TESTS=OFF
 )
 say "building $version with ${#patches[@]} patches, a minute or two"
