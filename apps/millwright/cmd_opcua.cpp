@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.hpp"
+#include "config/secret.hpp"
 #include "plant_config.hpp"
 #include "security/users.hpp"
 
@@ -86,8 +87,10 @@ int own(security::CertificateStore& store, const std::string& out) {
 // The password comes from a file, or as the first line of standard input: never from the command line, which others
 // see.
 core::Result<std::string> password_from(const std::string& file) {
-  io::RealFileSystem files;
-  if (!file.empty()) return security::read_password(files, file);
+  if (!file.empty()) {
+    const auto password = config::Secret{.file = file, .variable = {}}.read();
+    return password ? core::Result<std::string>(password->value_or("")) : core::unexpected(password.error());
+  }
   fmt::print(stderr, "password (a line on standard input): ");
   std::string line;
   std::getline(std::cin, line);

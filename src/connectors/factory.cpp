@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "config/unique_name.hpp"
 #include "connectors/modbus_client.hpp"
 #include "connectors/mqtt_client.hpp"
 #include "core/text.hpp"
@@ -16,22 +17,6 @@ namespace {
 
 constexpr std::array<std::string_view, 9> kTypes{"opcua", "burst",     "influx", "replay", "modbus",
                                                  "mqtt",  "sparkplug", "plc4x",  "pubsub"};
-constexpr std::size_t kNameLongest = 63;
-
-void check_name(config::Section& section, const std::string& name, std::map<std::string, std::string>& seen) {
-  if (name.empty()) return;  // told already: the key is required
-  if (!core::is_asset_name(name)) {
-    section.problem("name", fmt::format("'{}' is not a name: lower-case letters, digits and single hyphens inside, "
-                                        "at most {}",
-                                        name, kNameLongest));
-    return;
-  }
-  const auto [first, added] = seen.try_emplace(name, to_string(section.place("name")));
-  if (!added) {
-    section.problem("name", fmt::format("another connector has the name '{}' already ({})", name, first->second));
-  }
-}
-
 void check_port(config::Section& section, std::uint16_t port, std::map<std::uint16_t, std::string>& ports,
                 const std::string& name) {
   const auto [first, added] = ports.try_emplace(port, name);
@@ -45,12 +30,11 @@ void check_port(config::Section& section, std::uint16_t port, std::map<std::uint
 
 std::vector<ConnectorOptions> read_options(config::Document& document, config::Section root) {
   std::vector<ConnectorOptions> all;
-  std::map<std::string, std::string> names;
+  config::UniqueNames names("connector");
   std::map<std::uint16_t, std::string> ports;
   for (config::Section& section : root.sections("connectors")) {
     ConnectorOptions options;
-    options.name = section.text("name", {.fallback = std::nullopt, .length_max = kNameLongest});
-    check_name(section, options.name, names);
+    options.name = names.read(section);
     const std::string type = section.text("type");
     if (type == kTypes[0]) {
       options.source = read_opcua_client_options(section, document.directory());

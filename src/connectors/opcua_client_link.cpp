@@ -12,11 +12,10 @@
 #include <open62541/client_config_default.h>
 #include <open62541/plugin/log.h>
 
+#include "config/secret.hpp"
 #include "connectors/opcua_client_values.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
-#include "io/file_system.hpp"
-#include "security/users.hpp"
 
 namespace millwright::connectors::opcua_detail {
 namespace {
@@ -202,10 +201,9 @@ core::Status Link::secure(UA_ClientConfig& config, security::CertificateStore& c
   peer_.emplace(certificates, [](const std::string&) {});
   peer_->put_into(config.certificateVerification);
   if (options_.user.empty()) return {};
-  io::RealFileSystem files;
-  const auto password = security::read_password(files, options_.password_file);
+  const auto password = config::Secret{.file = options_.password_file, .variable = {}}.read();
   if (!password) return unexpected(password.error().within("password_file"));
-  UA_ClientConfig_setAuthenticationUsername(&config, options_.user.c_str(), password->c_str());
+  UA_ClientConfig_setAuthenticationUsername(&config, options_.user.c_str(), password->value_or("").c_str());
   return {};
 }
 

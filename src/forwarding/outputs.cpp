@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "config/unique_name.hpp"
 #include "core/text.hpp"
 #include "forwarding/copy_rows.hpp"
 #include "forwarding/event_feed.hpp"
@@ -19,21 +19,6 @@ namespace millwright::forwarding {
 namespace {
 
 constexpr core::DurationNs kRetryOfReadings = core::kSecond;  // what is live shall be fresh soon after an outage
-constexpr std::size_t kNameLongest = 63;
-
-void check_name(config::Section& section, const std::string& name, std::map<std::string, std::string>& seen) {
-  if (name.empty()) return;  // told already: the key is required
-  if (!core::is_asset_name(name)) {
-    section.problem("name", fmt::format("'{}' is not a name: lower-case letters, digits and single hyphens inside, "
-                                        "at most {}",
-                                        name, kNameLongest));
-    return;
-  }
-  const auto [first, added] = seen.try_emplace(name, to_string(section.place("name")));
-  if (!added) {
-    section.problem("name", fmt::format("another output has the name '{}' already ({})", name, first->second));
-  }
-}
 
 void read_lane(config::Section& section, LaneOptions& lane) {
   lane.retry_min =
@@ -210,11 +195,10 @@ core::Result<std::string> probe(const WebhookOptions& to) {
 
 std::vector<OutputOptions> read_options(config::Document& document, config::Section root, const std::string& node) {
   std::vector<OutputOptions> all;
-  std::map<std::string, std::string> names;
+  config::UniqueNames names("output");
   for (config::Section& section : root.sections("outputs")) {
     OutputOptions options;
-    options.lane.name = section.text("name", {.fallback = std::nullopt, .length_max = kNameLongest});
-    check_name(section, options.lane.name, names);
+    options.lane.name = names.read(section);
     options.lane.kind = section.text("kind");
     const Kind* kind = find_kind(section, options.lane.kind);
     if (kind == nullptr) continue;  // what its keys mean nobody knows, so finish() would only add noise

@@ -148,18 +148,6 @@ core::Result<std::string> with_user(std::string_view text, const std::string& fi
                            to_hex(user.hash));
 }
 
-core::Result<std::string> read_password(io::FileSystem& files, const std::string& file) {
-  const auto bytes = io::read_file(files, file);
-  if (!bytes) return unexpected(bytes.error());
-  std::string text(reinterpret_cast<const char*>(bytes->data()), bytes->size());
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-  if (text.empty() || text.size() > kPasswordLongest) {
-    return unexpected(ErrorCode::kInvalid,
-                      fmt::format("{} holds no password of 1 to {} bytes", file, kPasswordLongest));
-  }
-  return text;
-}
-
 Logins::Logins(std::string file, io::FileSystem& files, io::Clock& clock)
     : file_(std::move(file)), files_(files), clock_(clock), secret_(random_bytes(kHashBytes)) {}
 

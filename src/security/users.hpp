@@ -38,8 +38,6 @@ bool has_password(const User& user, std::string_view password);
 // The file's text with this user added or changed.
 core::Result<std::string> with_user(std::string_view text, const std::string& file, std::string_view name,
                                     std::string_view password);
-// A password alone in a file, without the line's end.
-core::Result<std::string> read_password(io::FileSystem& files, const std::string& file);
 
 // Logins at a server. Trying passwords is slow on purpose, and only kTriesMax wrong ones are looked at in a row, then
 // one a second: the rest is refused unseen. Who logged in before is known again without that.

@@ -6,6 +6,7 @@
 
 #include "config/document.hpp"
 #include "engine/limit_store.hpp"
+#include "engine/tests/stage_fixture.hpp"
 #include "io/sim_disk.hpp"
 
 namespace millwright::engine {
@@ -16,40 +17,13 @@ using core::kSecond;
 using core::SensorId;
 using core::TimeNs;
 
-// Keeps what it is told.
-class NotedAlarms final : public alarms::SignalSink {
- public:
-  std::optional<alarms::Alarm> signal(const alarms::Signal& signal) override {
-    signals.push_back(signal);
-    return std::nullopt;
-  }
-
-  std::vector<alarms::Signal> signals;
-};
-
 // One machine: a current at 10 Hz, and its state.
 asset::Model small_model() {
-  asset::Machine machine;
-  machine.id = core::MachineId(0);
-  machine.name = "pump-1";
-  machine.path = "a/b/c/d/e/pump-1";
-  machine.sensors = {SensorId(0), SensorId(1)};
-  asset::Sensor current;
-  current.id = SensorId(0);
-  current.machine = machine.id;
-  current.name = "current";
-  current.component = "motor";
-  current.path = machine.path + "/motor/current";
-  current.rate_hz = 10;
-  current.range = {0, 100};
-  asset::Sensor state;
-  state.id = SensorId(1);
-  state.machine = machine.id;
-  state.name = "state";
-  state.path = machine.path + "/state";
-  state.type = core::ValueType::kState;
-  state.states = {{0, "idle"}, {1, "running"}};
-  return {{machine}, {current, state}};
+  asset::Machine machine = pump_1();
+  std::vector<asset::Sensor> sensors;
+  add_sensor(machine, sensors, "motor", "current");
+  add_state(machine, sensors);
+  return {{machine}, std::move(sensors)};
 }
 
 class DetectStageTest : public ::testing::Test {

@@ -8,6 +8,7 @@
 
 #include "asset/load.hpp"
 #include "config/document.hpp"
+#include "engine/tests/stage_fixture.hpp"
 
 namespace millwright::engine {
 namespace {
@@ -17,15 +18,6 @@ using core::kSecond;
 using core::TimeNs;
 
 constexpr double kTurn = 2 * std::numbers::pi;
-
-class NotedAlarms final : public alarms::SignalSink {
- public:
-  std::optional<alarms::Alarm> signal(const alarms::Signal& signal) override {
-    if (signal.in_alarm || !signals.empty()) signals.push_back(signal);
-    return std::nullopt;
-  }
-  std::vector<alarms::Signal> signals;
-};
 
 constexpr const char* kPlant = R"(
 assets:

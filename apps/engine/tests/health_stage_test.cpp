@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/tests/stage_fixture.hpp"
+
 namespace millwright::engine {
 namespace {
 
@@ -12,39 +14,12 @@ using core::kSecond;
 using core::SensorId;
 using core::TimeNs;
 
-class NotedAlarms final : public alarms::SignalSink {
- public:
-  std::optional<alarms::Alarm> signal(const alarms::Signal& signal) override {
-    signals.push_back(signal);
-    return std::nullopt;
-  }
-  std::vector<alarms::Signal> signals;
-};
-
 // One machine with two temperatures at 10 Hz and its state.
 asset::Model twin_model() {
-  asset::Machine machine;
-  machine.id = core::MachineId(0);
-  machine.name = "pump-1";
-  machine.path = "a/b/c/d/e/pump-1";
+  asset::Machine machine = pump_1();
   std::vector<asset::Sensor> sensors;
-  for (const char* name : {"temperature-a", "temperature-b"}) {
-    asset::Sensor& sensor = sensors.emplace_back();
-    sensor.id = SensorId(sensors.size() - 1);
-    sensor.machine = machine.id;
-    sensor.name = name;
-    sensor.component = "pump";
-    sensor.path = machine.path + "/pump/" + name;
-    sensor.rate_hz = 10;
-    sensor.range = {0, 100};
-  }
-  asset::Sensor& state = sensors.emplace_back();
-  state.id = SensorId(2);
-  state.machine = machine.id;
-  state.name = "state";
-  state.path = machine.path + "/state";
-  state.type = core::ValueType::kState;
-  machine.sensors = {SensorId(0), SensorId(1), SensorId(2)};
+  for (const char* name : {"temperature-a", "temperature-b"}) add_sensor(machine, sensors, "pump", name);
+  add_state(machine, sensors);
   return {{machine}, std::move(sensors)};
 }
 

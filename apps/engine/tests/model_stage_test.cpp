@@ -7,6 +7,7 @@
 
 #include "detection/multivariate_detector.hpp"
 #include "engine/model_manager.hpp"
+#include "engine/tests/stage_fixture.hpp"
 #include "io/sim_disk.hpp"
 #include "models/seal.hpp"
 
@@ -18,19 +19,6 @@ using core::SensorId;
 using core::TimeNs;
 using models::Mode;
 using ::testing::HasSubstr;
-
-class NotedAlarms final : public alarms::SignalSink {
- public:
-  std::optional<alarms::Alarm> signal(const alarms::Signal& signal) override {
-    signals.push_back(signal);
-    return std::nullopt;
-  }
-  // The last word about a condition that is in alarm; its message.
-  [[nodiscard]] std::string in_alarm() const {
-    return signals.empty() || !signals.back().in_alarm ? "" : signals.back().message;
-  }
-  std::vector<alarms::Signal> signals;
-};
 
 // Two pumps and a fan. A pump: current and flow (1 Hz), and its state.
 asset::Model plant_model() {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "connectors/tests/test_plant.hpp"
+#include "connectors/tests/test_section.hpp"
 
 namespace millwright::connectors {
 namespace {
@@ -18,13 +19,8 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 Plc4xOptions read(const std::string& yaml, std::vector<std::string>& problems) {
-  auto document = config::Document::parse(yaml, "plant.yaml");
-  EXPECT_TRUE(document);
-  auto root = document->root();
-  Plc4xOptions options = read_plc4x_options(root, "/plants");
-  root.finish();
-  for (const config::Problem& problem : document->problems()) problems.push_back(to_string(problem));
-  return options;
+  return test::read_section(yaml, problems,
+                            [](config::Section& section) { return read_plc4x_options(section, "/plants"); });
 }
 
 TEST(Plc4x, ReadsItsPartOfTheFile) {

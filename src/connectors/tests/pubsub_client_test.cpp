@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "connectors/tests/test_plant.hpp"
+#include "connectors/tests/test_section.hpp"
 #include "io/datagram_socket.hpp"
 
 namespace millwright::connectors {
@@ -21,13 +22,7 @@ using ::testing::IsEmpty;
 using Bytes = std::vector<std::uint8_t>;
 
 PubSubOptions read(const std::string& yaml, std::vector<std::string>& problems) {
-  auto document = config::Document::parse(yaml, "plant.yaml");
-  EXPECT_TRUE(document);
-  auto root = document->root();
-  PubSubOptions options = read_pubsub_options(root);
-  root.finish();
-  for (const config::Problem& problem : document->problems()) problems.push_back(to_string(problem));
-  return options;
+  return test::read_section(yaml, problems, [](config::Section& section) { return read_pubsub_options(section); });
 }
 
 TEST(PubSub, ReadsItsPartOfTheFile) {
