@@ -223,7 +223,6 @@ UA_StatusCode configure(UA_ServerConfig& config, const ServerOptions& options, s
   config.accessControl.allowAddReference = &refuse_add_reference;
   config.accessControl.allowDeleteNode = &refuse_delete_node;
   config.accessControl.allowDeleteReference = &refuse_delete_reference;
-  config.pubSubConfig.enableInformationModelMethods = false;
   return UA_STATUSCODE_GOOD;
 }
 
