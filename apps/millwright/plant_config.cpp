@@ -83,7 +83,10 @@ core::Result<std::vector<config::Problem>> read_plant_config(const std::string& 
     if (auto edited = document->include_text(assets, "assets", root, "assets")) described = *edited;
   }
   config.model = std::make_shared<const asset::Model>(
-      asset::load(*document, described, names, {shipped_directory("machine-types")}));
+      asset::load(*document, described, names, {shipped_directory("machine-types")}, asset::kSensorsMax,
+                  [&](const std::string& connector, const std::string& address) {
+                    return connectors::check_address(config.connectors, connector, address);
+                  }));
   config::Section detection = root.section("detection");
   io::RealFileSystem files;
   config.engine.models = engine::read_models(detection.section("models"), document->directory(), files);

@@ -72,11 +72,12 @@ std::string no_connector(std::string_view what, std::string_view name, std::stri
 class Loader {
  public:
   Loader(config::Document& document, const std::vector<std::string>& connectors, std::vector<std::string> directories,
-         std::size_t sensors_max)
+         std::size_t sensors_max, const CheckAddress& check)
       : document_(document),
         connectors_(connectors.begin(), connectors.end()),
         types_(document, std::move(directories)),
-        sensors_max_(sensors_max) {}
+        sensors_max_(sensors_max),
+        check_(check) {}
 
   Model load(Section& assets);
 
@@ -93,12 +94,14 @@ class Loader {
   void add_features(const MachineSpec& spec, Machine& machine, std::size_t first);
   void add_oee(const OeeSpec& spec, Machine& machine);
   bool claim_address(Section& section, const SensorSpec& spec, const Sensor& sensor);
+  void check_command(Section& section, const Machine& machine, const Command& command);
   [[nodiscard]] config::Place place_of(core::SensorId sensor) const;
 
   config::Document& document_;
   std::vector<std::string_view> connectors_;
   TypeLibrary types_;
   std::size_t sensors_max_;
+  const CheckAddress& check_;
   std::vector<Machine> machines_;
   std::vector<Sensor> sensors_;
   std::vector<config::Place> machine_places_;
@@ -297,7 +300,14 @@ void Loader::add_commands(Section& section, const Scope& scope, const MachineSpe
     if (command.kind == CommandKind::kCall) {
       command.object = known.object.expand(target->second.address_prefix, parts);
     }
+    if (check_) check_command(section, machine, command);
   }
+}
+
+void Loader::check_command(Section& section, const Machine& machine, const Command& command) {
+  core::Status right = check_(command.target.connector, command.target.address);
+  if (right && command.kind == CommandKind::kCall) right = check_(command.target.connector, command.object);
+  if (!right) section.problem("", fmt::format("command {}/{}: {}", machine.path, command.name, right.error().message));
 }
 
 // Behind all of the machine's own sensors, so that theirs may be looked up; from `first` on they are in the order of
@@ -370,14 +380,17 @@ bool Loader::add_sensor(Section& section, const Scope& scope, const SensorSpec& 
 bool Loader::claim_address(Section& section, const SensorSpec& spec, const Sensor& sensor) {
   const auto [before, added] =
       sensor_by_address_.emplace(sensor.source.connector + "\n" + sensor.source.address, sensor.id);
+  const config::Place place = spec.address.is_literal() ? spec.place : section.place();
   if (added) {
     if (spec.address.is_literal()) places_of_own_addresses_.emplace(sensor.id, spec.place);
+    const core::Status right = check_ ? check_(sensor.source.connector, sensor.source.address) : core::Status();
+    if (!right) document_.problem({place, section.path(), fmt::format("{}: {}", sensor.path, right.error().message)});
     return true;
   }
   // A sensor of this very machine is not yet in machines_, but its place is already in machine_places_.
   const Sensor& other = sensors_[before->second.value];
   document_.problem(
-      {spec.address.is_literal() ? spec.place : section.place(), section.path(),
+      {place, section.path(),
        fmt::format("{} reads '{}' of connector '{}', which {} at {} reads already", sensor.path, sensor.source.address,
                    sensor.source.connector, other.path, to_string(place_of(other.id)))});
   return false;
@@ -407,9 +420,9 @@ std::vector<std::string> type_folders(const config::Document& document, Section&
 }  // namespace
 
 Model load(config::Document& document, config::Section assets, const std::vector<std::string>& connectors,
-           const std::vector<std::string>& type_directories, std::size_t sensors_max) {
+           const std::vector<std::string>& type_directories, std::size_t sensors_max, const CheckAddress& check) {
   const std::vector<std::string> folders = type_folders(document, assets, type_directories);
-  return Loader(document, connectors, folders, sensors_max).load(assets);
+  return Loader(document, connectors, folders, sensors_max, check).load(assets);
 }
 
 }  // namespace millwright::asset

@@ -10,6 +10,7 @@
 #include "config/unique_name.hpp"
 #include "connectors/modbus_client.hpp"
 #include "connectors/mqtt_client.hpp"
+#include "connectors/opcua_address.hpp"
 #include "core/text.hpp"
 
 namespace millwright::connectors {
@@ -67,6 +68,14 @@ std::vector<ConnectorOptions> read_options(config::Document& document, config::S
     all.push_back(std::move(options));
   }
   return all;
+}
+
+core::Status check_address(const std::vector<ConnectorOptions>& all, const std::string& name,
+                           const std::string& address) {
+  const auto at = std::find_if(all.begin(), all.end(), [&](const auto& options) { return options.name == name; });
+  if (at == all.end() || !std::holds_alternative<OpcUaClientOptions>(at->source)) return {};
+  const auto parsed = opcua_detail::parse_address(address);
+  return parsed ? core::Status() : core::unexpected(parsed.error());
 }
 
 std::unique_ptr<Connector> make_connector(const ConnectorOptions& options, const ConnectorContext& context,

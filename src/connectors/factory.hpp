@@ -39,6 +39,9 @@ struct ConnectorOptions {
 
 // Problems go to the document.
 std::vector<ConnectorOptions> read_options(config::Document& document, config::Section root);
+// kInvalid where the connector named `name` cannot mean anything by `address`; those that cannot tell take all.
+core::Status check_address(const std::vector<ConnectorOptions>& all, const std::string& name,
+                           const std::string& address);
 // `certificates` is for those that encrypt, and outlives them.
 std::unique_ptr<Connector> make_connector(const ConnectorOptions& options, const ConnectorContext& context,
                                           security::CertificateStore* certificates = nullptr);

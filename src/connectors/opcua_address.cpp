@@ -58,6 +58,17 @@ bool begins_identifier(std::string_view text) {
   return text.size() >= 2 && text[1] == '=' && std::string_view("isgb").find(text[0]) != std::string_view::npos;
 }
 
+// Meant as one, well formed or not: no name below Objects begins like that.
+bool is_meant_as_node_id(std::string_view text) {
+  return begins_identifier(text) || text.starts_with("ns=") || text.starts_with("nsu=") || text.starts_with("svr=");
+}
+
+auto no_node_id(std::string_view whole) {
+  return unexpected(
+      ErrorCode::kInvalid,
+      fmt::format("'{}' is no OPC UA NodeId: write nsu=<uri>;s=<name>, ns=2;s=<name> or ns=2;i=<number>", whole));
+}
+
 core::Result<NodeId> parse_identifier(std::string_view text, std::string_view whole) {
   NodeId id;
   if (text.substr(0, 2) == "s=") {
@@ -65,12 +76,16 @@ core::Result<NodeId> parse_identifier(std::string_view text, std::string_view wh
     id->identifierType = UA_NODEIDTYPE_STRING;
     id->identifier.string = copy(text.substr(2));
     if (id->identifier.string.length != 0) return id;
+  } else if (text.starts_with("i=")) {
+    // The library takes no digits for 0, and too many for their lower bits.
+    const auto number = core::parse_int(text.substr(2));
+    id->identifierType = UA_NODEIDTYPE_NUMERIC;
+    id->identifier.numeric = static_cast<UA_UInt32>(number.value_or(0));
+    if (number && *number >= 0 && *number <= UINT32_MAX) return id;
   } else if (UA_NodeId_parse(&*id, borrow(text)) == UA_STATUSCODE_GOOD) {
     return id;
   }
-  return unexpected(
-      ErrorCode::kInvalid,
-      fmt::format("'{}' is no OPC UA NodeId: write nsu=<uri>;s=<name>, ns=2;s=<name> or ns=2;i=<number>", whole));
+  return no_node_id(whole);
 }
 
 core::Status parse_node(std::string_view text, Address& address) {
@@ -81,7 +96,7 @@ core::Status parse_node(std::string_view text, Address& address) {
   if (end != std::string_view::npos && begins_identifier(rest.substr(end + 1))) {
     if (rest.substr(0, 4) == "nsu=") {
       address.namespace_uri = unescape(rest.substr(4, end - 4));
-      node_id = true;
+      node_id = !address.namespace_uri.empty();
     } else if (rest.substr(0, 3) == "ns=") {
       index = core::parse_int(rest.substr(3, end - 3)).value_or(-1);
       node_id = true;
@@ -98,6 +113,7 @@ core::Status parse_node(std::string_view text, Address& address) {
     address.node->namespaceIndex = static_cast<UA_UInt16>(index);
     return {};
   }
+  if (is_meant_as_node_id(text)) return no_node_id(text);
   for (const std::string_view name : core::split(text, '/')) {
     if (!name.empty()) address.path.emplace_back(name);
   }

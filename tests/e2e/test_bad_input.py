@@ -1,5 +1,6 @@
 """What a user gets for wrong input: an answer that says what, where and what to do, and nothing else stops."""
 
+import re
 import socket
 import time
 import unittest
@@ -46,6 +47,13 @@ class BadConfiguration(EndToEnd):
         text = self.plant()
         (self.folder / "press.yaml").write_text(PRESS.replace("address: stroke", "address: force"))
         self.check(text, "force", "stroke")
+
+    def test_an_address_that_is_no_node(self):
+        text = MINIMAL.read_text()
+        before, address, _ = re.split(r'address: "(ns=2;s=[^"]+)"', text, maxsplit=1)
+        sensor = before.count("\n", 0, before.rindex("- name:")) + 1
+        for wrong in ("ns=2:s=Current", "ns=two;s=Current", "ns=2;i=current", "i=", "ns=2;i=4294967296", "nsu=urn:plc s=Current", "ns=2;s=a [fild=x]"):
+            self.check(text.replace(address, wrong), f"plant.yaml:{sensor}:", wrong)
 
     def test_cycle_of_machine_types(self):
         text = self.plant()

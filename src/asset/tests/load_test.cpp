@@ -427,6 +427,24 @@ TEST(Load, TheNumberOfSensorsIsLimited) {
               ElementsAre(HasSubstr("machines[2]: with this machine there are more than 53 sensors")));
 }
 
+TEST(Load, AddressesAreCheckedWhereTheyAreGiven) {
+  auto document = config::Document::parse(
+      plant({"{name: pump-1, sensors: [{name: flow, address: good}, {name: level, address: bad}],\n"
+             "   commands: [{name: go, write: bad, value: 1}]}"}),
+      "plant.yaml");
+  ASSERT_TRUE(document) << document.error().message;
+  const auto check = [](const std::string& connector, const std::string& address) {
+    EXPECT_EQ(connector, "plc");
+    return address == "bad" ? core::Status(core::unexpected(core::ErrorCode::kInvalid, "that is no node"))
+                            : core::Status();
+  };
+  const auto model = load(*document, document->root().section("assets"), {"plc", "vib"}, {}, kSensorsMax, check);
+  std::vector<std::string> problems;
+  for (const config::Problem& problem : document->problems()) problems.push_back(to_string(problem));
+  EXPECT_THAT(problems,
+              ElementsAre(HasSubstr("pump-1/level: that is no node"), HasSubstr("pump-1/go: that is no node")));
+}
+
 TEST(Load, NameplatesOfMachinesAndComponents) {
   const Loaded loaded = load_text(
       plant({"{name: pump-1, type: centrifugal-pump, product_instance_uri: \"urn:kx:12\", year_of_construction: 2019, "

@@ -33,6 +33,18 @@ TEST(OpcUaAddress, NodeIdsAndPaths) {
   EXPECT_FALSE(parse_address(""));
 }
 
+TEST(OpcUaAddress, WhatWasMeantAsANodeIdIsNoPath) {
+  for (const char* wrong :
+       {"ns=2:s=Flow", "ns=2;Flow", "ns=2; s=Flow", "ns=2;x=Flow", "nsu=urn:a s=Flow", "nsu=;s=Flow",
+        "svr=1;ns=2;s=Flow", "ns=", "i=", "ns=2;i=-1", "ns=2;i=4294967296", "g=1", "i=5;s=Flow"}) {
+    const auto address = parse_address(wrong);
+    ASSERT_FALSE(address) << wrong;
+    EXPECT_THAT(address.error().message, HasSubstr(wrong));
+    EXPECT_THAT(address.error().message, HasSubstr("ns=2;s=<name>"));
+  }
+  EXPECT_TRUE(parse_address("Line 1/i/Flow"));
+}
+
 TEST(OpcUaAddress, BracketsSayWhichPartAndHowItIsWatched) {
   const auto element = parse_address("ns=2;s=Temperatures [index=3]");
   ASSERT_TRUE(element);
