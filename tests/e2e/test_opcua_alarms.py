@@ -141,7 +141,8 @@ class OpcUaAlarms(EndToEnd):
     def test_node_opcua_acknowledges(self):
         alarm = self.raise_alarm()
         [found] = self.run_client(["node", CLIENTS / "machinery_client.mjs", self.plant.endpoint, "pump-1", *self.user])
-        self.assertEqual(found["alarm"], {"condition": alarm["condition"], "retain": True, "status": "Good"})
+        self.assertEqual(found["alarm"], {"condition": alarm["condition"], "retain": True, "status": "Good",
+                                          "comment": "seen by node"})
         now = self.alarm(alarm["id"])
         self.assertEqual((now["acknowledged_by"], now["comment"]), ("anna", "seen by node"))
 

@@ -36,13 +36,8 @@ def plain(value):
 async def run(client, anonymous):
     handler = Handler()
     subscription = await client.create_subscription(50, handler)
-    # All fields of the type. Debian's open62541 gives the ConditionId only where it is asked for by a subtype of
-    # ConditionType.
-    wanted = await subscription._create_eventfilter(ua.ObjectIds.AlarmConditionType)
-    for clause in wanted.SelectClauses:
-        if not clause.BrowsePath:
-            clause.TypeDefinitionId = ua.NodeId(ua.ObjectIds.AlarmConditionType)
-    await subscription.subscribe_events(ua.ObjectIds.Server, ua.ObjectIds.AlarmConditionType, evfilter=wanted, queuesize=1000)
+    # All fields of the type, and the ConditionId.
+    await subscription.subscribe_alarms_and_conditions(ua.ObjectIds.Server, ua.ObjectIds.AlarmConditionType, queuesize=1000)
 
     async def event(until, seconds=20):
         """The next event that is so."""

@@ -5,8 +5,7 @@
 //
 // With a user it acknowledges the first alarm that is open.
 import {
-  AttributeIds, constructEventFilter, DataType, MessageSecurityMode, ofType, OPCUAClient, resolveNodeId, SecurityPolicy,
-  SimpleAttributeOperand, TimestampsToReturn, UserTokenType,
+  AttributeIds, installAlarmMonitoring, MessageSecurityMode, OPCUAClient, SecurityPolicy, uninstallAlarmMonitoring, UserTokenType,
 } from "node-opcua-client";
 import { OPCUACertificateManager } from "node-opcua-certificate-manager";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -47,26 +46,22 @@ async function tree(session, namespaces, nodeId, depth) {
   return found;
 }
 
-// The first alarm that is open, acknowledged by the library's own helper. Debian's open62541 gives the ConditionId only
-// where it is asked for by a subtype of ConditionType.
+// The first alarm that is open, seen and acknowledged with the library's own list of alarms: it asks for every field that
+// AlarmConditionType declares, and for the ConditionId as ConditionType's NodeId.
 async function alarms(session) {
-  const subscription = await session.createSubscription2({ requestedPublishingInterval: 50, requestedLifetimeCount: 1000,
-    requestedMaxKeepAliveCount: 20, publishingEnabled: true, priority: 1, maxNotificationsPerPublish: 0 });
-  const filter = constructEventFilter(["EventId", "ConditionName", "Retain"], ofType(resolveNodeId("AlarmConditionType")));
-  filter.selectClauses.push(new SimpleAttributeOperand({ typeDefinitionId: resolveNodeId("AlarmConditionType"), browsePath: [],
-                                                         attributeId: AttributeIds.NodeId }));
-  const events = await subscription.monitor({ nodeId: "i=2253", attributeId: AttributeIds.EventNotifier },
-    { samplingInterval: 0, queueSize: 1000, discardOldest: true, filter }, TimestampsToReturn.Both);
-  const first = new Promise((resolve, reject) => {
-    events.on("changed", (fields) => { if (fields[2].value) resolve(fields.map((field) => field.value)); });
-    setTimeout(() => reject(new Error("no alarm came")), 20000);
+  const list = await installAlarmMonitoring(session);
+  const alarm = (what, is) => new Promise((resolve, reject) => {
+    const look = (each) => { if (is(each)) resolve(each); };
+    list.on("alarmChanged", look);
+    list.alarms().forEach(look);
+    setTimeout(() => reject(new Error(`no alarm is ${what}`)), 20000);
   });
-  await session.call({ objectId: "i=2782", methodId: "i=3875",
-                       inputArguments: [{ dataType: DataType.UInt32, value: subscription.subscriptionId }] });
-  const [eventId, condition, retain, conditionId] = await first;
-  const status = await session.acknowledgeCondition(conditionId, eventId, "seen by node");
-  await subscription.terminate();
-  return { condition, retain, status: status.name };
+  const first = await alarm("open", (each) => each.getRetain());
+  const condition = first.getField("conditionName").value;
+  const status = await first.acknowledge(session, "seen by node");
+  const after = await alarm("acknowledged", (each) => each === first && each.fields.ackedState.id.value);
+  await uninstallAlarmMonitoring(session);
+  return { condition, retain: true, status: status.name, comment: after.fields.comment.value.text };
 }
 
 async function main() {
