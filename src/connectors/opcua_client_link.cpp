@@ -1,7 +1,6 @@
 #include "connectors/opcua_client_link.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
@@ -63,23 +62,6 @@ struct Link::Log {
   }
 };
 
-namespace {
-
-// An answer that could not be decoded, or was of another type: open62541 1.4 leaves in it what was there before, or
-// lengths without their arrays, and would stumble over them as it frees it. Of the answer its result is left.
-void forget_undecoded(void* response, std::size_t size) {
-  auto& header = *static_cast<UA_ResponseHeader*>(response);  // every response begins with it
-  const UA_StatusCode result = header.serviceResult;
-  constexpr std::array kUndecoded{UA_STATUSCODE_BADDECODINGERROR, UA_STATUSCODE_BADOUTOFMEMORY,
-                                  UA_STATUSCODE_BADENCODINGLIMITSEXCEEDED, UA_STATUSCODE_BADCOMMUNICATIONERROR,
-                                  UA_STATUSCODE_BADINTERNALERROR};
-  if (std::find(kUndecoded.begin(), kUndecoded.end(), result) == kUndecoded.end()) return;
-  std::memset(response, 0, size);
-  header.serviceResult = result;
-}
-
-}  // namespace
-
 // A service call in flight. It outlives a caller that gave up, until open62541 drops it.
 struct Link::Pending {
   void* response = nullptr;  // nullptr: nobody waits any more
@@ -88,7 +70,6 @@ struct Link::Pending {
 
   static void on_response(UA_Client*, void* context, UA_UInt32, void* response) {
     auto* self = static_cast<Pending*>(context);
-    forget_undecoded(response, self->size);
     if (self->response == nullptr) {
       delete self;
       return;
@@ -104,7 +85,6 @@ struct Link::Publish {
   Link* link;
   static void on_response(UA_Client*, void* context, UA_UInt32, void* response) {
     const std::unique_ptr<Publish> self(static_cast<Publish*>(context));
-    forget_undecoded(response, sizeof(UA_PublishResponse));
     self->link->on_publish(*static_cast<UA_PublishResponse*>(response));
   }
 };

@@ -99,13 +99,14 @@ def nested_diagnostics(proxy, sock, answer):
 
 
 def truncated(proxy, sock, answer):
-    _in_chunks(sock, answer, answer.body[:random.randrange(len(answer.body))])
+    _in_chunks(sock, answer, answer.body[:proxy.dice.randrange(len(answer.body))])
 
 
 def bits_flipped(proxy, sock, answer):
     body = bytearray(answer.body)
-    for _ in range(8):
-        body[random.randrange(len(body))] ^= 1 << random.randrange(8)
+    for _ in range(proxy.dice.choice((1, 2, 8))):
+        # Half of them where the type and the header are: later ones may be in a text, and hurt nobody.
+        body[proxy.dice.randrange(min(len(body), proxy.dice.choice((32, len(body)))))] ^= 1 << proxy.dice.randrange(8)
     _in_chunks(sock, answer, bytes(body))
 
 
@@ -116,10 +117,11 @@ ATTACKS = {f.__name__: f for f in (silence, garbage, endless_chunks, endless_emp
 
 class RogueProxy:
     """Listens on `listen`, and knows an honest server on `target`. `attack(name, after)`: each connection is attacked once it
-    has had `after` honest messages; None: no more."""
+    has had `after` honest messages; None: no more. What it makes up comes from `seed`."""
 
-    def __init__(self, listen, target):
+    def __init__(self, listen, target, seed):
         self.target, self.mode, self.after, self.ended = target, None, 0, threading.Event()
+        self.dice = random.Random(seed)
         self.attacked = 0
         self.server = socket.create_server(("127.0.0.1", listen), backlog=128)
         threading.Thread(target=self._accept, daemon=True).start()
