@@ -135,7 +135,8 @@ core::Result<Query::Part> Query::read(From from_where, TimeNs from, TimeNs to, s
   std::size_t trim_at = enough + slack;
   TimeNs high = INT64_MIN;
   for (const Place& place : *found) {
-    if (place.times.low >= part.end || (part.readings.size() > enough && place.times.low > high)) break;
+    if (part.readings.size() > enough && place.times.low > high) trim();
+    if (place.times.low >= part.end) break;
     high = std::max(high, place.times.high);
     if (auto more = in_time(); !more) return core::unexpected(more.error());
     const Status read = place.log == nullptr ? reader_.read(place.block, from, part.end, part.readings)
@@ -349,7 +350,6 @@ Status Query::add_rows(Tier tier, TimeNs from, TimeNs to) {
   } else if (auto joined = join(within(fresh_, from, to), tier, rows); !joined) {
     return joined;
   }
-  intervals_.reserve(intervals_.size() + rows.size());
   for (const RollupRow& row : rows) add(row.of);
   return {};
 }

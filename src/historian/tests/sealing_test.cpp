@@ -60,6 +60,30 @@ TEST_F(SealingTest, LateAndRepeatedReadingsChangeNothingButWhatTheyAre) {
   check_all("after a kill");
 }
 
+TEST_F(SealingTest, PagesAreWholeThoughReadingsCameTwice) {
+  open();
+  const auto first = stretch(kStart, 1000, 100 * kMillisecond);
+  for (const auto& readings : {first, first, stretch(kStart + 1000 * kSecond, 1000, 100 * kMillisecond)}) {
+    send_readings(0, readings);
+    tick_and_commit();
+    for (int i = 0; i < 3; ++i) {  // so that its segment is closed
+      send_readings(1, stretch(clock_.now(), 1000, kMillisecond));
+      tick_and_commit();
+    }
+    tidy();
+  }
+  for (const std::size_t page : {700, 1000, 1001, 1500, 1999, 2000}) {
+    std::vector<Reading> all;
+    std::optional<TimeNs> next = INT64_MIN;
+    while (next) {
+      const auto part = raw(temperature(0), {*next, INT64_MAX}, page, &next);
+      ASSERT_LE(part.size(), page);
+      all.insert(all.end(), part.begin(), part.end());
+    }
+    EXPECT_EQ(times(all), times(expected(0, {INT64_MIN, INT64_MAX}))) << page;
+  }
+}
+
 TEST_F(SealingTest, ACrashAtAnyStepOfSealingLosesNothing) {
   open();
   TimeNs now = kStart;
