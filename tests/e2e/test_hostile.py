@@ -149,6 +149,8 @@ class RogueServer(Hostile):
             self.wait_for(f"{name} to be tried", lambda: self.rogue.attacked > attacked, 20, self.plant.process)
             time.sleep(1.5)
             self.rogue.attack(None)
+            if name == "bits_flipped":
+                self.rogue.hang_up()  # a number that lies, as of how long it may be silent, cannot be told from a true one
             ended = time.monotonic()
             start = self.value()
             self.wait_for(f"values after {name}", lambda: self.value() > start, RECOVERY_S + 1, self.plant.process)

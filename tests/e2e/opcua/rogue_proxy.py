@@ -123,11 +123,16 @@ class RogueProxy:
         self.target, self.mode, self.after, self.ended = target, None, 0, threading.Event()
         self.dice = random.Random(seed)
         self.attacked = 0
+        self.nears = []
         self.server = socket.create_server(("127.0.0.1", listen), backlog=128)
         threading.Thread(target=self._accept, daemon=True).start()
 
     def attack(self, name, after=0):
         self.after, self.mode = after, name
+
+    def hang_up(self):
+        nears, self.nears = self.nears, []
+        self._close(*nears)
 
     def close(self):
         self.ended.set()
@@ -140,6 +145,7 @@ class RogueProxy:
                 far = socket.create_connection(("127.0.0.1", self.target))
             except OSError:
                 return
+            self.nears.append(near)
             threading.Thread(target=self._up, args=(near, far), daemon=True).start()
             threading.Thread(target=self._down, args=(near, far), daemon=True).start()
 
