@@ -62,8 +62,12 @@ class TableWriter final : public RowWriter {
   void row(const asset::Sensor& sensor, const Aggregate& a, std::string& out) override {
     begin_row(sensor, a.start, out);
     fmt::format_to(std::back_inserter(out), "  {:>9}", a.count);
-    if (has_statistics(sensor, a))
-      fmt::format_to(std::back_inserter(out), "  {:>14.8g}  {:>14.8g}  {:>14.8g}", a.min, mean(a), a.max);
+    if (has_statistics(sensor, a)) {
+      const int digits = sensor.type == ValueType::kFloat32 ? 7 : 8;  // of a float32 the eighth is no longer its own
+      for (const double number : {a.min, mean(a), a.max}) {
+        fmt::format_to(std::back_inserter(out), "  {:>14.{}g}", number, digits);
+      }
+    }
     if (a.bad_count != 0) fmt::format_to(std::back_inserter(out), "  and {} bad", a.bad_count);
     out += '\n';
   }
