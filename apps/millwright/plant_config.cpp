@@ -36,11 +36,14 @@ void require_loopback(config::Section at, const std::string& key, const std::str
 }
 
 // A sender has no account; beyond this machine it is known by its certificate.
-void require_known_senders(config::Section at, const std::string& host, const io::TlsFiles& tls) {
-  if (is_loopback(host) || tls.mutual()) return;
-  at.problem("connectors", "'" + host +
-                               "' is not this machine: that takes 'tls' with a client_ca_file, so that senders are "
-                               "known by their certificates; `millwright cert` makes them. Else stay on 127.0.0.1");
+template <typename Listener>
+void require_known_senders(config::Section at, const connectors::ConnectorOptions& connector) {
+  const auto* listener = std::get_if<Listener>(&connector.source);
+  if (listener == nullptr || is_loopback(listener->host) || listener->tls.mutual()) return;
+  at.problem("connectors",
+             "'" + connector.name + "': '" + listener->host +
+                 "' is not this machine: that takes 'tls' with a client_ca_file, so that senders are known by their "
+                 "certificates; `millwright cert` makes them. Else stay on 127.0.0.1");
 }
 
 void read_opcua_server(config::Document& document, config::Section at, PlantConfig& config) {
@@ -103,10 +106,8 @@ core::Result<std::vector<config::Problem>> read_plant_config(const std::string& 
   config.maintenance = maintenance::read_options(*document, root.section("maintenance"));
   read_opcua_server(*document, root.section("opcua_server"), config);
   for (const auto& connector : config.connectors) {
-    const auto* burst = std::get_if<connectors::BurstServerOptions>(&connector.source);
-    if (burst != nullptr) require_known_senders(root, burst->host, burst->tls);
-    const auto* influx = std::get_if<connectors::InfluxServerOptions>(&connector.source);
-    if (influx != nullptr) require_known_senders(root, influx->host, influx->tls);
+    require_known_senders<connectors::BurstServerOptions>(root, connector);
+    require_known_senders<connectors::InfluxServerOptions>(root, connector);
   }
   config.access = access::read_options(root.section("access"), document->directory());
   config.api = api::read_options(root.section("api"), document->directory());
