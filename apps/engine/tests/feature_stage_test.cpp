@@ -185,7 +185,7 @@ TEST_F(FeatureStageTest, TellsOfAZoneThatLasts) {
   feed_seconds(20);
   EXPECT_EQ(alarms_.in_alarm(), "");
   alarms_.signals.clear();  // that all is well is told at first
-  unbalance_ = 0.8;  // 3.65 mm/s: zone C
+  unbalance_ = 0.8;         // 3.65 mm/s: zone C
   feed_seconds(2);
   EXPECT_TRUE(alarms_.signals.empty());
   feed_seconds(2);
