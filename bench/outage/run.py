@@ -70,7 +70,7 @@ def newest_live(broker):
     return newest
 
 
-ROW = re.compile(rb'"sensor":"([^"]*)".*?"epoch":(\d+),"sequence":(\d+),"block":(\d+),"index":(\d+),"t":\[([^\]]*)\]')
+ROW = re.compile(rb'"sensor":"([^"]*)".*?"stream":"([^"]*)","epoch":(\d+),"sequence":(\d+),"block":(\d+),"index":(\d+),"t":\[([^\]]*)\]')
 
 
 def count(broker):
@@ -82,8 +82,8 @@ def count(broker):
         row = ROW.search(line)
         if not row:
             continue
-        sensor, epoch, sequence, block, index, times = row.groups()
-        identity = (int(epoch), int(sequence), int(block), int(index))
+        sensor, stream, epoch, sequence, block, index, times = row.groups()
+        identity = (stream, int(epoch), int(sequence), int(block), int(index))
         if identity in seen:
             twice += 1
             continue
