@@ -22,6 +22,14 @@ class SealingTest : public HistorianTest {
   }
 
   // Sends readings of one sensor and remembers them, as a block each.
+  // Up to `most` readings in a row of those that were sent, once more.
+  void send_again(std::size_t machine, std::size_t most) {
+    const auto& sent = sent_[machine];
+    if (sent.empty()) return;
+    const auto from = sent.begin() + static_cast<std::ptrdiff_t>(random_.below(sent.size()));
+    const auto left = static_cast<std::size_t>(sent.end() - from);
+    send_readings(machine, {from, from + static_cast<std::ptrdiff_t>(std::min(left, most))});
+  }
   void send_readings(std::size_t machine, const std::vector<Reading>& readings) {
     core::BlockBatch one = batch(++sequence_);
     core::Block& block = one.add(temperature(machine), core::ValueType::kFloat32,

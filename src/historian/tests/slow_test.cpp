@@ -87,12 +87,7 @@ TEST_F(SlowTest, IsAnsweredLikeAnyOther) {
           kStart + static_cast<TimeNs>(random_.below(static_cast<std::uint64_t>(now - kStart + kSecond)));
       send_readings(0, random_.below(2) == 0 ? stretch(late, 60, kSecond) : stretch(late, 200, 70 * kMillisecond));
     }
-    if (kind == 1 && !sent_[0].empty()) {  // once more
-      const std::size_t from = random_.below(sent_[0].size());
-      const std::size_t n = std::min<std::size_t>(sent_[0].size() - from, 100);
-      send_readings(0, std::vector<Reading>(sent_[0].begin() + static_cast<std::ptrdiff_t>(from),
-                                            sent_[0].begin() + static_cast<std::ptrdiff_t>(from + n)));
-    }
+    if (kind == 1) send_again(0, 100);
     if (kind == 2) std::reverse(block.begin(), block.end());
     send_readings(0, block);
     send_readings(1, stretch(now, 45, kSecond));
