@@ -30,6 +30,21 @@ std::size_t newlines(std::string_view text) {
   return n;
 }
 
+// A stream that is cut where lines have ended is read as the whole is: each good line, and no other.
+void check_split(std::string_view text) {
+  const std::size_t ended = ended_lines(text);
+  ASSERT(ended <= text.size() && (ended == 0 || text[ended - 1] == '\n'), "lines end with a newline");
+  LineReader whole(text);
+  LineReader first(text.substr(0, ended));
+  Line a;
+  Line b;
+  for (Next next; (next = first.next(b)) != Next::kEnd;) {
+    const Next of_whole = whole.next(a);
+    if (next == Next::kBadLine && of_whole != next) break;  // a text that goes on behind what a line may hold
+    ASSERT(of_whole == next && (next != Next::kLine || same(a, b)), "a line that was cut off is another");
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -70,5 +85,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto twice = split_series(series->text());
     ASSERT(twice && twice->text() == series->text() && twice->tags == series->tags, "a series' text is another's");
   }
+  check_split(text);
   return 0;
 }

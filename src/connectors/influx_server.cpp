@@ -10,7 +10,8 @@
 #include <fmt/format.h>
 
 #include "connectors/influx_answers.hpp"
-#include "connectors/line_lane.hpp"
+#include "connectors/line_lanes.hpp"
+#include "connectors/line_stream.hpp"
 #include "connectors/line_targets.hpp"
 #include "connectors/pending_answers.hpp"
 #include "core/log.hpp"
@@ -104,6 +105,10 @@ struct InfluxServer::Impl {
   [[nodiscard]] std::string url() const {
     return fmt::format("{}://{}:{}", options.tls.given() ? "https" : "http", options.host, transport.port());
   }
+  [[nodiscard]] std::string where() const {
+    if (!stream) return url();
+    return fmt::format("{} and {}:{} ({})", url(), options.host, stream->port(), options.tls.given() ? "TLS" : "TCP");
+  }
   void handle(const Request& request, const std::shared_ptr<Exchange>& exchange);
   [[nodiscard]] std::optional<Response> refuse(const Request& request) const;
   void queue_write(const Request& request, const std::shared_ptr<Exchange>& exchange);
@@ -112,8 +117,7 @@ struct InfluxServer::Impl {
   [[nodiscard]] core::Result<std::string_view> text_of(const Request& request, std::string& unpacked) const;
   void answer(Exchange& exchange, Response response);
 
-  std::unique_ptr<LineLane> take_lane() EXCLUDES(mutex);
-  void give_back(std::unique_ptr<LineLane> lane) EXCLUDES(mutex);
+  core::Status listen_for_lines();
   void watch() EXCLUDES(mutex);
   bool wait_to_watch() EXCLUDES(mutex);
   void note_write() EXCLUDES(mutex);
@@ -126,16 +130,17 @@ struct InfluxServer::Impl {
   std::shared_ptr<spdlog::logger> log = core::logger("influx");
   const AnswerCounts answered;
   std::unique_ptr<LineTargets> targets;
+  std::optional<LineLanes> lanes;
   http::Transport transport;
   http::WorkerPool pool;
   std::shared_ptr<PendingAnswers> pending = std::make_shared<PendingAnswers>();
   std::atomic<bool> stopping{false};
   std::atomic<bool> written_to{false};
   std::thread watcher;
+  std::optional<LineStream> stream;
 
   mutable core::Mutex mutex;
   core::Condition changed;
-  std::vector<std::unique_ptr<LineLane>> lanes GUARDED_BY(mutex);  // that no worker uses
   bool running GUARDED_BY(mutex) = false;
   ConnectorState state GUARDED_BY(mutex) = ConnectorState::kStopped;
   core::TimeNs since GUARDED_BY(mutex);
@@ -154,17 +159,14 @@ core::Status InfluxServer::start() {
   auto targets = LineTargets::make(s.context.model, s.name, s.options.ignore_tags);
   if (!targets) return core::unexpected(targets.error().within("connector " + s.name));
   s.targets = std::make_unique<LineTargets>(std::move(*targets));
-  {
-    MutexLock lock(s.mutex);
-    for (std::size_t i = 0; i < worker_count(s.options.workers); ++i) {
-      s.lanes.push_back(std::make_unique<LineLane>(*s.targets, s.context, s.intake, fmt::format("{}/{}", s.name, i)));
-    }
+  s.lanes.emplace(*s.targets, s.context, s.intake, s.name + "/");
+  auto up = s.listen_for_lines();
+  if (up) {
+    s.pool.start();
+    up = s.transport.start([&s](Request request, std::shared_ptr<Exchange> exchange) { s.handle(request, exchange); });
   }
-  s.pool.start();
-  auto up =
-      s.transport.start([&s](Request request, std::shared_ptr<Exchange> exchange) { s.handle(request, exchange); });
   if (!up) return core::unexpected(up.error().within("connector " + s.name));
-  s.log->info("{}: listening on {} for {} sensors", s.name, s.url(), s.targets->size());
+  s.log->info("{}: listening on {} for {} sensors", s.name, s.where(), s.targets->size());
   MutexLock lock(s.mutex);
   s.running = true;
   s.set_state(ConnectorState::kConnecting);
@@ -172,9 +174,22 @@ core::Status InfluxServer::start() {
   return {};
 }
 
+core::Status InfluxServer::Impl::listen_for_lines() {
+  if (!options.tcp_port) return {};
+  LineStreamOptions lines;
+  lines.server = {.name = name,
+                  .address = {options.host, *options.tcp_port},
+                  .tls = options.tls,
+                  .connections_max = options.clients_max};
+  lines.unit = options.tcp_unit;
+  stream.emplace(lines, *targets, context, intake, log);
+  return stream->start();
+}
+
 void InfluxServer::stop() {
   Impl& s = *impl_;
   s.stopping = true;
+  if (s.stream) s.stream->stop();
   {
     MutexLock lock(s.mutex);
     if (!std::exchange(s.running, false)) return;
@@ -261,9 +276,9 @@ void InfluxServer::Impl::write(const Request& request, core::DurationNs unit, co
         const int status = response->status;
         if (pending->give(id, std::move(*response))) counts.add(status);
       });
-  auto lane = take_lane();
+  auto lane = lanes->take();
   const LineLane::Outcome outcome = lane->take(*text, unit, received, receipt);
-  give_back(std::move(lane));
+  lanes->give_back(std::move(lane));
   *response = influx::written(request.path, outcome);
   receipt->settle();
 }
@@ -286,21 +301,7 @@ void InfluxServer::Impl::answer(Exchange& exchange, Response response) {
   exchange.respond(std::move(response));
 }
 
-// ---- what goes on beside them
-// ----------------------------------------------------------------------------------------
-
-// There is one for each worker.
-std::unique_ptr<LineLane> InfluxServer::Impl::take_lane() {
-  MutexLock lock(mutex);
-  auto lane = std::move(lanes.back());
-  lanes.pop_back();
-  return lane;
-}
-
-void InfluxServer::Impl::give_back(std::unique_ptr<LineLane> lane) {
-  MutexLock lock(mutex);
-  lanes.push_back(std::move(lane));
-}
+// ---- what goes on beside them ---------------------------------------------------------------------------------------
 
 void InfluxServer::Impl::watch() {
   while (wait_to_watch()) {
@@ -337,14 +338,26 @@ ConnectorStatus InfluxServer::status() const {
   MutexLock lock(s.mutex);
   status.state = s.state;
   status.since = s.since;
-  status.detail = s.state == ConnectorState::kStopped
-                      ? "stopped"
-                      : fmt::format("listening on {}, {} writes on their way to the disk", s.url(), waiting);
+  if (s.state == ConnectorState::kStopped) {
+    status.detail = "stopped";
+    return status;
+  }
+  status.detail = fmt::format("listening on {}, {} writes on their way to the disk", s.where(), waiting);
+  if (s.stream) {
+    const std::size_t senders = s.stream->connections();
+    status.detail += fmt::format(", {} {} over TCP", senders, senders == 1 ? "sender" : "senders");
+    if (const auto lost = s.stream->lost(); lost != 0) status.detail += fmt::format(" ({} readings lost)", lost);
+    if (senders != 0) status.state = ConnectorState::kConnected;
+  }
   return status;
 }
 
 std::uint16_t InfluxServer::port() const {
   return impl_->transport.port();
+}
+
+std::uint16_t InfluxServer::tcp_port() const {
+  return impl_->stream ? impl_->stream->port() : std::uint16_t{0};
 }
 
 InfluxServerOptions read_influx_server_options(config::Section& section, const std::string& directory) {
@@ -353,6 +366,14 @@ InfluxServerOptions read_influx_server_options(config::Section& section, const s
   options.host = section.text("host", {.fallback = fallback.host, .length_max = 255});
   options.port =
       static_cast<std::uint16_t>(section.integer("port", {.fallback = fallback.port, .low = 1, .high = 65535}));
+  if (section.has("tcp_port")) {
+    options.tcp_port =
+        static_cast<std::uint16_t>(section.integer("tcp_port", {.fallback = 8094, .low = 1, .high = 65535}));
+    if (*options.tcp_port == options.port) section.problem("tcp_port", "must be another than `port`, which is HTTP's");
+  }
+  constexpr std::array<std::string_view, 4> kUnits{"ns", "us", "ms", "s"};
+  constexpr std::array<core::DurationNs, 4> kUnitsNs{1, core::kMicrosecond, kMillisecond, kSecond};
+  options.tcp_unit = kUnitsNs.at(section.choice("tcp_precision", kUnits, 0));
   options.clients_max = static_cast<std::size_t>(section.integer(
       "clients_max", {.fallback = static_cast<std::int64_t>(fallback.clients_max), .low = 1, .high = 65536}));
   options.body_bytes_max =

@@ -5,6 +5,7 @@
 //     - {name: gateway, type: influx, port: 8086}
 //     - {name: far, type: influx, host: 0.0.0.0, port: 8087,
 //        tls: {certificate_file: pki/plant.crt, key_file: pki/plant.key, client_ca_file: pki/ca.crt}}
+//     - {name: script, type: influx, port: 8088, tcp_port: 8094}     # and lines on a plain socket: line_stream.hpp
 //
 // A worker is a source "<connector>/<number>"; which worker takes a request is chance. What a client sends again after
 // a lost answer is recorded again, and history gives each reading once.
@@ -18,6 +19,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,8 +33,10 @@ namespace millwright::connectors {
 
 struct InfluxServerOptions {
   std::string host = "127.0.0.1";
-  std::uint16_t port = 8086;  // 0: any free one
-  std::size_t clients_max = 256;
+  std::uint16_t port = 8086;              // 0: any free one
+  std::optional<std::uint16_t> tcp_port;  // for lines without HTTP; nothing: none; 0: any free one
+  core::DurationNs tcp_unit = 1;          // of those lines' times, ns
+  std::size_t clients_max = 256;          // of each of the two
   std::size_t body_bytes_max = 32 * 1024 * 1024;
   std::size_t workers = 0;  // 0: one for every two cores
   core::DurationNs idle_timeout = 60 * core::kSecond;
@@ -54,6 +58,7 @@ class InfluxServer final : public Connector {
   [[nodiscard]] ConnectorStatus status() const override;
   // The port it listens on; 0 before start().
   [[nodiscard]] std::uint16_t port() const;
+  [[nodiscard]] std::uint16_t tcp_port() const;
 
  private:
   struct Impl;

@@ -81,9 +81,9 @@ LineLane::~LineLane() = default;
 // ---- lines ----------------------------------------------------------------------------------------------------------
 
 LineLane::Outcome LineLane::take(std::string_view text, core::DurationNs unit, TimeNs received,
-                                 const std::shared_ptr<JointReceipt>& receipt) {
+                                 const std::shared_ptr<JointReceipt>& receipt, std::uint64_t first_line) {
   Outcome outcome;
-  LineReader reader(text);
+  LineReader reader(text, first_line);
   for (;;) {
     const bool guess = last_ != nullptr && last_->next != nullptr;
     reader.expect(guess ? std::string_view(last_->next->text) : std::string_view());
@@ -100,6 +100,7 @@ LineLane::Outcome LineLane::take(std::string_view text, core::DurationNs unit, T
     if (!outcome.open) return outcome;
   }
   if (!entries_.empty()) submit(received, receipt, outcome);
+  outcome.next_line = reader.line();
   return outcome;
 }
 

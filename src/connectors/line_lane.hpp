@@ -39,10 +39,12 @@ class LineLane {
     std::uint64_t lines_dropped = 0;    // whole or in part
     std::vector<std::string> problems;  // of the first kProblemsTold of them
     bool open = true;                   // false: the pipeline has stopped
+    std::uint64_t next_line = 1;        // the number of the line after `text`
   };
   // `unit` is what the lines' times count in; lines without one get `received`. Waits while the pipeline is full.
+  // `first_line`: the number of the first line, for problems.
   Outcome take(std::string_view text, core::DurationNs unit, core::TimeNs received,
-               const std::shared_ptr<JointReceipt>& receipt);
+               const std::shared_ptr<JointReceipt>& receipt, std::uint64_t first_line = 1);
 
  private:
   struct Field;

@@ -16,8 +16,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "io/dead_peer.hpp"
+
 namespace millwright::io {
 namespace {
+
+// Who connected and is gone without a word: longer than what a peer that connects itself needs, for a busy one may not
+// read for a while.
+constexpr core::DurationNs kAcceptedDeadAfter = 30 * core::kSecond;
 
 using core::DurationNs;
 using core::ErrorCode;
@@ -158,7 +164,10 @@ class RealListener final : public Listener {
       sockaddr_storage from{};
       socklen_t size = sizeof(from);
       const int fd = ::accept4(socket_.fd(), reinterpret_cast<sockaddr*>(&from), &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
-      if (fd >= 0) return std::unique_ptr<Stream>(std::make_unique<RealStream>(Socket(fd), name_of(from)));
+      if (fd >= 0) {
+        notice_dead_peer(fd, kAcceptedDeadAfter);
+        return std::unique_ptr<Stream>(std::make_unique<RealStream>(Socket(fd), name_of(from)));
+      }
       if (errno == EINTR || errno == ECONNABORTED) continue;
       if (errno != EAGAIN && errno != EWOULDBLOCK) return unexpected(ErrorCode::kIo, "accept: " + reason(errno));
       if (auto ready = socket_.wait(POLLIN, deadline, "accept"); !ready) return unexpected(ready.error());

@@ -79,6 +79,49 @@ std::size_t find_unescaped(std::string_view text, char wanted, std::size_t from)
 
 // ---- lines ----------------------------------------------------------------------------------------------------------
 
+namespace {
+
+// Where the text value whose first byte is at `begin` has its closing quote: the text's end where it has none, and at
+// most a byte beyond what a value may have.
+std::size_t closing_quote(std::string_view text, std::size_t begin) {
+  const std::size_t end = std::min(text.size(), begin + kFieldTextBytesMax + 1);
+  std::size_t at = begin;
+  for (; at < end && text[at] != '"'; ++at) {
+    if (text[at] == '\\' && at + 1 < end && (text[at + 1] == '"' || text[at + 1] == '\\')) ++at;
+  }
+  return std::min(at, end);
+}
+
+// Behind the newline that ends the line at `at`; npos where it has not ended.
+std::size_t behind_line(std::string_view text, std::size_t at) {
+  at = text.find_first_not_of(" \t\r", at);
+  if (at == std::string_view::npos) return at;
+  bool fields = text[at] == '#';  // a comment has neither: it ends with its line
+  const bool comment = fields;
+  for (; at < text.size(); ++at) {
+    if (text[at] == '\n') return at + 1;
+    if (!fields) {
+      fields = text[at] == ' ' && !escaped(text, at);
+    } else if (!comment && text[at] == '"' && text[at - 1] == '=') {
+      const std::size_t close = closing_quote(text, at + 1);
+      if (close == text.size()) return std::string_view::npos;
+      if (text[close] == '"') at = close;  // else it is too long, and the line is bad: it ends where it is broken
+    }
+  }
+  return std::string_view::npos;
+}
+
+}  // namespace
+
+std::size_t ended_lines(std::string_view text) {
+  const std::size_t last = text.rfind('\n');
+  if (last == std::string_view::npos) return 0;
+  if (text.find('"') == std::string_view::npos) return last + 1;
+  std::size_t ended = 0;
+  for (std::size_t at = 0; at != std::string_view::npos; at = behind_line(text, at)) ended = at;
+  return ended;
+}
+
 LineReader::Next LineReader::next(Line& line) {
   if (!skip_to_line()) return Next::kEnd;
   first_line_ = line_;
@@ -293,22 +336,19 @@ bool LineReader::read_word(LineField& field) {
 
 bool LineReader::read_text(LineField& field) {
   const std::size_t begin = ++at_;
-  const std::size_t end = std::min(text_.size(), begin + kFieldTextBytesMax + 1);
-  std::uint64_t lines = 0;
-  std::size_t at = begin;
-  for (; at < end && text_[at] != '"'; ++at) {
-    if (text_[at] == '\\' && at + 1 < end && (text_[at + 1] == '"' || text_[at + 1] == '\\')) ++at;
-    if (text_[at] == '\n') ++lines;
+  const std::size_t at = closing_quote(text_, begin);
+  const bool too_long = at - begin > kFieldTextBytesMax;
+  if (at == text_.size() || too_long) {
+    return complain(begin - 1,
+                    !too_long ? std::string("a text has no closing quote")
+                              : fmt::format("a text has more than {} bytes, or no closing quote", kFieldTextBytesMax));
   }
-  if (at >= end) {
-    return complain(begin - 1, end == text_.size() ? std::string("a text has no closing quote")
-                                                   : fmt::format("a text has more than {} bytes, or no closing quote",
-                                                                 kFieldTextBytesMax));
-  }
+  const auto lines = std::count(text_.begin() + static_cast<std::ptrdiff_t>(begin),
+                                text_.begin() + static_cast<std::ptrdiff_t>(at), '\n');
   field.kind = Kind::kText;
   field.text = text_.substr(begin, at - begin);
   at_ = at + 1;
-  line_ += lines;
+  line_ += static_cast<std::uint64_t>(lines);
   if (at_line_end(at_) || text_[at_] == ',' || text_[at_] == ' ') return true;
   return complain(at_, "after a text's closing quote comes a comma, a space or the line's end");
 }

@@ -60,7 +60,9 @@ struct LineProblem {
 
 class LineReader {
  public:
-  explicit LineReader(std::string_view text) : text_(text) {}
+  // `first_line`: the number of the text's first line.
+  explicit LineReader(std::string_view text, std::uint64_t first_line = 1)
+      : text_(text), line_(first_line), first_line_(first_line) {}
 
   enum class Next {
     kLine,     // `line` is filled
@@ -71,6 +73,8 @@ class LineReader {
   // The series that the next line will probably have, one that was read before: then its end need not be looked for.
   void expect(std::string_view series) { expected_ = series; }
 
+  // After kEnd: the number that the next line would have.
+  [[nodiscard]] std::uint64_t line() const { return line_; }
   // Of the last kBadLine.
   [[nodiscard]] const LineProblem& problem() const { return problem_; }
 
@@ -93,10 +97,14 @@ class LineReader {
   std::string_view expected_;
   std::size_t at_ = 0;
   std::size_t line_begin_ = 0;
-  std::uint64_t line_ = 1;        // that at_ is on
-  std::uint64_t first_line_ = 1;  // on which the line being read began
+  std::uint64_t line_;        // that at_ is on
+  std::uint64_t first_line_;  // on which the line being read began
   LineProblem problem_;
 };
+
+// How many bytes of `text`, which begins with a line, are lines that have ended: what a reader of a stream may take. A
+// text value may hold line ends, so a line may not have ended where a newline is.
+std::size_t ended_lines(std::string_view text);
 
 // A series taken apart: escapes resolved, tags in the order of their keys.
 struct Series {

@@ -1,4 +1,4 @@
-"""Line protocol into the real binary, by raw HTTP and by InfluxDB's own client: values to the bit in the history, bad lines
+"""Line protocol into the real binary, by raw HTTP, by TCP and by InfluxDB's and QuestDB's own clients: values to the bit in the history, bad lines
 told and the rest kept, nothing lost at a kill, nothing twice when it is sent again."""
 
 import gzip
@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import random
+import socket
 import struct
 import subprocess
 import unittest
@@ -16,7 +17,7 @@ TYPES = {"current": "float32", "pressure": "float64", "count": "int64", "running
 PLANT = """
 node: {{name: gateway}}
 connectors:
-  - {{name: line, type: influx, port: {port}, ignore_tags: [host]}}
+  - {{name: line, type: influx, port: {port}, tcp_port: {tcp_port}, ignore_tags: [host]}}
 """ + one_cell("default: line") + """\
                     - name: press-1
                       sensors:
@@ -43,9 +44,9 @@ def float32(value):
 class LineProtocol(EndToEnd):
     def setUp(self):
         super().setUp()
-        self.port, api, opcua = free_ports(3)
+        self.port, self.tcp_port, api, opcua = free_ports(4)
         file = self.folder / "plant.yaml"
-        file.write_text(PLANT.format(port=self.port))
+        file.write_text(PLANT.format(port=self.port, tcp_port=self.tcp_port))
         self.plant = Plant(self, file, api, opcua, self.folder / "data").start()
         self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         self.addCleanup(self.connection.close)
@@ -121,6 +122,39 @@ class LineProtocol(EndToEnd):
         self.assertEqual(self.post(more)[0], 204)
         self.assertEqual([(t, self.plain(v)) for t, v in self.readings("count")], [(START + i, i) for i in range(6000)])
         self.assertEqual(self.plant.process.stop(), 0)
+
+    def connector(self):
+        [connector] = self.plant.get("/v1/plant")["connectors"]
+        return connector
+
+    def test_lines_over_tcp_however_they_are_cut(self):
+        lines = "".join(f"press,hall=a,id=1 pressure={i / 3},count={i}i {START + i}\n" for i in range(20_000)).encode()
+        dice = random.Random(2)
+        with socket.create_connection(("127.0.0.1", self.tcp_port)) as sender:
+            self.wait_for("the sender to be seen", lambda: "1 sender over TCP" in self.connector()["detail"])
+            sender.sendall(b"press,hall=a,id=1 curent=1 1\nno line\n")
+            at = 0
+            while at < len(lines):
+                size = dice.choice([1, 7, 300, 70_000])
+                sender.sendall(lines[at:at + size])
+                at += size
+            sender.sendall(b"press,hall=a,id=1 pressure=12")  # and the cable is cut
+        self.wait_for("all of them", lambda: self.connector()["readings"] == 40_000)
+        self.wait_for("the cut line to be counted", lambda: self.connector()["refused"] == 3)
+        self.wait_for("them in the history", lambda: len(self.readings("count")) == 20_000)
+        self.assertEqual(self.readings("pressure"), [(START + i, i / 3) for i in range(20_000)])
+        self.assertIn("dropped: line 1: no sensor has the address", self.plant.process.output())
+        self.assertEqual(self.plant.process.stop(), 0)
+
+    @unittest.skipIf(os.environ.get("E2E_WITHOUT_PYPI"), "PyPI could not be reached")
+    def test_questdbs_own_client_over_tcp(self):
+        done = subprocess.run([ROOT / "build/venv/bin/python", ROOT / "tests/e2e/questdb_client.py", str(self.tcp_port),
+                               str(START), "5000"], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.wait_for("all of them", lambda: len(self.readings("running")) == 5000)
+        self.assertEqual(self.readings("pressure"), [(START + i, i / 7) for i in range(5000)])
+        self.assertEqual([(t, self.plain(v)) for t, v in self.readings("count")], [(START + i, i) for i in range(5000)])
+        self.assertEqual(self.connector()["refused"], 0)
 
     @unittest.skipIf(os.environ.get("E2E_WITHOUT_PYPI"), "PyPI could not be reached")
     def test_influxdbs_own_client(self):

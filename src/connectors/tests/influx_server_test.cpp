@@ -1,11 +1,15 @@
 // The influx server over real HTTP, against a pipeline whose disk the test holds.
 #include "connectors/influx_server.hpp"
 
+#include <algorithm>
+#include <chrono>
+#include <span>
 #include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "connectors/line_stream.hpp"
 #include "connectors/tests/test_plant.hpp"
 #include "http/gzip.hpp"
 #include "http/tests/test_client.hpp"
@@ -298,6 +302,121 @@ TEST(InfluxServer, AnAddressThatCannotBeReadIsTold) {
   ASSERT_FALSE(started);
   EXPECT_THAT(started.error().message,
               AllOf(HasSubstr("m-0/s: the address 'pump,line current' is no series"), HasSubstr("'line' is no tag")));
+}
+
+// ---- lines over TCP -------------------------------------------------------------------------------------------------
+
+class InfluxTcp : public Influx {
+ protected:
+  explicit InfluxTcp(core::DurationNs unit = 1) : Influx(options_with(unit)) {}
+  static InfluxServerOptions options_with(core::DurationNs unit) {
+    InfluxServerOptions options;
+    options.tcp_port = 0;
+    options.tcp_unit = unit;
+    return options;
+  }
+  std::unique_ptr<io::Stream> connect() {
+    auto stream = network.connect({"127.0.0.1", server->tcp_port()}, 5 * core::kSecond);
+    EXPECT_TRUE(stream) << stream.error().message;
+    return stream ? std::move(*stream) : nullptr;
+  }
+  static void send(io::Stream& stream, std::string_view text) {
+    const auto sent = stream.write_all(std::as_bytes(std::span(text)), 5 * core::kSecond);
+    EXPECT_TRUE(sent) << sent.error().message;
+  }
+  // Until the sensor has so many readings.
+  std::vector<test::Reading> wait_for(std::uint32_t sensor, std::size_t count) {
+    for (int i = 0; i < 1000 && disk.of(sensor).size() < count; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return disk.of(sensor);
+  }
+  void wait_for_refused(std::uint64_t count) {
+    for (int i = 0; i < 1000 && server->status().refused < count; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    EXPECT_EQ(server->status().refused, count);
+  }
+};
+
+TEST_F(InfluxTcp, LinesBecomeReadingsHoweverTheyAreCut) {
+  const std::string lines =
+      "pump,line=1,cell=a current=12.5,running=true,count=7i 1000\n"
+      "# a comment, and a line that is wrong\n"
+      "pump,line=1,cell=a current=1x 1500\r\n"
+      "m-3.s value=0.1 1000\n";
+  auto stream = connect();
+  ASSERT_NE(stream, nullptr);
+  for (const char c : lines) send(*stream, {&c, 1});
+  EXPECT_THAT(wait_for(3, 1), ElementsAre(good(1000, 0.1)));
+  EXPECT_THAT(wait_for(0, 1), ElementsAre(good(1000, 12.5)));
+  EXPECT_THAT(wait_for(2, 1), ElementsAre(good(1000, 7)));
+  EXPECT_EQ(server->status().refused, 1U);
+  EXPECT_EQ(server->status().state, ConnectorState::kConnected);
+  EXPECT_THAT(server->status().detail, HasSubstr("1 sender over TCP"));
+  EXPECT_EQ(write("m-3.s value=2 2000").status, 204) << "HTTP goes on beside it";
+}
+
+TEST_F(InfluxTcp, ALineThatTheConnectionsEndCutIsNotTaken) {
+  auto stream = connect();
+  ASSERT_NE(stream, nullptr);
+  send(*stream, "m-3.s value=1 1\nm-3.s value=12");
+  EXPECT_THAT(wait_for(3, 1), ElementsAre(good(1, 1)));
+  stream->shut_down();
+  wait_for_refused(1);
+  EXPECT_EQ(disk.of(3).size(), 1U);
+}
+
+TEST_F(InfluxTcp, ALineWithoutEndIsPassedBy) {
+  auto stream = connect();
+  ASSERT_NE(stream, nullptr);
+  send(*stream, "m-3.s value=1 1\n" + std::string(3 * LineStream::kLineBytesMax, 'x') + "\nm-3.s value=2 2\n");
+  EXPECT_THAT(wait_for(3, 2), ElementsAre(good(1, 1), good(2, 2)));
+  EXPECT_EQ(server->status().refused, 1U);
+}
+
+TEST_F(InfluxTcp, ATextWithoutItsQuoteCostsItsOwnLine) {
+  auto stream = connect();
+  ASSERT_NE(stream, nullptr);
+  std::string lines = "m-3.s value=\"never\n";
+  for (int i = 0; lines.size() < 2 * LineStream::kLineBytesMax; ++i)
+    lines += "m-3.s value=1 " + std::to_string(i) + "\n";
+  send(*stream, lines);
+  stream->shut_down();
+  wait_for_refused(1);
+  EXPECT_EQ(wait_for(3, 1).size() + 1, static_cast<std::size_t>(std::count(lines.begin(), lines.end(), '\n')));
+}
+
+TEST_F(InfluxTcp, AFullPipelineHoldsTheSenderAndLosesNothing) {
+  node->behaviour.set_closed(true);
+  auto stream = connect();
+  ASSERT_NE(stream, nullptr);
+  std::size_t sent = 0;
+  std::thread sender([&] {
+    for (; sent < 200'000; sent += 100) {
+      std::string lines;
+      for (std::size_t i = 0; i < 100; ++i) lines += "m-3.s value=1 " + std::to_string(sent + i) + "\n";
+      send(*stream, lines);
+    }
+  });
+  node->behaviour.set_closed(false);
+  sender.join();
+  EXPECT_EQ(wait_for(3, sent).size(), sent);
+}
+
+class InfluxTcpInMilliseconds : public InfluxTcp {
+ protected:
+  InfluxTcpInMilliseconds() : InfluxTcp(core::kMillisecond) {}
+};
+
+TEST_F(InfluxTcpInMilliseconds, TimesAreInTheConfiguredUnit) {
+  auto stream = connect();
+  ASSERT_NE(stream, nullptr);
+  send(*stream, "m-3.s value=1 1763712000123\nm-3.s value=2\n");
+  const auto readings = wait_for(3, 2);
+  ASSERT_EQ(readings.size(), 2U);
+  EXPECT_THAT(readings,
+              ::testing::UnorderedElementsAre(good(1'763'712'000'123 * core::kMillisecond, 1), good(kNow, 2)));
 }
 
 }  // namespace

@@ -225,6 +225,35 @@ TEST(LineReader, AnExpectedSeriesIsTakenOnlyWhereItStands) {
   EXPECT_EQ(reader.next(line), Next::kEnd);
 }
 
+TEST(LineReader, LinesCountFromWhereTheyAreSaidToBegin) {
+  LineReader reader("m v=1\nbad\nm v=2\n", 41);
+  Line line;
+  ASSERT_EQ(reader.next(line), Next::kLine);
+  EXPECT_EQ(line.number, 41U);
+  ASSERT_EQ(reader.next(line), Next::kBadLine);
+  EXPECT_EQ(reader.problem().line, 42U);
+  ASSERT_EQ(reader.next(line), Next::kLine);
+  EXPECT_EQ(line.number, 43U);
+  ASSERT_EQ(reader.next(line), Next::kEnd);
+  EXPECT_EQ(reader.line(), 44U);
+}
+
+TEST(EndedLines, AreThoseWithANewlineOutsideOfATextValue) {
+  EXPECT_EQ(ended_lines(""), 0U);
+  EXPECT_EQ(ended_lines("m v=1"), 0U);
+  EXPECT_EQ(ended_lines("\n"), 1U);
+  EXPECT_EQ(ended_lines("m v=1\n"), 6U);
+  EXPECT_EQ(ended_lines("m v=1\r\nm v=12"), 7U);
+  EXPECT_EQ(ended_lines("m v=1\nm v=\"a"), 6U);
+  EXPECT_EQ(ended_lines("m v=\"a\nb\""), 0U);
+  EXPECT_EQ(ended_lines("m v=\"a\nb\"\n"), 10U);
+  EXPECT_EQ(ended_lines("m v=\"a\\\"\nb\",w=1\nm"), 16U);
+  EXPECT_EQ(ended_lines("m,t=\"x v=1\nm v=\"\n"), 11U) << "a quote in a tag is a quote";
+  EXPECT_EQ(ended_lines("# \"it\nm v=\"a\"\n"), 14U) << "as it is in a comment";
+  const std::string endless = "m v=\"" + std::string(kFieldTextBytesMax + 10, 'x');
+  EXPECT_EQ(ended_lines(endless + "\nm v=1\n"), endless.size() + 7) << "a text that is too long ends with its line";
+}
+
 TEST(Series, OneTextForEverySpelling) {
   EXPECT_EQ(split_series("m,b=2,a=1")->text(), "m,a=1,b=2");
   EXPECT_EQ(split_series("m")->text(), "m");
