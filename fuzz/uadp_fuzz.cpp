@@ -15,8 +15,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const std::string_view name : uadp::type_names()) types.push_back(*uadp::parse_type(name));
     return types;
   }();
-  const auto message = uadp::parse(std::as_bytes(std::span(data, size)));
+  static uadp::Keys keys = [] {
+    uadp::Keys made;
+    static_cast<void>(made.add(0, std::vector<std::byte>(68)));
+    return made;
+  }();
+  const auto datagram = std::as_bytes(std::span(data, size));
+  ASSERT(uadp::parse(datagram, &keys) || !uadp::parse(datagram), "what needs no key is read with keys as well");
+  const auto message = uadp::parse(datagram);
   if (!message) return 0;
+  ASSERT(!message->chunk || message->chunk->bytes.size() <= size, "a chunk out of nothing");
   for (uadp::DataSet set : message->sets) {
     for (const auto& types : {std::vector<uadp::Type>{}, raw}) {
       const auto fields = uadp::read_fields(set, types);

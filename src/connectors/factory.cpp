@@ -18,12 +18,12 @@ namespace {
 
 constexpr std::array<std::string_view, 9> kTypes{"opcua", "burst",     "influx", "replay", "modbus",
                                                  "mqtt",  "sparkplug", "plc4x",  "pubsub"};
-void check_port(config::Section& section, std::uint16_t port, std::map<std::uint16_t, std::string>& ports,
-                const std::string& name) {
+void check_port(config::Section& section, std::string_view key, std::uint16_t port,
+                std::map<std::uint16_t, std::string>& ports, const std::string& name) {
   const auto [first, added] = ports.try_emplace(port, name);
   if (!added) {
-    section.problem("port", fmt::format("the connector '{}' listens on port {} already; give this one another",
-                                        first->second, port));
+    section.problem(
+        key, fmt::format("the connector '{}' listens on port {} already; give this one another", first->second, port));
   }
 }
 
@@ -41,10 +41,14 @@ std::vector<ConnectorOptions> read_options(config::Document& document, config::S
       options.source = read_opcua_client_options(section, document.directory());
     } else if (type == kTypes[1]) {
       options.source = read_burst_server_options(section, document.directory());
-      check_port(section, std::get<BurstServerOptions>(options.source).port, ports, options.name);
+      check_port(section, "port", std::get<BurstServerOptions>(options.source).port, ports, options.name);
     } else if (type == kTypes[2]) {
       options.source = read_influx_server_options(section, document.directory());
-      check_port(section, std::get<InfluxServerOptions>(options.source).port, ports, options.name);
+      const auto& influx = std::get<InfluxServerOptions>(options.source);
+      check_port(section, "port", influx.port, ports, options.name);
+      if (influx.tcp_port && *influx.tcp_port != influx.port) {
+        check_port(section, "tcp_port", *influx.tcp_port, ports, options.name);
+      }
     } else if (type == kTypes[3]) {
       options.source = read_replay_options(section, document.directory());
     } else if (type == kTypes[4]) {
@@ -56,7 +60,7 @@ std::vector<ConnectorOptions> read_options(config::Document& document, config::S
     } else if (type == kTypes[7]) {
       options.source = read_plc4x_options(section, document.directory());
     } else if (type == kTypes[8]) {
-      options.source = read_pubsub_options(section);
+      options.source = read_pubsub_options(section, document.directory());
     } else {
       if (!type.empty()) {
         section.problem("type", fmt::format("there is no connector type '{}'{}; there are {}", type,

@@ -9,9 +9,11 @@
 
 #include <fmt/format.h>
 
+#include "connectors/pubsub_chunks.hpp"
 #include "connectors/value_lane.hpp"
 #include "core/log.hpp"
 #include "core/mutex.hpp"
+#include "core/text.hpp"
 #include "io/datagram_socket.hpp"
 
 namespace millwright::connectors {
@@ -23,6 +25,7 @@ using core::TimeNs;
 
 constexpr core::DurationNs kLook = 50 * core::kMillisecond;
 constexpr core::DurationNs kRetry = 2 * core::kSecond;
+constexpr unsigned kLate = 32;       // datagrams overtake each other by a few
 constexpr unsigned kAhead = 16'384;  // a number so far ahead, or behind, is of a publisher that began anew
 
 // A DataSetWriter as it is heard.
@@ -36,6 +39,18 @@ struct Writer {
   TimeNs heard = 0;  // monotonic
   bool is_alive = false;
 };
+
+std::optional<std::vector<std::byte>> from_hex(std::string_view text) {
+  std::vector<std::byte> bytes;
+  if (text.size() % 2 != 0) return std::nullopt;
+  for (const char* at = text.data(); at != text.data() + text.size(); at += 2) {
+    std::uint8_t value = 0;
+    const auto [end, error] = std::from_chars(at, at + 2, value, 16);
+    if (error != std::errc() || end != at + 2) return std::nullopt;
+    bytes.push_back(static_cast<std::byte>(value));
+  }
+  return bytes;
+}
 
 core::Counter& refused(const ConnectorContext& context, const std::string& connector, const char* reason) {
   return context.metrics.counter("millwright_pubsub_refused_messages_total", "PubSub messages that could not be read",
@@ -63,6 +78,7 @@ class PubSubClient final : public Connector {
   ~PubSubClient() override { PubSubClient::stop(); }
 
   core::Status start() override {
+    if (auto had = get_keys(); !had) return core::unexpected(had.error().within("connector " + name_));
     set_state(ConnectorState::kConnecting, "waiting for publishers");
     thread_ = std::thread([this] { run(); });
     return {};
@@ -82,12 +98,15 @@ class PubSubClient final : public Connector {
   }
 
  private:
+  core::Status get_keys();
   void add_sensors();
   void add_sensor(const asset::Sensor& sensor);
   void place(Writer& writer, std::size_t index, const std::string& field);
   void run();
   void listen(io::DatagramSocket& socket);
   void take(std::span<const std::byte> datagram);
+  void take_chunk(const uadp::Message& message, TimeNs received);
+  void refuse(const std::string& what, const core::Error& error);
   bool is_ours(const uadp::Message& message) const;
   void take_set(const uadp::Message& message, const uadp::DataSet& set, TimeNs received);
   void take_meta(const uadp::Message::MetaData& meta);
@@ -104,6 +123,8 @@ class PubSubClient final : public Connector {
   core::Counter& lost_;
   core::Counter& corrupt_;
   core::Counter& unsupported_;
+  uadp::Keys keys_;
+  PubSubChunks chunks_;
   std::map<std::uint16_t, Writer> writers_;  // the thread's
   std::uint64_t lost_count_ = 0;
   std::uint64_t overrun_ = 0;
@@ -114,6 +135,18 @@ class PubSubClient final : public Connector {
   mutable core::Mutex mutex_;
   ConnectorStatus status_ GUARDED_BY(mutex_);
 };
+
+core::Status PubSubClient::get_keys() {
+  keys_ = uadp::Keys(options_.security);
+  for (const PubSubOptions::Key& one : options_.keys) {
+    const auto text = one.key.read();
+    if (!text) return core::unexpected(text.error());
+    const auto bytes = from_hex(core::trim(text->value_or("")));
+    if (!bytes) return core::unexpected(core::ErrorCode::kInvalid, fmt::format("{}: no hexadecimal", one.key.file));
+    if (auto added = keys_.add(one.token, *bytes); !added) return core::unexpected(added.error().within(one.key.file));
+  }
+  return {};
+}
 
 void PubSubClient::add_sensors() {
   for (const PubSubWriter& one : options_.writers) {
@@ -214,16 +247,29 @@ bool PubSubClient::is_ours(const uadp::Message& message) const {
 
 void PubSubClient::take(std::span<const std::byte> datagram) {
   const TimeNs received = context_.clock.now();
-  const auto message = uadp::parse(datagram);
-  if (!message) {
-    (message.error().code == core::ErrorCode::kUnsupported ? unsupported_ : corrupt_).Increment();
-    lane_.refuse(Refusal::kMalformed, "a message", message.error().message);
-    if (std::exchange(trouble_, message.error().message) != message.error().message) show();
-    return;
-  }
+  const auto message = uadp::parse(datagram, &keys_);
+  if (!message) return refuse("a message", message.error());
   if (!is_ours(*message)) return;
+  if (message->chunk) return take_chunk(*message, received);
   if (message->meta) take_meta(*message->meta);
   for (const uadp::DataSet& set : message->sets) take_set(*message, set, received);
+}
+
+void PubSubClient::refuse(const std::string& what, const core::Error& error) {
+  (error.code == core::ErrorCode::kCorrupt ? corrupt_ : unsupported_).Increment();
+  lane_.refuse(Refusal::kMalformed, what, error.message);
+  if (std::exchange(trouble_, error.message) != error.message) show();
+}
+
+void PubSubClient::take_chunk(const uadp::Message& message, TimeNs received) {
+  const std::uint16_t writer = message.chunk->writer;
+  if (!writers_.contains(writer)) return;
+  const auto whole = chunks_.take(*message.chunk);
+  if (!whole) return refuse(fmt::format("writer {}", writer), whole.error());
+  if (!*whole) return;
+  const auto set = uadp::parse_set(**whole, writer);
+  if (!set) return refuse(fmt::format("writer {}", writer), set.error());
+  take_set(message, *set, received);
 }
 
 // False: it came before. A gap is counted.
@@ -233,6 +279,8 @@ bool PubSubClient::follows(Writer& writer, std::optional<std::uint16_t> sequence
   if (!last) return true;
   const auto step = static_cast<std::uint16_t>(*sequence - *last);
   if (step == 0) return false;
+  // Overtaken on its way: it counts, and the ones after it are not lost again.
+  if (static_cast<std::uint16_t>(-step) <= kLate) writer.sequence = last;
   if (step > 1 && step < kAhead) {
     const unsigned gap = step - 1U;
     lost_.Increment(gap);
@@ -258,12 +306,7 @@ void PubSubClient::take_set(const uadp::Message& message, const uadp::DataSet& s
   if (set.type == uadp::FrameType::kKeepAlive || !set.is_valid) return;
   if (!follows(writer, set.sequence)) return;
   const auto fields = uadp::read_fields(set, writer.raw);
-  if (!fields) {
-    (fields.error().code == core::ErrorCode::kUnsupported ? unsupported_ : corrupt_).Increment();
-    lane_.refuse(Refusal::kMalformed, "writer " + writer.options->name, fields.error().message);
-    if (std::exchange(trouble_, fields.error().message) != fields.error().message) show();
-    return;
-  }
+  if (!fields) return refuse("writer " + writer.options->name, fields.error());
   const TimeNs time = set.time.value_or(message.time.value_or(received));
   for (const uadp::Field& field : *fields) {
     if (field.index >= writer.sensors.size()) continue;

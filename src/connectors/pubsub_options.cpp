@@ -1,5 +1,6 @@
 // A PubSub connector's part of the plant's file.
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <set>
 
@@ -14,6 +15,7 @@ namespace uadp = protocol::uadp;
 using config::Section;
 
 constexpr std::int64_t kIdMax = 65'535;
+constexpr std::int64_t kTokenMax = 0xFFFF'FFFF;
 
 std::vector<PubSubField> read_fields(Section& section) {
   std::vector<PubSubField> fields;
@@ -52,9 +54,28 @@ std::variant<std::monostate, std::uint64_t, std::string> read_publisher(Section&
   return text;
 }
 
+void read_security(Section& section, const std::string& directory, PubSubOptions& options) {
+  constexpr std::array<std::string_view, 3> kModes{"none", "sign", "encrypt"};
+  options.security = static_cast<uadp::Security>(section.choice("security", kModes, 0));
+  std::set<std::uint32_t> tokens;
+  for (Section& one : section.sections("keys")) {
+    PubSubOptions::Key key;
+    key.token =
+        static_cast<std::uint32_t>(one.integer("token", {.fallback = std::nullopt, .low = 0, .high = kTokenMax}));
+    if (!tokens.insert(key.token).second) one.problem("token", fmt::format("there is a key of {} already", key.token));
+    key.key = read_secret(one, "key", directory);
+    if (!key.key.given()) one.problem("key_file", "name the file that holds the key, in hexadecimal");
+    one.finish();
+    options.keys.push_back(std::move(key));
+  }
+  if (options.security != uadp::Security::kNone && options.keys.empty()) {
+    section.problem("security", "secured messages need keys: list them in `keys`, each with its token and key_file");
+  }
+}
+
 }  // namespace
 
-PubSubOptions read_pubsub_options(Section& section) {
+PubSubOptions read_pubsub_options(Section& section, const std::string& directory) {
   PubSubOptions options;
   options.address = section.text("address");
   options.port =
@@ -64,6 +85,7 @@ PubSubOptions read_pubsub_options(Section& section) {
   if (section.has("group")) {
     options.group = static_cast<std::uint16_t>(section.integer("group", {.fallback = 1, .low = 0, .high = kIdMax}));
   }
+  read_security(section, directory, options);
   options.timeout = section.duration(
       "timeout", {.fallback = options.timeout, .low = 10 * core::kMillisecond, .high = 24 * core::kHour});
   options.future_limit =

@@ -52,6 +52,11 @@ constexpr unsigned kSetFlags2 = 0x80;
 constexpr unsigned kSetTime = 0x10;
 constexpr unsigned kSetPicoseconds = 0x20;
 
+// SecurityFlags
+constexpr unsigned kSigned = 0x01;
+constexpr unsigned kEncrypted = 0x02;
+constexpr unsigned kHasFooter = 0x04;
+
 constexpr std::size_t kGuidBytes = 16;
 constexpr std::int64_t kTicksTo1970 = 116'444'736'000'000'000;  // of 100 ns, from 1601
 constexpr std::int64_t kNsOfTick = 100;
@@ -344,9 +349,60 @@ core::Status read_announcement(ByteReader& in, Message& message) {
   return {};
 }
 
+SecurityHeader read_security(ByteReader& in) {
+  SecurityHeader header;
+  const unsigned flags = in.get<std::uint8_t>();
+  header.is_signed = (flags & kSigned) != 0;
+  header.is_encrypted = (flags & kEncrypted) != 0;
+  header.token = in.get<std::uint32_t>();
+  header.nonce = in.take_span(in.get<std::uint8_t>());
+  if ((flags & kHasFooter) != 0) header.footer_bytes = in.get<std::uint16_t>();
+  return header;
+}
+
+core::Status read_chunk(ByteReader& in, std::uint16_t writer, Message& message) {
+  Message::Chunk chunk;
+  chunk.writer = writer;
+  chunk.sequence = in.get<std::uint16_t>();
+  chunk.offset = in.get<std::uint32_t>();
+  chunk.total = in.get<std::uint32_t>();
+  // A ByteString by the standard; there are publishers that leave its length out.
+  ByteReader counted = in;
+  const auto length = counted.get<std::int32_t>();
+  if (counted.ok() && length >= 0 && counted.remaining() == static_cast<std::size_t>(length)) in = counted;
+  chunk.bytes = in.take_span(in.remaining());
+  if (!in.ok() || chunk.bytes.empty() || chunk.offset + chunk.bytes.size() > chunk.total) {
+    return corrupt("a chunk that is cut off, or not within its message");
+  }
+  message.chunk = chunk;
+  return {};
+}
+
+core::Status read_payload(ByteReader& in, unsigned type, bool is_chunk, const std::vector<std::uint16_t>& writers,
+                          Message& message) {
+  if (is_chunk) return read_chunk(in, writers.front(), message);
+  if (type == kDataSets) return read_sets(in, writers, message);
+  if (type == kAnnouncement) return read_announcement(in, message);
+  return {};  // a probe, which asks others
+}
+
+// Whose DataSetMessages follow; of a chunk's message there is one, without a count.
+core::Result<std::vector<std::uint16_t>> read_payload_header(ByteReader& in, bool is_chunk) {
+  std::vector<std::uint16_t> writers(is_chunk ? 1 : in.get<std::uint8_t>());
+  for (std::uint16_t& writer : writers) writer = in.get<std::uint16_t>();
+  if (writers.empty()) return corrupt("a payload header without writers");
+  return writers;
+}
+
 }  // namespace
 
-core::Result<Message> parse(std::span<const std::byte> datagram) {
+core::Result<DataSet> parse_set(std::span<const std::byte> bytes, std::uint16_t writer) {
+  auto set = read_set(bytes);
+  if (set) set->writer = writer;
+  return set;
+}
+
+core::Result<Message> parse(std::span<const std::byte> datagram, Keys* keys) {
   ByteReader in(datagram);
   Message message;
   const unsigned flags = in.get<std::uint8_t>();
@@ -357,25 +413,33 @@ core::Result<Message> parse(std::span<const std::byte> datagram) {
   if ((flags & kHasPublisher) != 0) message.publisher = read_publisher(in, flags1 & 7U);
   if ((flags1 & kHasClassId) != 0) in.take_span(kGuidBytes);
   if ((flags & kHasGroup) != 0) read_group(in, message);
+  const bool is_chunk = (flags2 & kIsChunk) != 0;
+  if (is_chunk && ((flags & kHasPayloadHeader) == 0 || type != kDataSets)) {
+    return unexpected(ErrorCode::kUnsupported, "chunked, and no DataSetMessage of a writer that is named");
+  }
   std::vector<std::uint16_t> writers;
-  // The payload header of a chunk is another one, and so is what follows.
-  if ((flags2 & kIsChunk) != 0)
-    return unexpected(ErrorCode::kUnsupported, "chunked: let the publisher send whole messages");
   if ((flags & kHasPayloadHeader) != 0 && type == kDataSets) {
-    writers.resize(in.get<std::uint8_t>());
-    for (std::uint16_t& writer : writers) writer = in.get<std::uint16_t>();
-    if (writers.empty()) return corrupt("a payload header without writers");
+    auto named = read_payload_header(in, is_chunk);
+    if (!named) return unexpected(named.error());
+    writers = std::move(*named);
   }
   if ((flags1 & kHasTime) != 0) message.time = time_of(in.get<std::int64_t>());
   if ((flags1 & kHasPicoseconds) != 0) in.get<std::uint16_t>();
   if ((flags2 & kHasPromoted) != 0) in.take_span(in.get<std::uint16_t>());
+  const bool is_secured = (flags1 & kHasSecurity) != 0;
+  const SecurityHeader security = is_secured ? read_security(in) : SecurityHeader{};
   if (!in.ok()) return corrupt("a NetworkMessage that is cut off in its header");
-  if ((flags1 & kHasSecurity) != 0) {
-    return unexpected(ErrorCode::kUnsupported, "secured: signed or encrypted messages are not read");
+  auto payload = datagram.subspan(in.position());
+  if (is_secured) {
+    if (keys == nullptr) return unexpected(ErrorCode::kUnsupported, "secured: the connector has no keys");
+    auto opened = keys->open(datagram, in.position(), security);
+    if (!opened) return unexpected(opened.error());
+    payload = *opened;
+  } else if (keys != nullptr) {
+    if (auto allowed = keys->check_plain(); !allowed) return unexpected(allowed.error());
   }
-  if (type != kDataSets && type != kAnnouncement) return message;  // a probe, which asks others
-  const core::Status read = type == kDataSets ? read_sets(in, writers, message) : read_announcement(in, message);
-  if (!read) return unexpected(read.error());
+  ByteReader inside(payload);
+  if (auto read = read_payload(inside, type, is_chunk, writers, message); !read) return unexpected(read.error());
   return message;
 }
 

@@ -5,7 +5,7 @@
 //   for (const uadp::DataSet& set : message->sets) const auto fields = uadp::read_fields(set, raw_types);
 //
 // Threads: pure functions. What they give points into the bytes that they were given. Times: ns UTC.
-// Errors: kUnsupported for what is right and not spoken here (chunks, security), kCorrupt for what cannot be read.
+// Errors: kUnsupported for what is right and not spoken here, kCorrupt for what cannot be read, and those of Keys.
 // Limits: a datagram; kFieldsMax fields a DataSetMessage. Arrays and structures are stepped over: a field without
 // value.
 #pragma once
@@ -22,6 +22,7 @@
 #include "core/quality.hpp"
 #include "core/result.hpp"
 #include "core/time.hpp"
+#include "protocol/uadp_security.hpp"
 
 namespace millwright::protocol::uadp {
 
@@ -91,9 +92,21 @@ struct Message {
     std::vector<FieldInfo> fields;
   };
   std::optional<MetaData> meta;
+  // A part of a DataSetMessage that is too long for a datagram; then there are no sets.
+  struct Chunk {
+    std::uint16_t writer = 0;
+    std::uint16_t sequence = 0;  // the same of all parts
+    std::size_t offset = 0;
+    std::size_t total = 0;
+    std::span<const std::byte> bytes;
+  };
+  std::optional<Chunk> chunk;
 };
 
-core::Result<Message> parse(std::span<const std::byte> datagram);
+// With `keys` secured messages as well; what it gives points into them then, and is valid until the next one.
+core::Result<Message> parse(std::span<const std::byte> datagram, Keys* keys = nullptr);
+// A DataSetMessage whose parts have been put together.
+core::Result<DataSet> parse_set(std::span<const std::byte> bytes, std::uint16_t writer);
 // The fields of a key or delta frame; `raw` are their types in order, which raw data does not tell.
 core::Result<std::vector<Field>> read_fields(const DataSet& set, std::span<const Type> raw);
 

@@ -33,7 +33,7 @@ connectors:
                         - {{name: force, type: float32, address: press/force}}
                         - {{name: parts, type: int64, address: press/parts}}
 """
-CHUNK = bytes.fromhex("d180012a01000100000000000900000061")
+SECURED = bytes.fromhex("d1102a010100030900000000")  # by a key that the plant does not have
 
 
 @unittest.skipIf(os.environ.get("E2E_WITHOUT_PYPI"), "PyPI could not be reached")
@@ -87,8 +87,8 @@ class PubSub(EndToEnd):
         self.assertEqual(self.connector()["state"], "connected")
 
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
-            other.sendto(CHUNK, ("127.0.0.1", self.port))
-        self.wait_for("the refusal", lambda: "chunked" in self.connector()["detail"])
+            other.sendto(SECURED, ("127.0.0.1", self.port))
+        self.wait_for("the refusal", lambda: "no key of token 9" in self.connector()["detail"])
         self.assertGreaterEqual(self.connector()["refused"], 1)
         code, out, _ = self.run_millwright("doctor", file, env=self.plant.env)
         self.assertEqual(code, 0, out)

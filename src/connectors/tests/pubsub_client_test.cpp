@@ -22,7 +22,8 @@ using ::testing::IsEmpty;
 using Bytes = std::vector<std::uint8_t>;
 
 PubSubOptions read(const std::string& yaml, std::vector<std::string>& problems) {
-  return test::read_section(yaml, problems, [](config::Section& section) { return read_pubsub_options(section); });
+  return test::read_section(yaml, problems,
+                            [](config::Section& section) { return read_pubsub_options(section, "/plant"); });
 }
 
 TEST(PubSub, ReadsItsPartOfTheFile) {
@@ -132,13 +133,45 @@ TEST_F(PubSubStream, TakesWhatIsPublishedAndCountsWhatIsLost) {
   ASSERT_TRUE(eventually([&] { return disk_.of(1).size() == 4 && disk_.of(0).size() == 1; }));
   EXPECT_EQ(disk_.of(0)[0].value, 1.5);
 
-  // What is chunked, or no message at all, is counted.
-  send({0xD1, 0x80, 0x01, 3, 1, 1, 0, 0});
+  // What is secured, or no message at all, is counted.
+  send({0xD1, 0x10, 3, 1, 1, 0, 3, 9, 0, 0, 0, 0});
   send({0x00});
   ASSERT_TRUE(eventually([&] { return refused("unsupported") == 1 && refused("malformed") == 1; }));
   EXPECT_EQ(connector->status().refused, 2U);
   connector->stop();
   EXPECT_EQ(connector->status().state, ConnectorState::kStopped);
+}
+
+TEST_F(PubSubStream, WhatIsOvertakenOnItsWayCountsAndCostsNothing) {
+  const auto connector = make_pubsub_client("line", options_, node_.context());
+  ASSERT_TRUE(connector->start());
+  ASSERT_TRUE(eventually([&] { return connector->status().detail.find("0 of 1 writers") != std::string::npos; }));
+  for (const std::uint8_t sequence : Bytes{5, 7, 6, 8}) send(count(sequence, sequence));
+  ASSERT_TRUE(eventually([&] { return disk_.of(1).size() == 4; }));
+  EXPECT_EQ(lost(), 1) << "the one that was late";
+  connector->stop();
+}
+
+TEST_F(PubSubStream, PutsChunksTogether) {
+  const auto connector = make_pubsub_client("line", options_, node_.context());
+  ASSERT_TRUE(connector->start());
+  ASSERT_TRUE(eventually([&] { return connector->status().detail.find("0 of 1 writers") != std::string::npos; }));
+  const Bytes set = count(5, 77);  // its DataSetMessage is cut into three, from byte 5 on
+  const auto chunk = [&](std::uint8_t from, std::uint8_t size) {
+    Bytes bytes{0xD1, 0x80, 0x01, 3, 1, 0, 1, 0, from, 0, 0, 0, 13, 0, 0, 0, size, 0, 0, 0};
+    bytes.insert(bytes.end(), set.begin() + 5 + from, set.begin() + 5 + from + size);
+    return bytes;
+  };
+  send(chunk(8, 5));
+  send(chunk(0, 3));
+  send(chunk(0, 3));  // twice on the way
+  send(chunk(2, 6));  // overlaps
+  ASSERT_TRUE(eventually([&] { return connector->status().refused == 1; }));
+  EXPECT_TRUE(disk_.of(1).empty());
+  send(chunk(3, 5));
+  ASSERT_TRUE(eventually([&] { return disk_.of(1).size() == 1; }));
+  EXPECT_EQ(disk_.of(1)[0].value, 77);
+  connector->stop();
 }
 
 TEST_F(PubSubStream, SilenceIsSaid) {
