@@ -22,6 +22,7 @@ using core::ErrorCode;
 using std::chrono::steady_clock;
 
 constexpr auto kLookEvery = std::chrono::seconds(3);  // whether the broker is there, while nothing is sent
+constexpr auto kTellEvery = std::chrono::seconds(1);  // how a delivery stands that takes so long
 constexpr int kLookMs = 5000;
 constexpr int kPollMs = 100;
 constexpr core::DurationNs kSetUpTimeout = 3 * core::kSecond;  // of a connection, TLS and signing in included
@@ -77,13 +78,14 @@ class KafkaTransport final : public Transport {
   Delivery deliver(std::span<const Event> events, const Stopping& stopping) override {
     results_.assign(events.size(), kPending);
     waiting_ = 0;
+    fault_.clear();
     std::size_t sent = 0;
     rd_kafka_resp_err_t unsent = RD_KAFKA_RESP_ERR_NO_ERROR;
     for (; sent < events.size(); ++sent) {
       unsent = produce(events[sent], sent, stopping);
       if (unsent != RD_KAFKA_RESP_ERR_NO_ERROR) break;
     }
-    while (waiting_ > 0 && !stopping()) rd_kafka_poll(producer_.get(), kPollMs);
+    wait_for_reports(stopping);
     const bool cut_short = waiting_ > 0;
     Delivery done = outcome(sent, unsent);
     if (cut_short) done.failure = Delivery::Failure{Delivery::Fate::kRetry, "stopping"};
@@ -96,6 +98,17 @@ class KafkaTransport final : public Transport {
   }
 
  private:
+  // The library sends again by itself until a message's time is over; meanwhile it is told how that goes.
+  void wait_for_reports(const Stopping& stopping) {
+    for (auto told = steady_clock::now(); waiting_ > 0 && !stopping();) {
+      rd_kafka_poll(producer_.get(), kPollMs);
+      if (const auto now = steady_clock::now(); now - told >= kTellEvery) {
+        told = now;
+        tell(fault_);
+      }
+    }
+  }
+
   static int milliseconds(core::DurationNs duration) { return static_cast<int>(duration / core::kMillisecond); }
 
   [[nodiscard]] std::string reason_of(rd_kafka_resp_err_t error) const {

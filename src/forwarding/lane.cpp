@@ -53,6 +53,7 @@ Lane::Lane(LaneOptions options, const std::string& directory, std::unique_ptr<Fe
                                      {{"output", options_.name}})),
       dead_letters_(files, directory, options_.dead_letters_bytes),
       random_(options_.seed != 0 ? options_.seed : io::entropy()) {
+  transport_->when_waiting([this](const std::string& trouble) { while_waiting(trouble); });
   status_.name = options_.name;
   status_.kind = options_.kind;
   status_.since = clock_.now();
@@ -198,12 +199,21 @@ core::DurationNs Lane::back_off(const std::string& reason) {
   return wait;
 }
 
+// A delivery is under way and its answer keeps away.
+void Lane::while_waiting(const std::string& trouble) {
+  if (trouble.empty()) return show_backlog();
+  {
+    MutexLock lock(mutex_);
+    if (status_.state == LaneState::kConnected) log_->warn("{}: {}; waiting for it", options_.name, trouble);
+    status_.last_error = trouble;
+    status_.last_error_time = clock_.now();
+  }
+  set_state(LaneState::kBackingOff, trouble);
+}
+
 void Lane::set_state(LaneState state, std::string detail) {
   connected_gauge_.Set(state == LaneState::kConnected ? 1 : 0);
-  const Backlog backlog = feed_->backlog();
-  backlog_gauge_.Set(static_cast<double>(backlog.count));
-  backlog_bytes_.Set(static_cast<double>(backlog.bytes));
-  backlog_age_.Set(static_cast<double>(backlog.age) * 1e-9);
+  show_backlog();
   MutexLock lock(mutex_);
   if (state == LaneState::kConnected && status_.state == LaneState::kBackingOff) {
     log_->info("{}: {} is there again", options_.name, detail);
@@ -211,6 +221,13 @@ void Lane::set_state(LaneState state, std::string detail) {
   if (state != status_.state) status_.since = clock_.now();
   status_.state = state;
   status_.detail = std::move(detail);
+}
+
+void Lane::show_backlog() {
+  const Backlog backlog = feed_->backlog();
+  backlog_gauge_.Set(static_cast<double>(backlog.count));
+  backlog_bytes_.Set(static_cast<double>(backlog.bytes));
+  backlog_age_.Set(static_cast<double>(backlog.age) * 1e-9);
 }
 
 // A place that cannot be kept costs repeats after a crash, and nothing now.

@@ -78,6 +78,8 @@ class Lane {
   void lose(std::uint64_t count);
   void bury(const Event& event, const std::string& reason);
   core::DurationNs back_off(const std::string& reason);
+  void while_waiting(const std::string& trouble);
+  void show_backlog();
   void set_state(LaneState state, std::string detail);
   void keep_place(Feed::When when);
   [[nodiscard]] bool stopping() const;

@@ -1,7 +1,8 @@
 // Transport: how events get to one receiver: a broker, a stream, a web address. It knows nothing of cursors, pauses or
 // dead letters; its lane does.
 //
-// Threads: the lane's, one call at a time. Both calls return soon once `stopping` says true.
+// Threads: the lane's, one call at a time. Both calls return soon once `stopping` says true; a delivery that takes
+// longer than a second tells how it stands.
 #pragma once
 
 #include <cstddef>
@@ -10,6 +11,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "core/result.hpp"
 #include "forwarding/event.hpp"
@@ -41,6 +43,9 @@ struct Delivery {
 
 class Transport {
  public:
+  // How a delivery stands that is under way: "" while nothing is wrong, else what is, for a person.
+  using Waiting = std::function<void(const std::string& trouble)>;
+
   virtual ~Transport() = default;
   // Whom it talks to, for a person; without secrets.
   [[nodiscard]] virtual std::string peer() const = 0;
@@ -48,6 +53,15 @@ class Transport {
   virtual core::Status connect(const Stopping& stopping) = 0;
   // Sends the events in order. By an event's key the receiver knows a repeat.
   virtual Delivery deliver(std::span<const Event> events, const Stopping& stopping) = 0;
+  void when_waiting(Waiting waiting) { waiting_ = std::move(waiting); }
+
+ protected:
+  void tell(const std::string& trouble) const {
+    if (waiting_) waiting_(trouble);
+  }
+
+ private:
+  Waiting waiting_;
 };
 
 }  // namespace millwright::forwarding

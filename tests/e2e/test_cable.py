@@ -35,7 +35,7 @@ class OverACable(Sinks):
         self.wait_for("readings", lambda: newest() > 100, 30, self.plant.process)
         pulled = time.monotonic()
         self.cable.pull()
-        self.wait_for("the plant to notice", lambda: self.output()["state"] != "connected" or self.output()["backlog_age_s"] > 1, NOTICED_S)
+        self.wait_for("the plant to notice", lambda: self.output()["state"] != "connected", NOTICED_S)
         noticed = time.monotonic() - pulled
         time.sleep(max(0, OUT_S - noticed))
         back, wanted = time.monotonic(), sender.next

@@ -2,6 +2,7 @@
 // crashes.
 #include "forwarding/lane.hpp"
 
+#include <functional>
 #include <map>
 
 #include <fmt/format.h>
@@ -58,6 +59,8 @@ struct Receiver {
   std::map<std::uint64_t, Delivery::Failure> failing;  // by event
   std::vector<std::string> got;                        // keys
   std::uint64_t unconfirmed_from = UINT64_MAX;         // taken, but the answer is lost
+  std::vector<std::string> troubles;                   // that a delivery meets and gets over
+  std::function<void()> looked = [] {};                // at the lane, after each of them
 };
 
 class FakeTransport final : public Transport {
@@ -69,6 +72,10 @@ class FakeTransport final : public Transport {
     return {};
   }
   Delivery deliver(std::span<const Event> events, const Stopping&) override {
+    for (const std::string& trouble : receiver_.troubles) {
+      tell(trouble);
+      receiver_.looked();
+    }
     for (std::size_t i = 0; i < events.size(); ++i) {
       if (const auto failing = receiver_.failing.find(events[i].id); failing != receiver_.failing.end()) {
         return {i, failing->second};
@@ -119,6 +126,22 @@ class LaneTest : public ::testing::Test {
   Receiver receiver_;
   std::unique_ptr<Lane> lane_;
 };
+
+TEST_F(LaneTest, ADeliveryThatTakesLongTellsHowItStands) {
+  source_.add();
+  receiver_.troubles = {"", "1 of 1 brokers is down", ""};
+  std::vector<std::string> seen;
+  receiver_.looked = [&] {
+    const LaneStatus status = lane_->status();
+    seen.push_back(fmt::format("{}: {}", to_string(status.state), status.detail));
+  };
+  lane_->turn();
+  EXPECT_THAT(seen, ElementsAre(HasSubstr("stopped"), "backing-off: 1 of 1 brokers is down",
+                                "backing-off: 1 of 1 brokers is down"));
+  EXPECT_EQ(lane_->status().state, LaneState::kConnected);
+  EXPECT_EQ(lane_->status().last_error, "1 of 1 brokers is down");
+  EXPECT_EQ(got().size(), 1U);
+}
 
 TEST_F(LaneTest, DeliversInOrderAndGoesOnAfterACrash) {
   for (int i = 0; i < 3; ++i) source_.add();
