@@ -97,7 +97,24 @@ core::Result<std::string> password_from(const std::string& file) {
   return line;
 }
 
-int set_user(const std::string& name, const std::string& file, const std::string& password_file) {
+// The users' file with a certificate, or else a password, for this user.
+core::Result<std::string> changed_users(const std::string& text, const std::string& file, const std::string& name,
+                                        const std::string& password_file, const std::string& certificate_file) {
+  if (certificate_file.empty()) {
+    const auto password = password_from(password_file);
+    if (!password) return core::unexpected(password.error());
+    return security::with_user(text, file, name, *password);
+  }
+  io::RealFileSystem files;
+  const auto bytes = io::read_file(files, certificate_file);
+  if (!bytes) return core::unexpected(bytes.error());
+  const auto der = security::to_der({reinterpret_cast<const char*>(bytes->data()), bytes->size()});
+  if (!der) return core::unexpected(der.error().within(certificate_file));
+  return security::with_certificate(text, file, name, *der);
+}
+
+int set_user(const std::string& name, const std::string& file, const std::string& password_file,
+             const std::string& certificate_file) {
   io::RealFileSystem files;
   std::string text;
   if (files.exists(file)) {
@@ -105,15 +122,13 @@ int set_user(const std::string& name, const std::string& file, const std::string
     if (!bytes) return fail(bytes.error());
     text.assign(reinterpret_cast<const char*>(bytes->data()), bytes->size());
   }
-  const auto password = password_from(password_file);
-  if (!password) return fail(password.error());
-  const auto changed = security::with_user(text, file, name, *password);
+  const auto changed = changed_users(text, file, name, password_file, certificate_file);
   if (!changed) return fail(changed.error());
   if (auto written = io::write_file_atomically(files, file, *changed); !written) return fail(written.error());
   std::error_code refused;
   std::filesystem::permissions(file, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, refused);
   if (refused) return fail({core::ErrorCode::kIo, fmt::format("{}: {}", file, refused.message())});
-  fmt::print("{} may log in with that password\n", name);
+  fmt::print("{} may log in with that {}\n", name, certificate_file.empty() ? "password" : "certificate");
   return kDone;
 }
 
@@ -145,14 +160,17 @@ void add_own(CLI::App& opcua, const SetCommand& set) {
 }
 
 void add_user(CLI::App& opcua, const SetCommand& set) {
-  auto* sub = opcua.add_subcommand("user", "add a user of the OPC UA server, or change a password");
+  auto* sub = opcua.add_subcommand("user", "add a user of the OPC UA server, or change a password or certificate");
   auto name = std::make_shared<std::string>();
   auto file = std::make_shared<std::string>();
   auto password_file = std::make_shared<std::string>();
   sub->add_option("name", *name, "who")->required();
   sub->add_option("--users", *file, "the file that opcua_server.users names; made if there is none")->required();
   sub->add_option("--password-file", *password_file, "where the password is; else a line on standard input");
-  sub->callback([=] { set([=] { return set_user(*name, *file, *password_file); }); });
+  auto certificate_file = std::make_shared<std::string>();
+  sub->add_option("--certificate", *certificate_file, "the user's certificate, DER or PEM, instead of a password")
+      ->excludes("--password-file");
+  sub->callback([=] { set([=] { return set_user(*name, *file, *password_file, *certificate_file); }); });
 }
 
 }  // namespace

@@ -62,7 +62,7 @@ AddressSpace::AddressSpace(const asset::Model& model, const pipeline::LiveTable&
       has_history_(has_history),
       machinery_(model, live) {
   sensors_.reserve(model.sensors().size());
-  for (const asset::Sensor& sensor : model.sensors()) sensors_.push_back({&sensor, this});
+  for (const asset::Sensor& sensor : model.sensors()) sensors_.push_back({this, sensor.id, sensor.type});
 }
 
 core::Status AddressSpace::build(UA_Server* server, const std::string& nodesets) {
@@ -210,21 +210,22 @@ UA_StatusCode AddressSpace::read_value(UA_Server*, const UA_NodeId*, void*, cons
     return UA_STATUSCODE_GOOD;
   }
   const auto& node = *static_cast<const SensorNode*>(context);
-  const pipeline::LiveValue live = node.space->live_.read(node.sensor->id);
+  const pipeline::LiveValue live = node.space->live_.read(node.id);
   node.space->set_quality_and_time(live, with_time, out);
   // Before the first reading there is no value to show.
   if (!has_reading(live)) return UA_STATUSCODE_GOOD;
-  return set_value(node.sensor->type, live.bits, node.space->texts_, out);
+  return set_value(node.type, live.bits, node.space->texts_, out);
 }
 
 UA_StatusCode AddressSpace::read_state_text(UA_Server*, const UA_NodeId*, void*, const UA_NodeId*, void* context,
                                             UA_Boolean with_time, const UA_NumericRange*, UA_DataValue* out) {
   const auto& node = *static_cast<const SensorNode*>(context);
-  const pipeline::LiveValue live = node.space->live_.read(node.sensor->id);
+  const pipeline::LiveValue live = node.space->live_.read(node.id);
   node.space->set_quality_and_time(live, with_time, out);
   if (!has_reading(live)) return UA_STATUSCODE_GOOD;
-  const auto state = node.sensor->states.find(live.as<std::int32_t>());
-  const std::string text = state != node.sensor->states.end() ? state->second : std::to_string(live.as<std::int32_t>());
+  const auto& states = node.space->model_.sensor(node.id).states;
+  const auto state = states.find(live.as<std::int32_t>());
+  const std::string text = state != states.end() ? state->second : std::to_string(live.as<std::int32_t>());
   const UA_LocalizedText localized = borrow_text(text);
   const UA_StatusCode copied = UA_Variant_setScalarCopy(&out->value, &localized, &UA_TYPES[UA_TYPES_LOCALIZEDTEXT]);
   out->hasValue = copied == UA_STATUSCODE_GOOD;

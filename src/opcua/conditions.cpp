@@ -274,7 +274,17 @@ UA_StatusCode Conditions::emit_mark(std::uint32_t type, std::string_view message
   return code;
 }
 
-core::Status Conditions::refresh() {
+void Conditions::turn() {
+  if (refresh_due_ && UA_DateTime_nowMonotonic() - refreshed_ >= kRefreshInterval) refresh();
+}
+
+void Conditions::refresh() {
+  refresh_due_ = false;
+  refreshed_ = UA_DateTime_nowMonotonic();
+  if (const auto done = emit_all(); !done) log_->warn("{}", done.error().message);
+}
+
+core::Status Conditions::emit_all() {
   if (const auto code = emit_mark(UA_NS0ID_REFRESHSTARTEVENTTYPE, "Refresh begins")) return failed("a refresh", code);
   for (const auto& [name, condition] : conditions_) {
     if (condition->view.alarm.state == alarms::State::kNormal) continue;
@@ -288,10 +298,8 @@ UA_StatusCode Conditions::call_refresh(UA_Server*, const UA_NodeId*, void*, cons
                                        const UA_NodeId*, void*, std::size_t, const UA_Variant*, std::size_t,
                                        UA_Variant*) {
   auto& conditions = *static_cast<Conditions*>(self);
-  if (const auto done = conditions.refresh(); !done) {
-    conditions.log_->warn("{}", done.error().message);
-    return UA_STATUSCODE_BADINTERNALERROR;
-  }
+  conditions.refresh_due_ = true;
+  conditions.turn();
   return UA_STATUSCODE_GOOD;
 }
 

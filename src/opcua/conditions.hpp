@@ -41,6 +41,8 @@ namespace millwright::opcua {
 
 inline constexpr std::size_t kConditionsMax = 2'000;
 inline constexpr std::size_t kEventsMax = 16;
+// A refresh goes to all who listen: clients that ask at the same time get the same one.
+inline constexpr UA_DateTime kRefreshInterval = UA_DATETIME_SEC;
 
 // Comments of the controls that clients make.
 inline constexpr std::string_view kTimedShelve = "shelved by an OPC UA client";
@@ -59,6 +61,8 @@ class Conditions {
   core::Status build(UA_Server* server, std::uint16_t plant_namespace);
   // An alarm has changed: tells everybody who listens.
   core::Status notify(const alarms::Alarm& alarm);
+  // What clients have asked for and could not be done at once. Often.
+  void turn();
 
  private:
   struct Condition;
@@ -87,7 +91,8 @@ class Conditions {
   void add_nodes(Condition& condition);
   void forget_one();
   UA_StatusCode emit(Condition& condition);
-  core::Status refresh();
+  void refresh();
+  core::Status emit_all();
   UA_StatusCode emit_mark(std::uint32_t type, std::string_view message);
   [[nodiscard]] const alarms::Control* shelving_control(const std::string& condition);
   void end_one_shot(const alarms::Alarm& alarm);
@@ -124,6 +129,8 @@ class Conditions {
   std::unordered_map<std::string, std::unique_ptr<Condition>> conditions_;  // by alarm condition
   std::list<const Condition*> ages_;                                        // the least recently changed first
   std::vector<alarms::Control> controls_;                                   // as of the last look
+  bool refresh_due_ = false;
+  UA_DateTime refreshed_ = 0;  // monotonic
 };
 
 }  // namespace millwright::opcua

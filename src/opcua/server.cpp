@@ -37,6 +37,10 @@ using core::unexpected;
 constexpr double kAlarmTurnMs = 10;
 // The smallest chunk that a peer may send (OPC 10000-6, 6.7.2).
 constexpr std::uint64_t kChunkBytes = 8192;
+// Methods change something or wait for a machine: a request has fewer of them than of reads.
+constexpr std::uint32_t kCallsMax = 100;
+// A session whose client is gone without a word takes a place for so long.
+constexpr double kSessionTimeoutMaxMs = 10 * 60'000;
 // So many alarms a turn, so that a flood does not keep clients from reading.
 constexpr int kAlarmsPerTurn = 100;
 
@@ -195,6 +199,8 @@ void set_limits(UA_ServerConfig& config, const ServerOptions& options) {
         &config.maxNodesPerNodeManagement, &config.maxMonitoredItemsPerCall}) {
     *of = options.max_nodes_per_call;
   }
+  config.maxNodesPerMethodCall = std::min(options.max_nodes_per_call, kCallsMax);
+  config.maxSessionTimeout = kSessionTimeoutMaxMs;
   config.tcpMaxMsgSize = static_cast<UA_UInt32>(options.max_message_bytes);
   config.tcpMaxChunks = static_cast<UA_UInt32>(options.max_message_bytes / kChunkBytes + 1);
 }
@@ -298,7 +304,7 @@ void Server::Impl::run() {
 void Server::Impl::send_alarms() {
   for (int i = 0; i < kAlarmsPerTurn; ++i) {
     const auto alarm = alarms.try_pop();
-    if (!alarm) return;
+    if (!alarm) break;
     if (auto sent = conditions.notify(*alarm); !sent) {
       log->warn("alarm {} was not sent as an event: {}", alarm->id, sent.error().message);
       dropped_total.Increment();
@@ -306,6 +312,7 @@ void Server::Impl::send_alarms() {
       events_total.Increment();
     }
   }
+  conditions.turn();
 }
 
 void Server::Impl::stop() {

@@ -53,8 +53,9 @@ UA_StatusCode add_endpoints(UA_ServerConfig& config, const std::vector<Policy>& 
   return code;
 }
 
-UA_StatusCode refuse_certificate(const UA_CertificateVerification*, const UA_ByteString*) {
-  return UA_STATUSCODE_BADIDENTITYTOKENREJECTED;
+// Of a user: who that is activate() asks.
+UA_StatusCode leave_to_activate(const UA_CertificateVerification*, const UA_ByteString*) {
+  return UA_STATUSCODE_GOOD;
 }
 
 }  // namespace
@@ -112,6 +113,7 @@ core::Status Guard::prepare() {
   const auto users =
       security::parse_users({reinterpret_cast<const char*>(bytes->data()), bytes->size()}, options_.users);
   if (!users) return core::unexpected(users.error());
+  takes_certificates_ = std::any_of(users->begin(), users->end(), [](const auto& u) { return !u.certificate.empty(); });
   return {};
 }
 
@@ -127,10 +129,10 @@ UA_StatusCode Guard::add_policies(UA_ServerConfig& config) {
 
 UA_StatusCode Guard::configure(UA_ServerConfig& config) {
   peers_.put_into(config.secureChannelPKI);
-  // The second one is for sessions: open62541 compares the application's URI with it, and would take users by their
-  // certificates. Without a check it does not offer that, and with this one it takes nobody.
+  // The second one is for sessions: open62541 compares the application's URI with it, and takes users by their
+  // certificates. Without a check it does not offer that.
   peers_.put_into(config.sessionPKI);
-  config.sessionPKI.verifyCertificate = nullptr;
+  config.sessionPKI.verifyCertificate = takes_certificates_ ? &leave_to_activate : nullptr;
   config.allowNonePolicyPassword = false;
   UA_StatusCode code = add_policies(config);
   if (code != UA_STATUSCODE_GOOD) return code;
@@ -140,8 +142,37 @@ UA_StatusCode Guard::configure(UA_ServerConfig& config) {
                                                    &unused, &Guard::log_in, this);
   if (code != UA_STATUSCODE_GOOD) return code;
   if (config.sessionPKI.verifyApplicationURI == nullptr) peers_.put_into(config.sessionPKI);
-  config.sessionPKI.verifyCertificate = &refuse_certificate;
+  config.sessionPKI.verifyCertificate = &leave_to_activate;
+  config.context = this;
+  activate_ = std::exchange(config.accessControl.activateSession, &Guard::activate);
   return add_endpoints(config, options_.security);
+}
+
+// After open62541 has seen that the token is of an offered kind, and that its signature was made with its key.
+UA_StatusCode Guard::activate(UA_Server* server, UA_AccessControl* plugin, const UA_EndpointDescription* endpoint,
+                              const UA_ByteString* channel_certificate, const UA_NodeId* session_id,
+                              const UA_ExtensionObject* token, void** session) {
+  Guard& guard = *static_cast<Guard*>(UA_Server_getConfig(server)->context);
+  // Another user may take over a session, and gets nothing of the one before.
+  void* user = nullptr;
+  UA_StatusCode code = guard.activate_(server, plugin, endpoint, channel_certificate, session_id, token, &user);
+  if (code == UA_STATUSCODE_GOOD && token->content.decoded.type == &UA_TYPES[UA_TYPES_X509IDENTITYTOKEN]) {
+    const auto& shown = *static_cast<const UA_X509IdentityToken*>(token->content.decoded.data);
+    code = guard.take_certificate(shown.certificateData, &user);
+  }
+  if (code == UA_STATUSCODE_GOOD) *session = user;
+  return code;
+}
+
+UA_StatusCode Guard::take_certificate(const UA_ByteString& certificate, void** session) {
+  if (!takes_certificates_) return UA_STATUSCODE_BADIDENTITYTOKENREJECTED;
+  const auto user = logins_.user_of(view(certificate));
+  if (user) {
+    *session = session_of(*user);
+    return UA_STATUSCODE_GOOD;
+  }
+  log_->warn("a login was refused: {}", user.error().message);
+  return UA_STATUSCODE_BADIDENTITYTOKENREJECTED;
 }
 
 UA_StatusCode Guard::log_in(const UA_String* name, const UA_ByteString* password, std::size_t,
@@ -150,7 +181,7 @@ UA_StatusCode Guard::log_in(const UA_String* name, const UA_ByteString* password
   if (guard.options_.users.empty()) return UA_STATUSCODE_BADUSERACCESSDENIED;
   const core::Status checked = guard.logins_.check(view(*name), view(*password));
   if (checked) {
-    *session = const_cast<std::string*>(&*guard.names_.emplace(view(*name)).first);
+    *session = guard.session_of(view(*name));
     return UA_STATUSCODE_GOOD;
   }
   guard.log_->warn("a login was refused: {}", checked.error().message);

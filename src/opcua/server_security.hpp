@@ -1,5 +1,5 @@
 // What makes the OPC UA server ask who is there: its policies and endpoints, the check of clients' certificates, and
-// the check of users' passwords.
+// the check of users' passwords and certificates.
 //
 // Threads: prepare() and configure() before the server runs; what open62541 then calls comes in the server's thread.
 #pragma once
@@ -41,6 +41,11 @@ class Guard {
  private:
   static UA_StatusCode log_in(const UA_String* name, const UA_ByteString* password, std::size_t,
                               const UA_UsernamePasswordLogin*, void** session, void* self);
+  static UA_StatusCode activate(UA_Server* server, UA_AccessControl* plugin, const UA_EndpointDescription* endpoint,
+                                const UA_ByteString* channel_certificate, const UA_NodeId* session_id,
+                                const UA_ExtensionObject* token, void** session);
+  UA_StatusCode take_certificate(const UA_ByteString& certificate, void** session);
+  void* session_of(std::string_view name) { return const_cast<std::string*>(&*names_.emplace(name).first); }
   UA_StatusCode add_policies(UA_ServerConfig& config);
 
   const ServerOptions& options_;
@@ -49,7 +54,9 @@ class Guard {
   security::PeerCheck peers_;
   security::Logins logins_;
   std::optional<security::OwnCertificate> own_;
-  std::set<std::string> names_;  // of who has logged in: sessions point here
+  bool takes_certificates_ = false;                                 // of users
+  std::set<std::string> names_;                                     // of who has logged in: sessions point here
+  decltype(UA_AccessControl::activateSession) activate_ = nullptr;  // open62541's own
 };
 
 }  // namespace millwright::opcua

@@ -10,8 +10,10 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
+#include <openssl/sha.h>
 
 #include "core/text.hpp"
+#include "security/certificate.hpp"
 
 namespace millwright::security {
 namespace {
@@ -79,10 +81,25 @@ std::string scrypt(const User& user, std::string_view password) {
   return done == 1 ? out : std::string();
 }
 
+std::string fingerprint(std::string_view der) {
+  std::string out(kHashBytes, '\0');
+  SHA256(bytes_of(der), der.size(), reinterpret_cast<unsigned char*>(out.data()));
+  return out;
+}
+
+constexpr std::string_view kByPassword = "scrypt";
+constexpr std::string_view kByCertificate = "certificate";
+constexpr std::size_t kCertificateFields = 3;
+
 core::Result<User> parse_user(std::string_view line) {
   const auto fields = core::split(line, ':');
   User user;
-  const bool good = fields.size() == kFields && is_name(fields[0]) && fields[1] == "scrypt" &&
+  if (fields.size() == kCertificateFields && is_name(fields[0]) && fields[1] == kByCertificate &&
+      from_hex(fields[2], user.certificate) && user.certificate.size() == kHashBytes) {
+    user.name = fields[0];
+    return user;
+  }
+  const bool good = fields.size() == kFields && is_name(fields[0]) && fields[1] == kByPassword &&
                     parse_number(fields[2], user.n) && parse_number(fields[3], user.r) &&
                     parse_number(fields[4], user.p) && are_parameters(user) && from_hex(fields[5], user.salt) &&
                     from_hex(fields[6], user.hash) && !user.salt.empty() && user.salt.size() <= kSaltBytesMax &&
@@ -109,11 +126,14 @@ core::Result<std::vector<User>> parse_users(std::string_view text, const std::st
     if (!is_user_line(line)) continue;
     auto user = parse_user(line);
     if (!user) return unexpected(ErrorCode::kInvalid, fmt::format("{}:{} {}", file, number, user.error().message));
-    const auto same = [&](const User& other) { return other.name == user->name; };
+    const auto same = [&](const User& other) {
+      return (other.name == user->name && other.certificate.empty() == user->certificate.empty()) ||
+             (!user->certificate.empty() && other.certificate == user->certificate);
+    };
     if (std::any_of(users.begin(), users.end(), same) || users.size() == kUsersMax) {
       return unexpected(ErrorCode::kInvalid,
-                        fmt::format("{}:{}: the user '{}' is there twice, or there are more than {}", file, number,
-                                    user->name, kUsersMax));
+                        fmt::format("{}:{}: the user '{}' or the certificate is there twice, or there are more than {}",
+                                    file, number, user->name, kUsersMax));
     }
     users.push_back(std::move(*user));
   }
@@ -126,26 +146,49 @@ bool has_password(const User& user, std::string_view password) {
          CRYPTO_memcmp(hash.data(), user.hash.data(), kHashBytes) == 0;
 }
 
+namespace {
+
+core::Status check_name(std::string_view name) {
+  if (is_name(name)) return {};
+  return unexpected(ErrorCode::kInvalid,
+                    fmt::format("'{}' is no user name: no spaces, no ':', at most {} bytes", name, kNameLongest));
+}
+
+// Without the line by which the user came in that way before.
+std::string without(std::string_view text, std::string_view name, std::string_view way) {
+  const std::string head = fmt::format("{}:{}:", name, way);
+  std::string out;
+  for (const std::string_view line : core::split(text, '\n')) {
+    if (line.empty() || core::trim(line).starts_with(head)) continue;
+    out += fmt::format("{}\n", line);
+  }
+  return out;
+}
+
+}  // namespace
+
 core::Result<std::string> with_user(std::string_view text, const std::string& file, std::string_view name,
                                     std::string_view password) {
-  if (!is_name(name)) {
-    return unexpected(ErrorCode::kInvalid,
-                      fmt::format("'{}' is no user name: no spaces, no ':', at most {} bytes", name, kNameLongest));
-  }
+  if (auto named = check_name(name); !named) return unexpected(named.error());
   if (password.empty() || password.size() > kPasswordLongest) {
     return unexpected(ErrorCode::kInvalid, fmt::format("a password has 1 to {} bytes", kPasswordLongest));
   }
   if (auto users = parse_users(text, file); !users) return unexpected(users.error());
-  User user{.name = std::string(name), .salt = random_bytes(kSaltBytes), .hash = {}};
+  User user{.name = std::string(name), .salt = random_bytes(kSaltBytes)};
   user.hash = scrypt(user, password);
   if (user.hash.empty()) return unexpected(ErrorCode::kFull, "out of memory");
-  std::string out;
-  for (const std::string_view line : core::split(text, '\n')) {
-    if (line.empty() || core::trim(line).starts_with(user.name + ":")) continue;
-    out += fmt::format("{}\n", line);
-  }
-  return out + fmt::format("{}:scrypt:{}:{}:{}:{}:{}\n", user.name, user.n, user.r, user.p, to_hex(user.salt),
-                           to_hex(user.hash));
+  return without(text, name, kByPassword) + fmt::format("{}:{}:{}:{}:{}:{}:{}\n", name, kByPassword, user.n, user.r,
+                                                        user.p, to_hex(user.salt), to_hex(user.hash));
+}
+
+core::Result<std::string> with_certificate(std::string_view text, const std::string& file, std::string_view name,
+                                           std::string_view der) {
+  if (auto named = check_name(name); !named) return unexpected(named.error());
+  if (auto certificate = describe(der); !certificate) return unexpected(certificate.error());
+  std::string out =
+      without(text, name, kByCertificate) + fmt::format("{}:{}:{}\n", name, kByCertificate, to_hex(fingerprint(der)));
+  if (auto users = parse_users(out, file); !users) return unexpected(users.error());
+  return out;
 }
 
 Logins::Logins(std::string file, io::FileSystem& files, io::Clock& clock)
@@ -159,12 +202,36 @@ std::string Logins::remembered_as(const User& user, std::string_view password) c
   return {reinterpret_cast<const char*>(out.data()), size};
 }
 
-core::Status Logins::check(std::string_view name, std::string_view password) {
+core::Result<std::vector<User>> Logins::read() const {
   const auto bytes = io::read_file(files_, file_);
   if (!bytes) return unexpected(bytes.error());
-  const auto users = parse_users({reinterpret_cast<const char*>(bytes->data()), bytes->size()}, file_);
+  return parse_users({reinterpret_cast<const char*>(bytes->data()), bytes->size()}, file_);
+}
+
+core::Result<std::string> Logins::user_of(std::string_view der) const {
+  const auto users = read();
   if (!users) return unexpected(users.error());
-  const auto found = std::find_if(users->begin(), users->end(), [&](const User& user) { return user.name == name; });
+  const std::string wanted = fingerprint(der);
+  const auto found = std::find_if(users->begin(), users->end(), [&](const User& u) { return u.certificate == wanted; });
+  const auto certificate = describe(der);
+  if (!certificate) return unexpected(certificate.error());
+  if (found == users->end()) {
+    return unexpected(ErrorCode::kInvalid, fmt::format("no user has the certificate of '{}' (SHA-256 {}): `millwright "
+                                                       "opcua user NAME --certificate FILE --users {}`",
+                                                       certificate->subject, to_hex(wanted), file_));
+  }
+  const core::TimeNs now = clock_.now();
+  if (now < certificate->valid_from || now > certificate->valid_until) {
+    return unexpected(ErrorCode::kInvalid, fmt::format("the certificate of the user '{}' is out of date", found->name));
+  }
+  return found->name;
+}
+
+core::Status Logins::check(std::string_view name, std::string_view password) {
+  const auto users = read();
+  if (!users) return unexpected(users.error());
+  const auto found = std::find_if(users->begin(), users->end(),
+                                  [&](const User& user) { return user.name == name && user.certificate.empty(); });
   const auto wrong = unexpected(ErrorCode::kInvalid, "wrong user name or password");
   if (password.size() > kPasswordLongest) return wrong;
   if (found != users->end()) {

@@ -26,6 +26,7 @@ RECOVERY_S = 5
 SEED = int(os.environ.get("E2E_SEED", 1))
 FLIPS = int(os.environ.get("E2E_FLIPS", 5))
 CONNECTIONS = 1000
+SESSIONS = 130  # the server takes 100
 # So slow no honest answer may be, whatever it was before: the machine has other things to do as well.
 SLOW_S = 0.25
 PLANT = """
@@ -267,6 +268,22 @@ class HalfOpen(Hostile):
             done, _, _ = self.run_millwright("opcua", "browse", self.plant.endpoint, "--depth", "1", timeout=10)
             return done == 0
         self.besiege("OPC UA", self.plant.opcua_port, ask, connect)
+
+    def test_opcua_sessions_that_nobody_uses(self):
+        """More than the server takes: who comes to use one gets in all the same."""
+        before = self.measured(self.readyz)
+        self.memory.reset()
+        with Honest(self.readyz) as honest:
+            hoarder = self.start([PYTHON, CLIENTS / "hoarding_client.py", self.plant.endpoint, SESSIONS], "hoarding")
+            self.wait_for("the sessions", lambda: "ready" in hoarder.output(), 120, hoarder)
+            begin = time.monotonic()
+            done, _, err = self.run_millwright("opcua", "browse", self.plant.endpoint, "--depth", "1", timeout=30)
+            took = time.monotonic() - begin
+        self.assertEqual(done, 0, f"{err}\n{hoarder.output()}")
+        self.report("sessions that nobody uses:", growth_mib=self.memory.growth() / 2**20, recovery_s=took)
+        self.assertLessEqual(self.memory.growth(), GROWTH_MAX)
+        self.assertLessEqual(took, RECOVERY_S)
+        self.check_served("sessions that nobody uses", honest, before)
 
 
 if __name__ == "__main__":

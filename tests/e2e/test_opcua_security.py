@@ -38,7 +38,8 @@ class OpcUaSecurity(EndToEnd):
                         "-addext", "extendedKeyUsage=serverAuth,clientAuth"], check=True, capture_output=True)
         return der, key, uri
 
-    def start_plant(self, policy="basic256sha256"):
+    def start_plant(self, policy="basic256sha256", certificates=()):
+        """`certificates`: (user, DER) of users who log in by one."""
         source, api, port = free_ports(3)
         self.source = f"opc.tcp://127.0.0.1:{source}"
         der, key, uri = self.certificate("server")
@@ -47,6 +48,9 @@ class OpcUaSecurity(EndToEnd):
         self.wait_for("the foreign server", lambda: "ready" in self.server.output(), 60, self.server)
         self.set_password("from the file")
         self.add_user("operator", "s3cret")
+        for name, der in certificates:
+            code, _, err = self.run_millwright("opcua", "user", name, "--users", self.folder / "users.txt", "--certificate", der)
+            self.assertEqual(code, 0, err)
         plant = self.folder / "plant.yaml"
         plant.write_text(PLANT.format(endpoint=self.source, policy=policy))
         self.plant = Plant(self, plant, api, port, self.folder / "data").start()
@@ -82,14 +86,17 @@ class OpcUaSecurity(EndToEnd):
         self.wait_for("the connection", self.plant.connected)
         self.wait_for("values", lambda: len(self.plant.history("tank-1", "level")) > 3)
 
-    def client(self, name, certificate, security="Basic256Sha256,SignAndEncrypt", user="operator", password="s3cret"):
+    def client(self, name, certificate, security="Basic256Sha256,SignAndEncrypt", user="operator", password="s3cret",
+               user_certificate=None):
         """Runs a foreign client until it has three values: (exit code, output)."""
         der, key, uri = certificate
         arguments = [*map(str, FOREIGN_CLIENTS[name]), "--endpoint", self.plant.endpoint, "--path", "tank-1/level",
                      "--seconds", "20", "--count", "3"]
         if security:
             arguments += ["--security", security, "--certificate", str(der), "--key", str(key), "--application-uri", uri]
-        if user:
+        if user_certificate:
+            arguments += ["--user-certificate", str(user_certificate[0]), "--user-key", str(user_certificate[1])]
+        elif user:
             arguments += ["--user", user, "--password", password]
         done = subprocess.run(arguments, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
         return done.returncode, done.stdout + done.stderr
@@ -120,6 +127,26 @@ class OpcUaSecurity(EndToEnd):
         key = self.folder / "data/pki/own/private/own.pem"
         self.assertEqual(key.stat().st_mode & 0o77, 0)
         self.assertNotIn("s3cret", self.plant.process.output() + (self.folder / "users.txt").read_text())
+
+    def test_users_by_certificate(self):
+        engineer, stranger = self.certificate("engineer"), self.certificate("stranger")
+        self.start_plant(certificates=[("engineer", engineer[0])])
+        self.connect_source()
+        for name in FOREIGN_CLIENTS:
+            with self.subTest(client=name):
+                certificate = self.certificate(name)
+                self.client(name, certificate)
+                self.trust(f"CN = {name}")
+                for policy in POLICIES.values():
+                    code, output = self.client(name, certificate, f"{policy},SignAndEncrypt", user_certificate=engineer)
+                    self.assertEqual(code, 0, f"{policy}: {output[-2000:]}")
+                code, output = self.client(name, certificate, user_certificate=stranger)
+                self.assertNotEqual(code, 0, "a user whom nobody knows came in")
+                code, output = self.client(name, certificate, user_certificate=(engineer[0], stranger[1]))
+                self.assertNotEqual(code, 0, "a user came in without the certificate's key")
+                code, output = self.client(name, certificate)
+                self.assertEqual(code, 0, f"by password: {output[-2000:]}")
+        self.assertIn("no user has the certificate of 'CN = stranger'", self.plant.process.output())
 
     def check_endpoints(self, output):
         """Each policy to sign and to encrypt, none without, and passwords as the only way in."""

@@ -138,12 +138,42 @@ TEST(UsersTest, WhatIsNoUserIsToldWithItsLine) {
   for (const std::string& line : std::vector<std::string>{
            "operator", "a:plain:1:1:1:00:" + hash, "a:scrypt:1000:8:1:00:" + hash, "a:scrypt:1073741824:8:1:00:" + hash,
            "a:scrypt:1024:8:1::" + hash, "a:scrypt:1024:8:1:00:0", "a b:scrypt:1024:8:1:00:" + hash,
-           "a:scrypt:1024:8:1:0g:" + hash}) {
+           "a:scrypt:1024:8:1:0g:" + hash, "a:certificate:00", "a:certificate:" + hash + "00"}) {
     const auto users = parse_users("# one\n" + line, "users.txt");
     ASSERT_FALSE(users) << line;
     EXPECT_THAT(users.error().message, testing::StartsWith("users.txt:2"));
   }
   EXPECT_FALSE(parse_users("a:scrypt:1024:8:1:00:" + hash + "\na:scrypt:1024:8:1:00:" + hash, "users.txt"));
+}
+
+TEST_F(StoreTest, AUserIsKnownByACertificateOrAPassword) {
+  const auto make = [&](const std::string& name) {
+    return make_certificate({.name = name, .application_uri = "urn:" + name, .hosts = {}}, clock_.now(), 1)
+        ->certificate;
+  };
+  const std::string hers = make("hers");
+  const std::string his = make("his");
+  auto text = with_user("", "users.txt", "ann", "secret");
+  text = with_certificate(*text, "users.txt", "ann", make("an old one"));
+  text = with_certificate(*text, "users.txt", "ann", hers);
+  text = with_certificate(*text, "users.txt", "bob", his);
+  ASSERT_TRUE(text) << text.error().message;
+  EXPECT_EQ(parse_users(*text, "users.txt")->size(), 3U);
+  const auto again = with_certificate(*text, "users.txt", "eve", hers);
+  ASSERT_FALSE(again) << "one certificate is one user";
+  EXPECT_THAT(again.error().message, HasSubstr("twice"));
+  EXPECT_FALSE(with_certificate(*text, "users.txt", "eve", "no certificate"));
+
+  std::filesystem::create_directories(folder_);
+  ASSERT_TRUE(io::write_file_atomically(files_, folder_ + "/users.txt", *text));
+  Logins logins(folder_ + "/users.txt", files_, clock_);
+  EXPECT_EQ(*logins.user_of(hers), "ann");
+  EXPECT_EQ(*logins.user_of(his), "bob");
+  EXPECT_TRUE(logins.check("ann", "secret"));
+  EXPECT_FALSE(logins.check("bob", "")) << "no password is not an empty one";
+  EXPECT_THAT(logins.user_of(make("stranger")).error().message, HasSubstr("millwright opcua user NAME --certificate"));
+  clock_.advance(400 * 24 * core::kHour);
+  EXPECT_THAT(logins.user_of(hers).error().message, HasSubstr("out of date"));
 }
 
 TEST_F(StoreTest, PasswordsCannotBeTriedQuicklyAndHonestUsersStillGetIn) {

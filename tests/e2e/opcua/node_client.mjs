@@ -13,7 +13,7 @@ import {
   DataType, MessageSecurityMode, OPCUAClient, SecurityPolicy, TimestampsToReturn, UserTokenType,
 } from "node-opcua-client";
 import { OPCUACertificateManager } from "node-opcua-certificate-manager";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -42,6 +42,8 @@ const { values: options } = parseArgs({
     "application-uri": { type: "string" },
     user: { type: "string" },
     password: { type: "string" },
+    "user-certificate": { type: "string" },  // DER; the user shows it instead of a password
+    "user-key": { type: "string" },  // PEM
   },
 });
 
@@ -144,6 +146,16 @@ function security() {
   };
 }
 
+function identity() {
+  if (options["user-certificate"]) {
+    return {
+      type: UserTokenType.Certificate, certificateData: readFileSync(options["user-certificate"]),
+      privateKey: readFileSync(options["user-key"], "ascii"),
+    };
+  }
+  return options.user ? { type: UserTokenType.UserName, userName: options.user, password: options.password } : undefined;
+}
+
 async function main(folder) {
   // The library wants a certificate also where none is used; it is thrown away with the folder.
   const client = OPCUAClient.create({
@@ -154,8 +166,7 @@ async function main(folder) {
     endpointMustExist: false, connectionStrategy: { maxRetry: 3, initialDelay: 200 },
   });
   await client.connect(options.endpoint);
-  const session = await client.createSession(options.user
-    ? { type: UserTokenType.UserName, userName: options.user, password: options.password } : undefined);
+  const session = await client.createSession(identity());
   const namespaces = await session.readNamespaceArray();
   if (!namespaces.includes(MACHINERY)) throw new Error(`the server has no namespace ${MACHINERY}`);
   const plant = namespaces.indexOf(PLANT);

@@ -154,6 +154,9 @@ async def make_client(options):
     if options.security:
         client.application_uri = options.application_uri
         await client.set_security_string(f"{options.security},{options.certificate},{options.key}")
+    if options.user_certificate:
+        await client.load_client_certificate(options.user_certificate)
+        await client.load_private_key(options.user_key)
     if options.user:
         client.set_user(options.user)
         client.set_password(options.password)
@@ -205,6 +208,8 @@ def main():
     parser.add_argument("--application-uri", help="as the certificate has it")
     parser.add_argument("--user")
     parser.add_argument("--password")
+    parser.add_argument("--user-certificate", help="DER; the user shows it instead of a password")
+    parser.add_argument("--user-key", help="PEM")
     return asyncio.run(run(parser.parse_args()))
 
 
