@@ -26,6 +26,9 @@ using core::ValueType;
 using protocol::modbus::Number;
 
 constexpr Quality kRefusedByDevice = core::kBadNodeIdUnknown;
+constexpr Quality kFailedInDevice = core::kBadSensorFailure;
+constexpr std::ptrdiff_t kToldEach = 5;     // registers of a device that are logged one by one
+constexpr unsigned kSilencesOfADevice = 3;  // in a row: it is not a request's fault
 
 // The bits of a number as the sensor's type.
 std::optional<std::uint64_t> to_bits(const Number& number, ValueType type) {
@@ -47,9 +50,19 @@ std::optional<double> number_of(const asset::CommandValue& value) {
 
 // A device as the bus knows it.
 struct Health {
-  TimeNs ready = 0;      // not before
-  DurationNs pause = 0;  // 0: it answers
+  TimeNs ready = 0;             // not before
+  DurationNs pause = 0;         // 0: it answers
+  bool behind_gateway = false;  // a gateway said that it does not
+  std::uint64_t answers = 0;
+  unsigned silences = 0;  // since the last answer
+  TimeNs join = 0;        // when its requests are put together again; 0: they are
 };
+
+// The device said something of its own.
+bool is_answer(const ModbusLink::Answer& answer) {
+  return answer.good || answer.failure == ModbusLink::Failure::kRefused ||
+         answer.failure == ModbusLink::Failure::kFailed;
+}
 
 class ModbusClient final : public Connector {
  public:
@@ -87,8 +100,12 @@ class ModbusClient final : public Connector {
   void read_job(std::size_t job);
   ModbusLink::Answer read_with_retries(const ModbusJob& job);
   void take_answer(const ModbusJob& job);
-  void take_refusal(std::size_t job, const std::string& why);
-  void take_silence(const ModbusJob& job, const std::string& why);
+  void take_refusal(std::size_t job, const ModbusLink::Answer& answer);
+  void tell_refusal(ModbusPoint& point, const ModbusLink::Answer& answer);
+  void take_silence(std::size_t job, const ModbusLink::Answer& answer);
+  void rest(std::uint32_t device, const ModbusLink::Answer& answer);
+  void join_later(Health& health);
+  void join_what_is_due();
   void take_loss(const std::string& why);
   std::optional<std::uint64_t> value_of(const ModbusPoint& point, const ModbusJob& job) const;
   template <typename Which>
@@ -227,7 +244,7 @@ core::Result<std::string> ModbusClient::write(const asset::Command& command,
   const ModbusLink::Answer answer = link_->write(device->unit, target->item, *words);
   free_at_ = context_.clock.monotonic() + options_.pause;
   if (answer.good) return std::string();
-  if (answer.failure == ModbusLink::Failure::kRefused || answer.failure == ModbusLink::Failure::kBusy) {
+  if (is_answer(answer)) {
     return core::unexpected(ErrorCode::kConflict, fmt::format("the device refused: {}", answer.why));
   }
   return core::unexpected(ErrorCode::kTimeout, fmt::format("{}: it may have been carried out", answer.why));
@@ -262,9 +279,10 @@ bool ModbusClient::connect() {
   has_connected_ = true;
   const TimeNs now = context_.clock.monotonic();
   jobs_.begin(now);
-  health_.assign(options_.devices.size(), {.ready = now, .pause = 0});
+  health_.assign(options_.devices.size(), {.ready = now});
   set_state(ConnectorState::kConnected, connected_detail());
-  log_->info("{}: {}", name_, connected_detail());
+  // After a loss, once somebody answers.
+  if (!told_lost_) log_->info("{}: {}", name_, connected_detail());
   commands_.open();
   return true;
 }
@@ -275,6 +293,7 @@ void ModbusClient::poll_until_lost() {
     return;
   }
   while (link_) {
+    join_what_is_due();
     TimeNs due = 0;
     const std::size_t job = jobs_.first([this](std::uint32_t device) { return health_[device].ready; }, due);
     if (!serve_until(std::max(due, free_at_)) || !link_) return;
@@ -285,22 +304,28 @@ void ModbusClient::poll_until_lost() {
 ModbusLink::Answer ModbusClient::read_with_retries(const ModbusJob& job) {
   const int unit = options_.devices[job.device].unit;
   // A device that was silent is only knocked at.
-  int left = health_[job.device].pause != 0 ? 0 : options_.retries;
+  int left = health_[job.device].pause != 0 || job.suspect ? 0 : options_.retries;
   for (;; --left) {
     const ModbusLink::Answer answer = link_->read(unit, job.request, registers_);
     free_at_ = context_.clock.monotonic() + options_.pause;
-    const bool again = !answer.good &&
-                       (answer.failure == ModbusLink::Failure::kSilent || answer.failure == ModbusLink::Failure::kBusy);
+    const bool again =
+        !answer.good && answer.failure != ModbusLink::Failure::kRefused && answer.failure != ModbusLink::Failure::kLost;
     if (!again || left <= 0 || !wait_until(free_at_)) return answer;
   }
 }
 
 void ModbusClient::read_job(std::size_t job) {
   const ModbusLink::Answer answer = read_with_retries(jobs_[job]);
-  if (answer.good || answer.failure == ModbusLink::Failure::kRefused) {
+  const bool lives = is_answer(answer);
+  if (lives || answer.failure == ModbusLink::Failure::kGateway) {
     pause_ = 0;
-    told_lost_ = false;
+    if (std::exchange(told_lost_, false)) log_->info("{}: {}", name_, connected_detail());
+  }
+  if (lives) {
     Health& health = health_[jobs_[job].device];
+    ++health.answers;
+    health.silences = 0;
+    jobs_[job].silent_since.reset();
     if (std::exchange(health.pause, 0) != 0) {
       log_->info("{}: {} answers again", name_, options_.devices[jobs_[job].device].name);
       set_state(ConnectorState::kConnected, connected_detail());
@@ -309,12 +334,12 @@ void ModbusClient::read_job(std::size_t job) {
   if (answer.good) {
     take_answer(jobs_[job]);
     late_.Increment(static_cast<double>(jobs_.done(job, context_.clock.monotonic())));
-  } else if (answer.failure == ModbusLink::Failure::kRefused) {
-    take_refusal(job, answer.why);
+  } else if (lives) {
+    take_refusal(job, answer);
   } else if (answer.failure == ModbusLink::Failure::kLost) {
     take_loss(fmt::format("{}: {}", to_string(options_.bus), answer.why));
   } else {
-    take_silence(jobs_[job], answer.why);
+    take_silence(job, answer);
   }
 }
 
@@ -345,36 +370,91 @@ void ModbusClient::take_answer(const ModbusJob& job) {
       }
       mismatch_told_[index] = true;
     }
-    if (!std::exchange(point.problem, {}).empty()) set_state(ConnectorState::kConnected, connected_detail());
+    if (!std::exchange(point.problem, {}).empty()) {
+      log_->info("{}: {}: '{}' is read again", name_, sensor.path, sensor.source.address);
+      set_state(ConnectorState::kConnected, connected_detail());
+      join_later(health_[job.device]);
+    }
     intake_.inspect(batch, block);
   }
   inlet_.submit(epoch_, ++sequence_);
 }
 
-void ModbusClient::take_refusal(std::size_t job, const std::string& why) {
+// After a while, so that a device that is busy is not asked the same again at once.
+void ModbusClient::join_later(Health& health) {
+  if (health.join == 0) health.join = context_.clock.monotonic() + options_.bad_register_retry;
+}
+
+void ModbusClient::join_what_is_due() {
+  const TimeNs now = context_.clock.monotonic();
+  for (std::uint32_t device = 0; device < health_.size(); ++device) {
+    Health& health = health_[device];
+    if (health.join == 0 || health.join > now || health.pause != 0) continue;
+    health.join = 0;
+    jobs_.join(device, now);
+  }
+}
+
+void ModbusClient::take_refusal(std::size_t job, const ModbusLink::Answer& answer) {
+  // What may pass is not cut apart for good.
+  if (answer.failure != ModbusLink::Failure::kRefused) join_later(health_[jobs_[job].device]);
   if (jobs_.refused(job, context_.clock.monotonic(), options_.bad_register_retry)) return;
-  const std::uint32_t index = jobs_[job].request.items.front();
-  ModbusPoint& point = jobs_.points()[index];
-  if (!point.problem.empty()) return;
-  point.problem = why;
-  log_->warn("{}: {}: '{}' is refused by its device: {}", name_, point.sensor->path, point.sensor->source.address, why);
-  say(kRefusedByDevice, [&](const ModbusPoint& one) { return &one == &point; });
+  tell_refusal(jobs_.points()[jobs_[job].request.items.front()], answer);
+}
+
+// Once, until its reason changes.
+void ModbusClient::tell_refusal(ModbusPoint& point, const ModbusLink::Answer& answer) {
+  if (point.told && point.problem == answer.why) return;
+  if (point.problem != answer.why) {
+    const auto others = std::count_if(jobs_.points().begin(), jobs_.points().end(), [&](const ModbusPoint& one) {
+      return one.device == point.device && !one.problem.empty();
+    });
+    // The status counts the rest.
+    log_->log(others < kToldEach ? spdlog::level::warn : spdlog::level::debug,
+              "{}: {}: '{}' is refused by its device: {}; trying again every {}", name_, point.sensor->path,
+              point.sensor->source.address, answer.why, core::format_duration(options_.bad_register_retry));
+  }
+  point.problem = answer.why;
+  say(answer.failure == ModbusLink::Failure::kRefused ? kRefusedByDevice : kFailedInDevice,
+      [&](const ModbusPoint& one) { return &one == &point; });
+  point.told = true;
   set_state(ConnectorState::kConnected, connected_detail());
 }
 
-// A device that is silent waits longer and longer; where none of a connection's answers, the connection is what is bad.
-void ModbusClient::take_silence(const ModbusJob& job, const std::string& why) {
-  Health& health = health_[job.device];
+// Some devices say nothing where they ought to refuse: a request that is not answered, while others of its device are,
+// is at fault itself.
+void ModbusClient::take_silence(std::size_t job, const ModbusLink::Answer& answer) {
+  ModbusJob& one = jobs_[job];
+  Health& health = health_[one.device];
+  const bool others_are_answered = one.silent_since && *one.silent_since < health.answers;
+  if (others_are_answered && ++health.silences < kSilencesOfADevice && health.pause == 0) {
+    if (one.request.items.size() == 1) one.silent_since = health.answers;
+    ModbusLink::Answer refusal = answer;
+    refusal.why = fmt::format("no answer, though others of the device get one ({})", answer.why);
+    return take_refusal(job, refusal);
+  }
+  one.silent_since = health.answers;
+  const std::uint32_t device = one.device;
+  jobs_.postpone(job, context_.clock.monotonic());
+  rest(device, answer);
+}
+
+// A device that is silent waits longer and longer. Where none of a connection's answers, not even another request, the
+// connection is what is bad, but where a gateway speaks for one.
+void ModbusClient::rest(std::uint32_t device, const ModbusLink::Answer& answer) {
+  Health& health = health_[device];
   const bool first = health.pause == 0;
   health.pause = first ? options_.retry_min : std::min(health.pause * 2, options_.retry_max);
   health.ready = context_.clock.monotonic() + health.pause;
-  const bool all = std::all_of(health_.begin(), health_.end(), [](const Health& one) { return one.pause != 0; });
-  if (all && std::holds_alternative<ModbusTcp>(options_.bus)) {
-    return take_loss(fmt::format("{}: no device answers ({})", to_string(options_.bus), why));
+  health.behind_gateway = answer.failure == ModbusLink::Failure::kGateway;
+  const bool all = std::all_of(health_.begin(), health_.end(),
+                               [](const Health& one) { return one.pause != 0 && !one.behind_gateway; });
+  if (all && !first && std::holds_alternative<ModbusTcp>(options_.bus)) {
+    return take_loss(fmt::format("{}: no device answers ({})", to_string(options_.bus), answer.why));
   }
   if (!first) return;
-  log_->warn("{}: {} does not answer: {}", name_, options_.devices[job.device].name, why);
-  say(core::kBadNoCommunication, [&](const ModbusPoint& one) { return one.device == job.device; });
+  if (!told_lost_) log_->warn("{}: {} does not answer: {}", name_, options_.devices[device].name, answer.why);
+  say(core::kBadNoCommunication, [&](const ModbusPoint& one) { return one.device == device; });
   set_state(ConnectorState::kConnected, connected_detail());
 }
 
@@ -395,8 +475,9 @@ void ModbusClient::take_loss(const std::string& why) {
 template <typename Which>
 void ModbusClient::say(Quality quality, const Which& which) {
   const TimeNs now = context_.clock.now();
-  for (const ModbusPoint& point : jobs_.points()) {
+  for (ModbusPoint& point : jobs_.points()) {
     if (!which(point)) continue;
+    point.told = false;
     const asset::Sensor& sensor = *point.sensor;
     core::BlockBatch& batch = inlet_.batch_for(sensor.id);
     core::Block& block = batch.add(sensor.id, sensor.type, 1, now, 0, now);
@@ -417,7 +498,10 @@ std::string ModbusClient::connected_detail() {
     if (health_[i].pause != 0) detail += fmt::format("; {} does not answer", options_.devices[i].name);
   }
   const auto bad = std::find_if(points.begin(), points.end(), [](const auto& one) { return !one.problem.empty(); });
-  if (bad != points.end()) detail += fmt::format("; '{}': {}", bad->sensor->source.address, bad->problem);
+  if (bad != points.end()) {
+    detail += fmt::format("; '{}': {}", bad->sensor->source.address, bad->problem);
+    if (refused > 1) detail += fmt::format(", and {} more", refused - 1);
+  }
   if (!jobs_.unknown().empty()) detail += "; " + jobs_.unknown().front().why;
   return detail;
 }

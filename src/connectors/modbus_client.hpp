@@ -7,14 +7,18 @@
 //       devices:
 //         - {name: meter-1, unit: 1, map: maps/energy-meter.yaml, period: 1s}
 //
-// A sensor's address is "<device>/<register>", the register a name of the device's map. Read only.
+// A sensor's address is "<device>/<register>", the register a name of the device's map. Commands write registers that
+// the map says may be written.
 //
 // Threads: one of its own, since a bus takes one request after the other; the Connector calls from any.
 // Values: the number in the registers, times scale plus offset, as the sensor's type: a float is the nearest, anything
 // else only where nothing is lost, else BadTypeMismatch. The time is the answer's arrival.
-// Errors: a register that its device refuses is told once, marked, and asked for every `bad_register_retry`; the others
-// of its request are read without it. A device that is silent after the retries is marked BadNoCommunication and tried
-// again with growing pauses, so that it does not hold up the others. A lost bus marks all.
+// Errors: any exception of a device is an answer: after the retries of those that may pass, the request is halved until
+// the register that fails stands alone; it is told once, marked, and asked for every `bad_register_retry`, and the
+// others are read without it: BadNodeIdUnknown where the device has no such register, BadSensorFailure where it cannot
+// give it. So is a request that gets no answer while others of the device do. A device that is silent after the
+// retries, or that its gateway does not reach, is marked BadNoCommunication and tried again with growing pauses, so
+// that it does not hold up the others. A lost bus marks all.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,6 @@
 // What a Modbus connector reads, and when: the sensors' registers, put together into requests, each with a time when it
 // is due. A register that a device refuses is cut out of its request until it alone is left, and then asked for rarely.
+// What was cut apart is joined again, around the registers that are still refused.
 //
 // Threads: one owner. Times are of the monotonic clock.
 #pragma once
@@ -21,7 +22,9 @@ struct ModbusPoint {
   const asset::Sensor* sensor = nullptr;
   const ModbusRegister* source = nullptr;
   std::uint32_t device = 0;
-  std::string problem;  // why its device refuses it; empty: it does not
+  std::string problem;     // why its device refuses it; empty: it does not
+  bool told = false;       // that it is refused is the sensor's last quality
+  core::TimeNs retry = 0;  // of one that is refused: not before
 };
 
 struct ModbusJob {
@@ -29,6 +32,9 @@ struct ModbusJob {
   core::DurationNs period = 0;
   core::TimeNs due = 0;
   protocol::modbus::Request request;  // its items are points
+  bool suspect = false;               // cut out of one that failed: asked once, without retries
+  // How often the device had answered when this was last without an answer; none: this was answered since.
+  std::optional<std::uint64_t> silent_since = {};
 };
 
 class ModbusJobs {
@@ -48,14 +54,17 @@ class ModbusJobs {
 
   // All again from the start, as after a new connection: due now.
   void begin(core::TimeNs now);
-  // The job that is due first, of devices that `ready(device)` gives no later time for.
+  // A device's requests anew, as few as can be, due now; those that are refused stay alone, and wait on.
+  void join(std::uint32_t device, core::TimeNs now);
+  // The job that is due first, of devices that `ready(device)` gives no later time for; of several, the one that has
+  // waited longest.
   template <typename Ready>
   [[nodiscard]] std::size_t first(const Ready& ready, core::TimeNs& due) const {
     std::size_t best = 0;
     due = INT64_MAX;
     for (std::size_t i = 0; i < jobs_.size(); ++i) {
       const core::TimeNs at = std::max(jobs_[i].due, ready(jobs_[i].device));
-      if (at < due) {
+      if (at < due || (at == due && jobs_[i].due < jobs_[best].due)) {
         due = at;
         best = i;
       }
@@ -64,11 +73,15 @@ class ModbusJobs {
   }
   // Read: due again a period later, on its grid; gives how many turns were missed.
   std::uint64_t done(std::size_t job, core::TimeNs now);
+  // Without an answer: behind all that are due.
+  void postpone(std::size_t job, core::TimeNs now) { jobs_[job].due = std::max(jobs_[job].due, now); }
   // Refused. True: it is in halves now, due at once. False: one register is left, which is due after `retry`.
   bool refused(std::size_t job, core::TimeNs now, core::DurationNs retry);
 
  private:
   void add_sensor(const ModbusOptions& options, const asset::Sensor& sensor);
+  void plan_device(std::uint32_t device, core::TimeNs now);
+  [[nodiscard]] core::DurationNs period_of(const ModbusPoint& point) const;
 
   const ModbusOptions& options_;
   std::vector<ModbusPoint> points_;

@@ -14,24 +14,22 @@ namespace {
 using protocol::modbus::Request;
 using protocol::modbus::Table;
 
+constexpr int kExceptionsEnd = MODBUS_ENOBASE + MODBUS_EXCEPTION_MAX;  // those that libmodbus knows
+
 ModbusLink::Failure failure_of(int error) {
   switch (error) {
     case EMBXILFUN:
     case EMBXILADD:
     case EMBXILVAL:
       return ModbusLink::Failure::kRefused;
-    case EMBXSFAIL:
-    case EMBXACK:
-    case EMBXSBUSY:
-    case EMBXNACK:
-    case EMBXMEMPAR:
     case EMBXGPATH:
-      return ModbusLink::Failure::kBusy;
-    // A gateway's word that the device behind it does not answer.
     case EMBXGTAR:
+      return ModbusLink::Failure::kGateway;
+    // A maker's own exception is an answer too.
+    case EMBBADEXC:
+      return ModbusLink::Failure::kFailed;
     case EMBBADCRC:
     case EMBBADDATA:
-    case EMBBADEXC:
     case EMBUNKEXC:
     case EMBMDATA:
     case EMBBADSLAVE:
@@ -39,8 +37,16 @@ ModbusLink::Failure failure_of(int error) {
     case EINTR:
       return ModbusLink::Failure::kSilent;
     default:
-      return ModbusLink::Failure::kLost;
+      return error >= MODBUS_ENOBASE && error < kExceptionsEnd ? ModbusLink::Failure::kFailed
+                                                               : ModbusLink::Failure::kLost;
   }
+}
+
+// libmodbus has no text for exceptions that the standard leaves out.
+std::string text_of(int error) {
+  if (error == EMBBADEXC) return "an exception of the device's maker";
+  const bool is_unnamed = error == MODBUS_ENOBASE || error == MODBUS_ENOBASE + MODBUS_EXCEPTION_NOT_DEFINED;
+  return is_unnamed ? fmt::format("exception {}", error - MODBUS_ENOBASE) : modbus_strerror(error);
 }
 
 class Link final : public ModbusLink {
@@ -77,7 +83,7 @@ class Link final : public ModbusLink {
     const Failure failure = failure_of(error);
     // What still comes in belongs to no request any more.
     if (failure == Failure::kSilent) modbus_flush(context_);
-    return {.failure = failure, .why = modbus_strerror(error)};
+    return {.failure = failure, .why = text_of(error)};
   }
   int read_words(const Request& request, std::vector<std::uint16_t>& registers) {
     const auto read = request.table == Table::kHoldingRegisters ? modbus_read_registers : modbus_read_input_registers;

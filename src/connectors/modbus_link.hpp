@@ -20,7 +20,8 @@ class ModbusLink {
   // Why a read gave nothing.
   enum class Failure : std::uint8_t {
     kRefused,  // the device lives and says that it has no such registers
-    kBusy,     // the device lives and cannot answer now
+    kFailed,   // the device lives and says that it cannot do it now: it is busy, or something in it is broken
+    kGateway,  // a gateway lives and says that the device behind it does not answer
     kSilent,   // no answer, or a broken one
     kLost,     // the connection or the line is gone
   };

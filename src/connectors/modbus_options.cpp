@@ -64,7 +64,7 @@ void read_scale(Section& section, ModbusRegister& one) {
   if (one.scale == 0) section.problem("scale", "makes every reading the same; give a factor such as 0.1");
 }
 
-ModbusRegister read_register(Section& section, const Orders& orders, std::int64_t base) {
+ModbusRegister read_register(Section& section, const Orders& orders, std::int64_t base, unsigned registers_max) {
   ModbusRegister one;
   one.name = section.text("name", {.fallback = std::nullopt, .length_max = 200});
   one.item.table =
@@ -75,6 +75,11 @@ ModbusRegister read_register(Section& section, const Orders& orders, std::int64_
     one.layout.low_word_first = own.word == 1;
     one.layout.low_byte_first = own.byte == 1;
     one.item.count = static_cast<std::uint16_t>(words(one.layout.encoding));
+    if (one.item.count > registers_max) {
+      section.problem("type",
+                      fmt::format("takes {} registers, which are read at once, and the map's registers_max is {}",
+                                  one.item.count, registers_max));
+    }
     read_bit_field(section, one.layout);
     read_scale(section, one);
   }
@@ -131,12 +136,12 @@ ModbusMap read_modbus_map(Section& section) {
   const Orders orders = read_orders(section, {});
   const std::int64_t base = section.integer("address_base", {.fallback = 0, .low = 0, .high = 1});
   map.limits.registers_max =
-      static_cast<unsigned>(section.integer("registers_max", {.fallback = 125, .low = 4, .high = 125}));
+      static_cast<unsigned>(section.integer("registers_max", {.fallback = 125, .low = 1, .high = 125}));
   map.limits.bits_max = static_cast<unsigned>(section.integer("bits_max", {.fallback = 2000, .low = 1, .high = 2000}));
   map.limits.gap_max = static_cast<unsigned>(section.integer("gap_max", {.fallback = 8, .low = 0, .high = 124}));
   std::set<std::string> names;
   for (Section& one : section.sections("registers")) {
-    map.registers.push_back(read_register(one, orders, base));
+    map.registers.push_back(read_register(one, orders, base, map.limits.registers_max));
     const std::string& name = map.registers.back().name;
     if (!names.insert(name).second) one.problem("name", fmt::format("there is a register '{}' already", name));
     if (map.registers.size() > kRegistersMax) {

@@ -130,6 +130,80 @@ TEST(ModbusClient, ARefusedRegisterCostsNoOther) {
   EXPECT_THAT(rig.connector->status().detail, HasSubstr("no register 'flwo'"));
 }
 
+// Whatever the exception, the others are read, and the connection stays.
+TEST(ModbusClient, AnExceptionIsAnAnswer) {
+  for (const int exception : {1, 2, 3, 4, 5, 6, 7, 8, 9, 0x80}) {
+    SCOPED_TRACE(exception);
+    test::ModbusTestServer server;
+    server.fail(10, exception);
+    auto options = options_of({holding("bad", 10), holding("a", 11), holding("b", 12), holding("c", 40)});
+    options.bus = ModbusTcp{"127.0.0.1", server.port()};
+    Rig rig({{"meter/bad", ValueType::kInt64},
+             {"meter/a", ValueType::kInt64},
+             {"meter/b", ValueType::kInt64},
+             {"meter/c", ValueType::kInt64}},
+            options);
+    ASSERT_TRUE(eventually(
+        [&] { return rig.disk.of(1).size() > 5 && rig.disk.of(2).size() > 5 && rig.disk.of(3).size() > 5; }));
+    EXPECT_TRUE(rig.disk.of(0).empty());
+    ASSERT_TRUE(eventually([&] { return rig.connector->status().detail.find("meter/bad") != std::string::npos; }));
+    EXPECT_EQ(rig.last_status(), exception <= 3 ? core::kBadNodeIdUnknown : core::kBadSensorFailure);
+    EXPECT_EQ(rig.connector->status().state, ConnectorState::kConnected);
+    EXPECT_EQ(rig.connector->status().reconnects, 0U);
+
+    server.set(10, 5);
+    server.fail(10, 0);
+    EXPECT_TRUE(eventually([&] { return rig.last(0) == 5; }));
+    EXPECT_EQ(rig.connector->status().detail.find("meter/bad"), std::string::npos);
+    EXPECT_TRUE(eventually([&] { return server.widest() == 3; })) << "its request is whole again";
+  }
+}
+
+// Some devices say nothing where they ought to refuse.
+TEST(ModbusClient, ARequestThatIsNotAnsweredHoldsUpNoOther) {
+  test::ModbusTestServer server;
+  server.fail(10, test::ModbusTestServer::kSilence);
+  auto options = options_of({holding("mute", 10), holding("a", 11), holding("b", 40)});
+  options.bus = ModbusTcp{"127.0.0.1", server.port()};
+  Rig rig({{"meter/mute", ValueType::kInt64}, {"meter/a", ValueType::kInt64}, {"meter/b", ValueType::kInt64}}, options);
+  ASSERT_TRUE(eventually([&] { return rig.disk.of(1).size() > 5 && rig.disk.of(2).size() > 5; }));
+  ASSERT_TRUE(eventually(
+      [&] { return rig.connector->status().detail.find("'meter/mute': no answer, though") != std::string::npos; }));
+  EXPECT_TRUE(rig.disk.of(0).empty());
+  EXPECT_EQ(rig.connector->status().reconnects, 0U);
+  server.set(10, 5);
+  server.fail(10, 0);
+  EXPECT_TRUE(eventually([&] { return rig.last(0) == 5; }));
+}
+
+TEST(ModbusClient, AGatewaysWordOnOneUnitLeavesTheOthersAndTheConnection) {
+  for (const int exception : {0x0A, 0x0B}) {
+    test::ModbusTestServer server;
+    server.fail_unit(2, exception);
+    auto options = options_of({holding("a", 0)});
+    options.bus = ModbusTcp{"127.0.0.1", server.port()};
+    options.devices.insert(options.devices.begin(), options.devices.front());
+    options.devices.front().name = "behind";
+    options.devices.front().unit = 2;
+    Rig rig({{"behind/a", ValueType::kInt64}, {"meter/a", ValueType::kInt64}}, options);
+    ASSERT_TRUE(eventually([&] { return rig.disk.of(1).size() > 5; }));
+    EXPECT_TRUE(
+        eventually([&] { return rig.connector->status().detail.find("behind does not answer") != std::string::npos; }));
+    EXPECT_TRUE(rig.disk.of(0).empty());
+    // Nor where no unit is reached.
+    server.fail_unit(1, exception);
+    EXPECT_TRUE(
+        eventually([&] { return rig.connector->status().detail.find("meter does not answer") != std::string::npos; }));
+    const unsigned before = server.requests();
+    EXPECT_TRUE(eventually([&] { return server.requests() > before + 5; }));
+    EXPECT_EQ(rig.connector->status().state, ConnectorState::kConnected);
+    server.set(0, 7);
+    server.fail_unit(2, 0);
+    EXPECT_TRUE(eventually([&] { return rig.last(0) == 7; }));
+    EXPECT_EQ(rig.connector->status().reconnects, 0U);
+  }
+}
+
 TEST(ModbusClient, WhatDoesNotFitIsKeptAndMarked) {
   test::ModbusTestServer server;
   server.set(0, 2);
@@ -238,6 +312,7 @@ registers:
   - {name: a, address: 3, type: float32, bit: 2}
   - {name: c, address: 3, bits: [9, 4], tabel: input}
   - {name: d, address: 3, scale: 0}
+registers_max: 1
 )");
   std::string all;
   for (const auto& problem : wrong) all += to_string(problem) + "\n";
@@ -247,6 +322,11 @@ registers:
   EXPECT_THAT(all, HasSubstr("the lowest and the highest bit"));
   EXPECT_THAT(all, HasSubstr("did you mean 'table'?"));
   EXPECT_THAT(all, HasSubstr("makes every reading the same"));
+  EXPECT_THAT(all, HasSubstr("registers[0].type"));
+  EXPECT_THAT(all, HasSubstr("takes 2 registers, which are read at once, and the map's registers_max is 1"));
+
+  EXPECT_TRUE(problems_of("registers_max: 1\nregisters:\n  - {name: a, address: 3}\n", &map).empty());
+  EXPECT_EQ(map.limits.registers_max, 1U);
 }
 
 TEST(ModbusClient, CommandsWriteOnlyWhatTheMapAllows) {

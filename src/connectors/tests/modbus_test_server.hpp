@@ -2,6 +2,7 @@
 // device of several takes the request after one to a silent device for that one's answer.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -75,6 +76,7 @@ class SerialCable {
 class ModbusTestServer {
  public:
   static constexpr int kRegisters = 100;
+  static constexpr int kSilence = -1;
 
   // On a TCP port of its own choice.
   ModbusTestServer() : context_(modbus_new_tcp("127.0.0.1", 0)) {
@@ -115,6 +117,15 @@ class ModbusTestServer {
     core::MutexLock lock(mutex_);
     return mapping_->tab_bits[address] != 0;
   }
+  // Requests that touch the address, or of the unit, get this exception, or kSilence; 0: an answer.
+  void fail(int address, int exception) {
+    failing_ = Failing{address, exception};
+    widest_ = 0;
+  }
+  void fail_unit(int unit, int exception) { failing_units_[unit] = exception; }
+  // Requests that came, and the most that one of those since the last fail() asked for.
+  [[nodiscard]] unsigned requests() const { return requests_; }
+  [[nodiscard]] int widest() const { return widest_; }
   // Takes requests and says nothing.
   void fall_silent(bool silent) { silent_ = silent; }
   void drop_connection() { drop_ = true; }
@@ -135,9 +146,26 @@ class ModbusTestServer {
       const int got = modbus_receive(context_, query.data());
       if (got < 0 && errno != ETIMEDOUT) return;
       if (got <= 0 || silent_) continue;
+      ++requests_;
+      if (fails(query)) continue;
       core::MutexLock lock(mutex_);
       modbus_reply(context_, query.data(), got, mapping_);
     }
+  }
+  // By hand: libmodbus knows no makers' exceptions.
+  bool fails(const std::vector<std::uint8_t>& query) {
+    const int address = query[8] << 8 | query[9];
+    const int count = query[10] << 8 | query[11];
+    const auto [bad, exception_there] = failing_.load();
+    const bool touches = exception_there != 0 && address <= bad && bad < address + count;
+    const int exception = touches ? exception_there : failing_units_.at(query[6]).load();
+    if (exception == 0) widest_ = std::max(widest_.load(), count);
+    if (exception <= 0) return exception == kSilence;
+    std::array<std::uint8_t, 9> reply{query[0], query[1], 0, 0, 0, 3, query[6]};
+    reply[7] = query[7] | 0x80;
+    reply[8] = static_cast<std::uint8_t>(exception);
+    EXPECT_EQ(send(modbus_get_socket(context_), reply.data(), reply.size(), MSG_NOSIGNAL), 9);
+    return true;
   }
 
   modbus_t* context_;
@@ -147,6 +175,14 @@ class ModbusTestServer {
   std::atomic<bool> stop_{false};
   std::atomic<bool> silent_{false};
   std::atomic<bool> drop_{false};
+  struct Failing {
+    int address;
+    int exception;
+  };
+  std::atomic<Failing> failing_{Failing{0, 0}};
+  std::array<std::atomic<int>, 256> failing_units_{};
+  std::atomic<unsigned> requests_{0};
+  std::atomic<int> widest_{0};
   std::thread thread_;
 };
 
