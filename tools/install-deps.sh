@@ -29,7 +29,7 @@ test_packages=(
   libgtest-dev libgmock-dev libbenchmark-dev
   python3-venv curl chromium openssl
   "${test_servers[@]}" mosquitto-clients redis-tools kcat
-  maven openjdk-17-jdk-headless iproute2 wrk
+  maven openjdk-17-jdk-headless iproute2 wrk mbpoll
   libxgboost0
 )
 # QuestDB comes from Maven Central (bench/peers/questdb.py) and needs Java. What cannot be had is left out of the run.
