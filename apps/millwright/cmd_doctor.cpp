@@ -25,7 +25,7 @@ void print(const std::vector<Finding>& findings) {
 
 int doctor(const std::string& file, bool json) {
   PlantConfig config;
-  if (auto loaded = load_plant_config(file, config); !loaded) return fail(loaded.error());
+  if (auto loaded = look_at_plant_config(file, config); !loaded) return fail(loaded.error());
   // Its findings say what others would log.
   core::set_up_logs(core::LogFormat::kText, spdlog::level::off);
   const std::vector<Finding> findings = examine(config);
@@ -49,7 +49,8 @@ int doctor(const std::string& file, bool json) {
 }  // namespace
 
 void add_doctor(CLI::App& app, const SetCommand& set) {
-  auto* sub = app.add_subcommand("doctor", "try all that a plant file names: folders, clock, ports, machines, outputs");
+  auto* sub = app.add_subcommand("doctor",
+                                 "try all that a plant file names: folders, clock, ports, machines, outputs, services");
   auto file = std::make_shared<std::string>("plant.yaml");
   auto json = std::make_shared<bool>(false);
   sub->add_option("file", *file, "the plant's YAML file")->capture_default_str();

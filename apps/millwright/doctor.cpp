@@ -8,12 +8,14 @@
 #include <sys/timex.h>
 #include <unistd.h>
 
+#include "connectors/modbus_link.hpp"
+#include "connectors/modbus_probe.hpp"
 #include "connectors/opcua_probe.hpp"
 #include "core/text.hpp"
+#include "doctor_services.hpp"
 #include "io/datagram_socket.hpp"
 #include "io/network.hpp"
 #include "maintenance/erp.hpp"
-#include "mqtt/publisher.hpp"
 
 namespace millwright::app {
 namespace {
@@ -47,6 +49,7 @@ class Doctor {
       check_output(output);
     }
     for (const auto& erp : config_.maintenance.erps) check_erp(erp);
+    for (Finding& finding : examine_services(config_, clock_)) findings_.push_back(std::move(finding));
     return std::move(findings_);
   }
 
@@ -138,16 +141,13 @@ class Doctor {
             "see millwright opcua browse, and docs/opcua.md for certificates and users");
         continue;
       }
-      std::string detail =
+      const std::string detail =
           fmt::format("{}: {} of {} sensors have their node", endpoint, found->found, addresses.size());
       if (found->missing.empty()) {
         say(State::kOk, detail);
         continue;
       }
-      for (std::size_t i = 0; i < std::min(kShown, found->missing.size()); ++i) {
-        detail += fmt::format("; '{}': {}", found->missing[i].first, found->missing[i].second);
-      }
-      say(State::kBad, detail, "millwright opcua browse shows what the server calls them");
+      say(State::kBad, detail + shown(found->missing), "millwright opcua browse shows what the server calls them");
     }
   }
 
@@ -162,15 +162,68 @@ class Doctor {
     say(State::kBad, options.file + " cannot be read", "give the connector another file");
   }
   void check(const connectors::ModbusOptions& options) {
-    std::visit([this](const auto& bus) { check_bus(bus); }, options.bus);
+    const auto* serial = std::get_if<connectors::ModbusSerial>(&options.bus);
+    if (serial != nullptr && !check_line(*serial)) return;
+    const auto found = connectors::probe_modbus(options, *config_.model, name_);
+    if (!found) {
+      return say(State::kBad, found.error().message,
+                 "is it on, does the name or address fit, does a firewall let it through?");
+    }
+    if (!found->unknown.empty()) {
+      say(State::kBad, "addresses that no map has" + shown(found->unknown), "see the sensors' addresses");
+    }
+    for (const auto& device : found->devices) {
+      what_ = fmt::format("connector {}, {}", name_, device.name);
+      check_device(connectors::to_string(options.bus), device);
+    }
   }
-  void check(const connectors::MqttClientOptions& options) { check_broker(options.link.broker); }
-  void check(const connectors::SparkplugOptions& options) { check_broker(options.link.broker); }
+  void check_device(const std::string& bus, const connectors::ModbusProbe::Device& device) {
+    const std::string who = fmt::format("{}, unit {}", bus, device.unit);
+    if (!device.silent.empty()) {
+      return say(
+          State::kBad, fmt::format("{} does not answer: {}", who, device.silent),
+          "is it on, is it that unit; on a serial line, do baud_rate and parity fit, behind a gateway, its table?");
+    }
+    const std::string detail = fmt::format("{}: {} of {} registers are read", who, device.read, device.wanted);
+    if (device.refused.empty()) return say(State::kOk, detail);
+    say(State::kBad, detail + shown(device.refused),
+        "compare unit and map with the maker's list: table, address, address_base");
+  }
+  // "; 'one': why; …"
+  static std::string shown(const std::vector<std::pair<std::string, std::string>>& problems) {
+    std::string text;
+    for (std::size_t i = 0; i < std::min(kShown, problems.size()); ++i) {
+      text += fmt::format("; '{}': {}", problems[i].first, problems[i].second);
+    }
+    if (problems.size() > kShown) text += fmt::format("; and {} more", problems.size() - kShown);
+    return text;
+  }
+
+  void check(const connectors::MqttClientOptions& options) {
+    std::vector<std::string> filters;
+    for (const auto& topic : options.topics) filters.push_back(topic.filter());
+    findings_.push_back(examine_subscriptions(what_, options.link.broker, filters));
+  }
+  void check(const connectors::SparkplugOptions& options) {
+    std::vector<std::string> filters;
+    for (const std::string& group : options.groups) filters.push_back(fmt::format("spBv1.0/{}/#", group));
+    if (filters.empty()) filters.emplace_back("spBv1.0/+/#");
+    findings_.push_back(examine_subscriptions(what_, options.link.broker, filters));
+  }
 
   void check(const connectors::Plc4xOptions& options) {
     const auto whole = connectors::check_plc4x(options);
     if (!whole) return say(State::kBad, whole.error().message, "see docs/plc4x.md");
-    say(State::kOk, options.java + " and the driver are there; its devices were not asked");
+    say(State::kOk, options.java + " and the driver are there");
+    for (const auto& device : options.devices) {
+      what_ = fmt::format("connector {}, {}", name_, device.name);
+      const auto address = connectors::plc4x_address(device.connection);
+      if (address) {
+        check_reachable(address->host, address->port, "; its tags were not asked for");
+      } else {
+        say(State::kOk, "not asked: its protocol does not connect by TCP, and is the driver's to speak");
+      }
+    }
   }
 
   void check(const connectors::PubSubOptions& options) {
@@ -183,25 +236,20 @@ class Doctor {
     say(State::kBad, socket.error().message, "address is this machine's or a multicast group; see interface and port");
   }
 
-  void check_bus(const connectors::ModbusTcp& bus) {
-    check_reachable(bus.host, bus.port, "; its registers were not asked for");
-  }
-  void check_bus(const connectors::ModbusSerial& bus) {
+  // Whether it can be asked now.
+  bool check_line(const connectors::ModbusSerial& bus) {
+    if (runs_) {
+      say(State::kOk, bus.device + " was not asked: the plant that runs has it, and a line takes one master");
+      return false;
+    }
     const int fd = ::open(bus.device.c_str(), O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd >= 0) {
       ::close(fd);
-      return say(State::kOk, bus.device + " can be opened");
+      return true;
     }
     say(State::kBad, fmt::format("{}: {}", bus.device, std::strerror(errno)),
         errno == EACCES ? "add the plant's user to the group that owns it, mostly dialout" : "is it plugged in?");
-  }
-
-  // Under a name of its own, so that the plant's session stays as it is.
-  void check_broker(mqtt::Options broker) {
-    broker.client_id += "-doctor";
-    const auto publisher = mqtt::Publisher::open(broker, {}, [] { return false; });
-    if (publisher) return say(State::kOk, mqtt::to_string(broker) + " takes the connection");
-    say(State::kBad, publisher.error().message, "see host, port, user, password and tls");
+    return false;
   }
 
   // A read with the plant's own log-in; nothing is written.

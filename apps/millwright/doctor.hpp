@@ -1,5 +1,5 @@
 // Doctor: tries all that a plant's file names, without disturbing a plant that runs: folders, clock, ports, the peers
-// of connectors and outputs. It takes no readings and sends none.
+// of connectors and outputs, and the services that it leans on. It keeps no readings and sends none.
 //
 // Threads: the caller's. Every peer gets the time that its options allow, one after the other.
 #pragma once

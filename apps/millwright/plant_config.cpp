@@ -128,16 +128,37 @@ core::Status as_status(const core::Result<std::vector<config::Problem>>& problem
 }
 
 // What was edited since the file was taken; "" where nothing was.
+core::Result<std::string> edited_assets(database::Database& database) {
+  const auto registry = registry::Registry::open(database);
+  if (!registry) return core::unexpected(registry.error());
+  const auto edited = registry->edited();
+  if (!edited) return core::unexpected(edited.error());
+  return *edited ? (*edited)->document.text() : std::string();
+}
+
 core::Result<std::string> edited_assets(const database::Options& options) {
   io::RealFileSystem files;
   if (options.postgresql.empty() && !files.exists(options.file)) return std::string();
   auto database = database::Database::open(options);
   if (!database) return core::unexpected(database.error());
-  const auto registry = registry::Registry::open(**database);
-  if (!registry) return core::unexpected(registry.error());
-  const auto edited = registry->edited();
-  if (!edited) return core::unexpected(edited.error());
-  return *edited ? (*edited)->document.text() : std::string();
+  return edited_assets(**database);
+}
+
+core::Status take_edits(const std::string& file, const std::string& assets, PlantConfig& config) {
+  if (assets.empty()) return {};
+  PlantConfig edited;
+  if (auto whole = as_status(read_plant_config(file, edited, assets)); !whole) {
+    return core::unexpected(whole.error().within("assets as edited"));
+  }
+  config = std::move(edited);
+  return {};
+}
+
+// Whether any part has made its tables; in SQLite the file itself says so.
+bool has_tables(const database::Options& options, database::Database& database) {
+  if (options.postgresql.empty()) return true;
+  const auto there = database.query("SELECT CASE WHEN to_regclass('database_parts') IS NULL THEN 0 ELSE 1 END");
+  return there && !there->empty() && there->front().integer(0) != 0;
 }
 
 }  // namespace
@@ -151,13 +172,17 @@ core::Status load_plant_config(const std::string& file, PlantConfig& config) {
   if (auto whole = as_status(read_plant_config(file, config)); !whole) return whole;
   const auto assets = edited_assets(config.database);
   if (!assets) return core::unexpected(assets.error());
-  if (assets->empty()) return {};
-  PlantConfig edited;
-  if (auto whole = as_status(read_plant_config(file, edited, *assets)); !whole) {
-    return core::unexpected(whole.error().within("assets as edited"));
-  }
-  config = std::move(edited);
-  return {};
+  return take_edits(file, *assets, config);
+}
+
+core::Status look_at_plant_config(const std::string& file, PlantConfig& config) {
+  if (auto whole = as_status(read_plant_config(file, config)); !whole) return whole;
+  io::RealFileSystem files;
+  if (config.database.postgresql.empty() && !files.exists(config.database.file)) return {};
+  const auto database = database::Database::open(config.database);
+  if (!database || !has_tables(config.database, **database)) return {};
+  const auto assets = edited_assets(**database);
+  return assets ? take_edits(file, *assets, config) : core::Status();
 }
 
 security::CertificateStore make_certificate_store(const PlantConfig& config, io::FileSystem& files, io::Clock& clock) {

@@ -52,6 +52,8 @@ core::Result<std::vector<config::Problem>> read_plant_config(const std::string& 
 core::Status check_assets(const std::string& file, const std::string& assets);
 // The plant as it is: its file, with the assets as they were edited while it ran.
 core::Status load_plant_config(const std::string& file, PlantConfig& config);
+// The same for those who only look: writes nothing, and where the database does not answer, the assets are the file's.
+core::Status look_at_plant_config(const std::string& file, PlantConfig& config);
 
 // The plant's certificates, in its data folder. `files` and `clock` outlive it.
 security::CertificateStore make_certificate_store(const PlantConfig& config, io::FileSystem& files, io::Clock& clock);

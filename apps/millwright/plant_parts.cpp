@@ -7,22 +7,11 @@
 #include <nlohmann/json.hpp>
 
 #include "core/log.hpp"
-#include "http/client.hpp"
+#include "identity_provider.hpp"
 #include "plant.hpp"
 
 namespace millwright::app {
 namespace {
-
-// The public keys of an identity provider.
-core::Result<std::string> fetch_keys(const std::string& url) {
-  http::ClientOptions options;
-  options.timeout = 10 * core::kSecond;
-  options.answer_bytes_max = access::kKeySetBytesMax;
-  auto answer = http::Client(options).ask({.url = url});
-  if (!answer) return core::unexpected(answer.error());
-  if (answer->ok()) return std::move(answer->body);
-  return core::unexpected(core::ErrorCode::kUnavailable, fmt::format("{} answers with {}", url, answer->status));
-}
 
 // What predictions say of a machine's components, as rules of work orders judge it. One cause a component: what it is
 // due to is in the evidence.
@@ -77,7 +66,7 @@ core::Status Plant::open_records(std::function<void()> reload) {
 
 core::Status Plant::open_access() {
   auto authority =
-      access::Authority::open(config_.access, *database_, config_.engine.data_directory, clock_, fetch_keys);
+      access::Authority::open(config_.access, *database_, config_.engine.data_directory, clock_, fetch_from_provider);
   if (!authority) return core::unexpected(authority.error().within("access"));
   access_ = std::move(*authority);
   return {};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
@@ -274,6 +275,40 @@ core::Status check_plc4x(const Plc4xOptions& options) {
                                         options.jar.empty() ? "millwright-plc4x.jar" : options.jar));
   }
   return {};
+}
+
+// protocol [":" transport] "://" [user "@"] host [":" port] ["/" …] ["?" …]
+std::optional<io::Address> plc4x_address(const std::string& connection) {
+  static constexpr std::array<std::pair<std::string_view, std::uint16_t>, 8> kPorts{{{"s7", 102},
+                                                                                     {"modbus-tcp", 502},
+                                                                                     {"ads", 48898},
+                                                                                     {"eip", 44818},
+                                                                                     {"logix", 44818},
+                                                                                     {"opcua", 4840},
+                                                                                     {"iec-60870-5-104", 2404},
+                                                                                     {"umas", 502}}};
+  const std::size_t slashes = connection.find("://");
+  if (slashes == std::string::npos) return std::nullopt;
+  const std::string_view all(connection);
+  const std::string_view scheme = all.substr(0, slashes);
+  const std::string_view protocol = scheme.substr(0, scheme.find(':'));
+  const auto known = std::find_if(kPorts.begin(), kPorts.end(), [&](const auto& one) { return one.first == protocol; });
+  const bool over_tcp = scheme.size() == protocol.size() || scheme.ends_with(":tcp");
+  if (known == kPorts.end() || !over_tcp) return std::nullopt;
+  std::string_view place = all.substr(slashes + 3);
+  place = place.substr(0, place.find_first_of("/?"));
+  place = place.substr(place.rfind('@') + 1);
+  const std::size_t bracket = place.rfind(']');
+  const std::size_t colon = place.find(':', bracket == std::string_view::npos ? 0 : bracket);
+  io::Address address{std::string(place.substr(0, colon)), known->second};
+  if (bracket != std::string_view::npos && place.starts_with('[')) address.host = place.substr(1, bracket - 1);
+  if (colon != std::string_view::npos) {
+    const std::string_view port = place.substr(colon + 1);
+    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), address.port);
+    if (error != std::errc{} || end != port.data() + port.size()) return std::nullopt;
+  }
+  if (address.host.empty()) return std::nullopt;
+  return address;
 }
 
 Plc4xOptions read_plc4x_options(Section& section, const std::string& directory) {

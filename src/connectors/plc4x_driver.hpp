@@ -18,11 +18,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "config/document.hpp"
 #include "connectors/connector.hpp"
+#include "io/network.hpp"
 
 namespace millwright::connectors {
 
@@ -51,6 +53,10 @@ std::string plc4x_settings(const Plc4xOptions& options, const asset::Model& mode
                            std::uint16_t port, std::vector<std::string>& unread);
 // What the driver needs of this machine; the error says what is missing and what to do.
 core::Status check_plc4x(const Plc4xOptions& options);
+
+// Where a device's connection goes to over TCP, with the protocol's usual port where it names none; nothing of those
+// that take another way.
+std::optional<io::Address> plc4x_address(const std::string& connection);
 
 // Reads its keys from a connector's entry; `name`, `type` and finish() are the caller's. Problems go to the document.
 Plc4xOptions read_plc4x_options(config::Section& section, const std::string& directory);

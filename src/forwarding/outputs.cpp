@@ -157,7 +157,7 @@ core::Result<std::string> probe(mqtt::Options broker) {
   broker.client_id += "-doctor";
   const auto publisher = mqtt::Publisher::open(broker, {}, never);
   if (!publisher) return core::unexpected(publisher.error());
-  return mqtt::to_string(broker) + " takes the connection";
+  return mqtt::to_string(broker) + " takes the connection; whether we may publish shows only when we do";
 }
 core::Result<std::string> probe(const MqttOptions& to) {
   return probe(to.broker);

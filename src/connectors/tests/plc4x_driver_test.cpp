@@ -156,5 +156,23 @@ TEST_F(Plc4xProcess, ADriverThatEndsIsStartedAgain) {
   EXPECT_EQ(line, "-XX:+UseSerialGC -Xmx262144k -jar " + options_.jar + " " + options_.folder + "/driver.yaml");
 }
 
+TEST(Plc4xAddress, IsWhereADeviceListens) {
+  const auto of = [](const std::string& connection) {
+    const auto address = plc4x_address(connection);
+    return address ? io::to_string(*address) : std::string();
+  };
+  EXPECT_EQ(of("s7://10.0.0.5?remote-rack=0&remote-slot=1"), "10.0.0.5:102");
+  EXPECT_EQ(of("modbus-tcp:tcp://plc:5020?default-unit-identifier=1"), "plc:5020");
+  EXPECT_EQ(of("opcua:tcp://server:4841/path?discovery=true"), "server:4841");
+  EXPECT_EQ(of("ads://me:secret@10.0.0.9/?amsPort=851"), "10.0.0.9:48898");
+  EXPECT_EQ(plc4x_address("eip://[fe80::1]:44819")->host, "fe80::1");
+  EXPECT_EQ(plc4x_address("eip://[fe80::1]:44819")->port, 44819);
+  EXPECT_EQ(plc4x_address("eip://[fe80::1]")->port, 44818);
+  for (const char* other : {"knxnet-ip://10.0.0.7", "bacnet-ip:udp://10.0.0.7", "modbus-rtu:serial:///dev/ttyS0",
+                            "s7:pcap:///file", "s7", "s7://", "s7://plc:x", "s7://plc:99999"}) {
+    EXPECT_FALSE(plc4x_address(other)) << other;
+  }
+}
+
 }  // namespace
 }  // namespace millwright::connectors
