@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <system_error>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -321,13 +322,57 @@ class FlatReader {
   std::optional<std::uint64_t> sequence_;
 };
 
+// What JSON's grammar has no word for and writers put all the same, such as Python's json.dumps: NaN and infinities are
+// no data, True and False are what they say. Nothing: there is none of it.
+std::optional<std::string> mended(std::string_view text) {
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kWords{
+      {{"nan", "null"}, {"inf", "null"}, {"infinity", "null"}, {"none", "null"}, {"true", "true"}, {"false", "false"}}};
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  std::string out;
+  bool changed = false;
+  for (std::size_t at = 0; at < text.size();) {
+    std::size_t end = at + 1;
+    if (text[at] == '"') {
+      while (end < text.size() && text[end] != '"') end += text[end] == '\\' ? 2 : 1;
+      end = std::min(end + 1, text.size());
+    } else {
+      const std::size_t first = text[at] == '-' || text[at] == '+' ? end : at;
+      for (end = first; end < text.size() && is_letter(text[end]); ++end) {
+      }
+      const std::string word = core::lower(text.substr(first, end - first));
+      const auto known = std::find_if(kWords.begin(), kWords.end(), [&](const auto& one) { return one.first == word; });
+      if (known != kWords.end() && (first == at || known->second == "null")) {
+        out += known->second;
+        changed = true;
+        at = end;
+        continue;
+      }
+      end = std::max(end, at + 1);
+    }
+    out += text.substr(at, end - at);
+    at = end;
+  }
+  return changed ? std::optional(std::move(out)) : std::nullopt;
+}
+
+json parse(std::string_view payload) {
+  try {
+    return json::parse(payload);
+  } catch (const json::parse_error&) {
+    const auto again = mended(payload);
+    json root = again ? json::parse(*again, nullptr, false) : json(json::value_t::discarded);
+    if (root.is_discarded()) throw;  // of what it came as
+    return root;
+  }
+}
+
 }  // namespace
 
 core::Result<UnsMessage> parse_uns(std::string_view payload, UnsTime times) {
   UnsMessage message;
   if (FlatReader(payload, times).take(message)) return message;
   try {
-    const json root = json::parse(payload);
+    const json root = parse(payload);
     if (auto taken = Reader(times, message).take_all(root); !taken) return core::unexpected(taken.error());
   } catch (const json::exception& error) {
     std::string_view why = error.what();  // "[json.exception.parse_error.101] parse error at …"

@@ -1,4 +1,6 @@
 // Topics and payloads of a unified namespace.
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -113,6 +115,32 @@ TEST(UnsJson, WhatIsWrongIsTold) {
 }
 
 // The short way and the long way through a payload come to the same; "schema" forces the long one.
+// Python's json.dumps writes the first three, and str() the others.
+TEST(UnsJson, WhatIsNoWordOfJsonCostsItsOwnFieldAlone) {
+  const UnsMessage message = parse(
+      R"({"a": NaN, "b": 1.5, "c": Infinity, "d": -Infinity, "e": True, "f": False, "g": None, "h": "NaN \" True",
+          "i": {"v": nan, "t": 1790000000}, "True": 2})");
+  ASSERT_EQ(message.readings.size(), 10U);
+  for (const UnsReading& reading : message.readings) {
+    const bool none = std::holds_alternative<std::monostate>(reading.value);
+    EXPECT_EQ(none, std::string_view("acdgi").find(reading.field) != std::string_view::npos) << reading.field;
+  }
+  const auto value = [&](std::string_view field) {
+    const auto same = [&](const UnsReading& reading) { return reading.field == field; };
+    return std::find_if(message.readings.begin(), message.readings.end(), same)->value;
+  };
+  EXPECT_EQ(value("b"), UnsValue(1.5));
+  EXPECT_EQ(value("e"), UnsValue(true));
+  EXPECT_EQ(value("f"), UnsValue(false));
+  EXPECT_EQ(value("h"), UnsValue("NaN \" True"));
+  EXPECT_EQ(message.problem_count, 0U);
+  EXPECT_TRUE(std::holds_alternative<std::monostate>(parse("NaN").readings[0].value));
+  EXPECT_TRUE(std::get<bool>(parse("True").readings[0].value));
+  for (const char* wrong : {"Nan1", "1NaN", "Trueish", "-True", "{\"a\": NaN", "{NaN: 1}", "\"NaN"}) {
+    EXPECT_THAT(why(wrong), HasSubstr("no JSON")) << wrong;
+  }
+}
+
 TEST(UnsJson, ReadsFlatMessagesAsItReadsAllOthers) {
   for (const std::string body : {R"("v": 21.5, "t": 1790000000123, "seq": 7, "q": 192)",
                                  R"("value":-3,"quality":64)",
