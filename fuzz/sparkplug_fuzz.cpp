@@ -7,6 +7,7 @@
 #include "core/assert.hpp"
 #include "protocol/sparkplug.hpp"
 #include "protocol/sparkplug_session.hpp"
+#include "protocol/sparkplug_structure.hpp"
 
 using namespace millwright::protocol::sparkplug;  // NOLINT: a program of one file
 
@@ -14,7 +15,14 @@ namespace {
 
 class Events final : public SessionEvents {
  public:
-  void update(const Update& update) override { ASSERT(!update.name.empty(), "a metric without a name"); }
+  void update(const Update& update) override {
+    ASSERT(!update.name.empty(), "a metric without a name");
+    const auto check = [&](const Part& part) {
+      ASSERT(part.name.starts_with(update.name), "a part of another metric");
+    };
+    static_cast<void>(for_each_part(update.name, update.metric, update.type, check));
+    static_cast<void>(to_text(update.metric, update.type));
+  }
   void born(std::string_view, const Payload&) override {}
   void dead(std::string_view) override {}
   void ask_rebirth() override {}

@@ -72,6 +72,7 @@ SparkplugOptions read_sparkplug_options(config::Section& section, const std::str
   check_level(section, "host_id", options.host_id);
   if (section.has("groups")) options.groups = section.texts("groups");
   for (const std::string& group : options.groups) check_level(section, "groups", group);
+  options.old_state = section.boolean("state_2_2", options.old_state);
   options.reorder_timeout = section.duration(
       "reorder_timeout", {.fallback = options.reorder_timeout, .low = 10 * core::kMillisecond, .high = core::kMinute});
   options.rebirth_interval = section.duration(

@@ -1,8 +1,8 @@
 // SparkplugLane: a primary host application of Sparkplug B 3.0: what edge nodes say becomes readings, what they do not
 // say any more becomes the quality BadNoCommunication, and a node that is not understood is asked for a rebirth.
 //
-// What is marked historical goes into history alone. What a birth, or what was kept, repeats of the last reading (the
-// same time) is not recorded again.
+// What is marked historical, and what is said by who is not born, goes into history alone. What a birth, or what was
+// kept, repeats of the last reading (the same time) is not recorded again.
 //
 // A command writes one metric by NCMD or DCMD, as its birth has typed it, and is done when the node reports the metric
 // with that value. Nothing is sent twice.
@@ -20,6 +20,7 @@
 #include "connectors/mqtt_feed.hpp"
 #include "connectors/mqtt_options.hpp"
 #include "connectors/sparkplug_targets.hpp"
+#include "mqtt/publisher.hpp"
 #include "protocol/sparkplug_edge.hpp"
 #include "protocol/sparkplug_session.hpp"
 
@@ -70,8 +71,10 @@ class SparkplugLane final : public MqttFeed {
   void settle(const std::string& node, const protocol::sparkplug::Update& update);
   Node* node_of(const protocol::sparkplug::Topic& topic);
   void take_state(const mqtt::Received& message);
+  void keep_old_state(core::TimeNs now);
 
   const SparkplugOptions options_;
+  const mqtt::Options old_state_link_;
   const ConnectorContext context_;
   const SparkplugTargets targets_;
   ValueLane lane_;
@@ -83,7 +86,9 @@ class SparkplugLane final : public MqttFeed {
   std::map<std::uint32_t, std::vector<const asset::Sensor*>> confirmed_;  // by quality: what a birth says again
   std::optional<core::TimeNs> connected_at_;  // monotonic; none: those who are not there have been asked
   core::TimeNs ticked_ = 0;
-  bool denied_ = false;  // somebody says that this host is not there
+  std::unique_ptr<mqtt::Publisher> old_state_;
+  core::TimeNs old_state_tried_ = 0;  // monotonic
+  bool denied_ = false;               // somebody says that this host is not there
 };
 
 }  // namespace millwright::connectors

@@ -46,20 +46,51 @@ SparkplugTargets::SparkplugTargets(const asset::Model& model, const std::string&
     by_address_[address].push_back(&sensor);
     metrics_[place_of(place->node, place->device)].push_back(place->metric);
   }
+  for (auto& [device, metrics] : metrics_) {
+    std::sort(metrics.begin(), metrics.end());
+    metrics.erase(std::unique(metrics.begin(), metrics.end()), metrics.end());
+  }
+}
+
+// The machine that is called as a device or node; nullptr: none.
+const asset::Machine* SparkplugTargets::machine_of(std::string_view node, std::string_view device) const {
+  if (!by_name_) return nullptr;
+  return model_.find_machine(device.empty() ? node.substr(node.find('/') + 1) : device);
+}
+
+bool SparkplugTargets::by_name(const asset::Sensor& sensor) const {
+  return sensor.source.connector == connector_ && !sensor.feature &&
+         sensor.source.address.find('#') == std::string::npos;
 }
 
 std::vector<const asset::Sensor*> SparkplugTargets::find(std::string_view node, std::string_view device,
                                                          std::string_view metric) const {
   const auto found = by_address_.find(place_of(node, device).append("#").append(metric));
   if (found != by_address_.end()) return found->second;
-  if (!by_name_) return {};
-  const std::string_view name = device.empty() ? node.substr(node.find('/') + 1) : device;
-  const asset::Machine* machine = model_.find_machine(name);
+  const asset::Machine* machine = machine_of(node, device);
   const asset::Sensor* sensor = machine != nullptr ? model_.find_sensor(*machine, metric) : nullptr;
-  const bool ours = sensor != nullptr && sensor->source.connector == connector_ && !sensor->feature &&
-                    sensor->source.address.find('#') == std::string::npos;
-  if (!ours) return {};
+  if (sensor == nullptr || !by_name(*sensor)) return {};
   return {sensor};
+}
+
+std::vector<SparkplugTargets::Part> SparkplugTargets::parts_of(std::string_view node, std::string_view device,
+                                                               const std::string& metric) const {
+  std::vector<Part> parts;
+  const auto& named = metrics_of(node, device);
+  for (const char begin : {'/', '['}) {
+    const std::string prefix = metric + begin;
+    for (auto at = std::lower_bound(named.begin(), named.end(), prefix); at != named.end(); ++at) {
+      if (!at->starts_with(prefix)) break;
+      parts.push_back({*at, find(node, device, *at)});
+    }
+  }
+  const asset::Machine* machine = machine_of(node, device);
+  if (machine == nullptr) return parts;
+  for (const core::SensorId id : machine->sensors) {
+    const asset::Sensor& sensor = model_.sensor(id);
+    if (sensor.component == metric && by_name(sensor)) parts.push_back({metric + "/" + sensor.name, {&sensor}});
+  }
+  return parts;
 }
 
 const std::vector<std::string>& SparkplugTargets::metrics_of(std::string_view node, std::string_view device) const {

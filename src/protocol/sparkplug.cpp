@@ -3,13 +3,14 @@
 #include <array>
 #include <bit>
 #include <limits>
-#include <span>
 #include <type_traits>
 
 #include <fmt/format.h>
 
 #include "core/bytes.hpp"
 #include "core/text.hpp"
+#include "protocol/inflate.hpp"
+#include "protocol/protobuf.hpp"
 
 namespace millwright::protocol::sparkplug {
 namespace {
@@ -17,6 +18,9 @@ namespace {
 using core::ByteReader;
 using core::ErrorCode;
 using core::TimeNs;
+using protobuf::Field;
+using protobuf::reader;
+using protobuf::Wire;
 
 constexpr std::string_view kNamespace = "spBv1.0";
 constexpr std::string_view kCompressed = "SPBV1.0_COMPRESSED";
@@ -25,51 +29,15 @@ constexpr std::array<std::string_view, 8> kMessages{"NBIRTH", "NDEATH", "DBIRTH"
                                                     "NDATA",  "DDATA",  "NCMD",   "DCMD"};
 constexpr std::uint64_t kMillisecondsMax = std::numeric_limits<std::int64_t>::max() / core::kMillisecond;
 
-enum class Wire : std::uint8_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
-
-struct Field {
-  std::uint64_t number = 0;
-  Wire wire = Wire::kVarint;
-  std::uint64_t integer = 0;  // of all but kBytes
-  std::string_view bytes;
-};
-
-// The next field; false at the end, and where the bytes are none (`in` has then failed).
-bool next(ByteReader& in, Field& field) {
-  if (in.remaining() == 0) return false;
-  const std::uint64_t key = in.varint();
-  field.number = key >> 3;
-  field.wire = static_cast<Wire>(key & 7);
-  switch (field.wire) {
-    case Wire::kVarint:
-      field.integer = in.varint();
-      break;
-    case Wire::kFixed64:
-      field.integer = in.get<std::uint64_t>();
-      break;
-    case Wire::kFixed32:
-      field.integer = in.get<std::uint32_t>();
-      break;
-    case Wire::kBytes: {
-      const std::uint64_t size = in.varint();
-      if (size > in.remaining()) in.fail();
-      field.bytes = in.text(static_cast<std::size_t>(size));
-      break;
-    }
-    default:
-      in.fail();
-  }
-  if (field.number == 0) in.fail();
-  return in.ok();
-}
-
-ByteReader reader(std::string_view bytes) {
-  return ByteReader(std::as_bytes(std::span(bytes.data(), bytes.size())));
-}
-
 std::optional<TimeNs> to_time(std::uint64_t milliseconds) {
   if (milliseconds > kMillisecondsMax) return std::nullopt;
   return static_cast<TimeNs>(milliseconds) * core::kMillisecond;
+}
+
+void read_content(const Field& field, Metric::Content content, Metric& metric) {
+  if (field.wire != Wire::kBytes) return;
+  metric.content = content;
+  metric.bytes = field.bytes;
 }
 
 void read_value(const Field& field, Metric& metric) {
@@ -90,8 +58,17 @@ void read_value(const Field& field, Metric& metric) {
     case 15:
       if (field.wire == Wire::kBytes) metric.value = field.bytes;
       break;
+    case 16:
+      read_content(field, Metric::Content::kBytes, metric);
+      break;
+    case 17:
+      read_content(field, Metric::Content::kDataSet, metric);
+      break;
+    case 18:
+      read_content(field, Metric::Content::kTemplate, metric);
+      break;
     default:
-      break;  // bytes, data sets, templates, properties, and what later versions add
+      break;  // what later versions add
   }
 }
 
@@ -117,26 +94,6 @@ std::optional<std::uint64_t> read_quality(std::string_view bytes) {
     if ((field.number == 3 || field.number == 4) && field.wire == Wire::kVarint) quality = field.integer;
   }
   return quality;
-}
-
-bool read_metric(std::string_view bytes, Metric& metric) {
-  ByteReader in = reader(bytes);
-  Field field;
-  while (next(in, field)) {
-    const bool varint = field.wire == Wire::kVarint;
-    const bool block = field.wire == Wire::kBytes;
-    if (field.number == 1 && block) metric.name = field.bytes;
-    if (field.number == 2 && varint) metric.alias = field.integer;
-    if (field.number == 3 && varint) metric.time = to_time(field.integer);
-    if (field.number == 4 && varint) metric.type = static_cast<DataType>(static_cast<std::uint32_t>(field.integer));
-    if (field.number == 5 && varint) metric.historical = field.integer != 0;
-    if (field.number == 6 && varint) metric.transient = field.integer != 0;
-    if (field.number == 7 && varint) metric.null = field.integer != 0;
-    if (field.number == 9 && block) metric.quality = read_quality(field.bytes);
-    if (field.number >= 10) read_value(field, metric);
-  }
-  if (metric.null) metric.value = {};
-  return in.ok();
 }
 
 template <typename Signed>
@@ -210,26 +167,93 @@ void write_metric(Writer& out, const Metric& metric) {
   if (metric.type != DataType::kUnknown) out.integer(4, static_cast<std::uint64_t>(metric.type));
   if (metric.historical) out.integer(5, 1);
   if (metric.transient) out.integer(6, 1);
-  write_value(out, metric);
+  switch (metric.content) {
+    case Metric::Content::kNone:
+      return write_value(out, metric);
+    case Metric::Content::kBytes:
+      return out.bytes(16, metric.bytes);
+    case Metric::Content::kDataSet:
+      return out.bytes(17, metric.bytes);
+    case Metric::Content::kTemplate:
+      return out.bytes(18, metric.bytes);
+  }
+}
+
+struct Read {
+  Payload payload;
+  bool compressed = false;
+  std::string_view body;
+};
+
+core::Result<Read> read_payload(std::string_view bytes) {
+  Read read;
+  Payload& payload = read.payload;
+  ByteReader in = reader(bytes);
+  Field field;
+  while (next(in, field)) {
+    if (field.is(1, Wire::kVarint)) payload.time = to_time(field.integer);
+    if (field.is(3, Wire::kVarint)) payload.sequence = field.integer;
+    if (field.is(4, Wire::kBytes)) read.compressed = field.bytes == kCompressed;
+    if (field.is(5, Wire::kBytes)) read.body = field.bytes;
+    if (!field.is(2, Wire::kBytes)) continue;
+    if (payload.metrics.size() >= kMetricsMax) return core::unexpected(ErrorCode::kFull, "too many metrics");
+    if (!decode_metric(field.bytes, payload.metrics.emplace_back())) in.fail();
+  }
+  if (!in.ok()) return core::unexpected(ErrorCode::kCorrupt, "no Sparkplug B payload");
+  return read;
 }
 
 }  // namespace
 
-core::Result<Payload> decode(std::string_view bytes) {
-  Payload payload;
+bool decode_metric(std::string_view bytes, Metric& metric) {
   ByteReader in = reader(bytes);
   Field field;
   while (next(in, field)) {
-    if (field.number == 1 && field.wire == Wire::kVarint) payload.time = to_time(field.integer);
-    if (field.number == 3 && field.wire == Wire::kVarint) payload.sequence = field.integer;
-    if (field.number == 4 && field.wire == Wire::kBytes && field.bytes == kCompressed) {
-      return core::unexpected(ErrorCode::kUnsupported, "a compressed payload; switch the node's compression off");
-    }
-    if (field.number != 2 || field.wire != Wire::kBytes) continue;
-    if (payload.metrics.size() >= kMetricsMax) return core::unexpected(ErrorCode::kFull, "too many metrics");
-    if (!read_metric(field.bytes, payload.metrics.emplace_back())) in.fail();
+    const bool varint = field.wire == Wire::kVarint;
+    const bool block = field.wire == Wire::kBytes;
+    if (field.number == 1 && block) metric.name = field.bytes;
+    if (field.number == 2 && varint) metric.alias = field.integer;
+    if (field.number == 3 && varint) metric.time = to_time(field.integer);
+    if (field.number == 4 && varint) metric.type = static_cast<DataType>(static_cast<std::uint32_t>(field.integer));
+    if (field.number == 5 && varint) metric.historical = field.integer != 0;
+    if (field.number == 6 && varint) metric.transient = field.integer != 0;
+    if (field.number == 7 && varint) metric.null = field.integer != 0;
+    if (field.number == 9 && block) metric.quality = read_quality(field.bytes);
+    if (field.number >= 10) read_value(field, metric);
   }
-  if (!in.ok()) return core::unexpected(ErrorCode::kCorrupt, "no Sparkplug B payload");
+  if (metric.null) {
+    metric.value = {};
+    metric.content = Metric::Content::kNone;
+    metric.bytes = {};
+  }
+  return in.ok();
+}
+
+Envelope envelope_of(std::string_view bytes) {
+  ByteReader in = reader(bytes);
+  Envelope envelope;
+  for (Field field; next(in, field);) {
+    if (field.is(3, Wire::kVarint)) envelope.sequence = field.integer;
+    if (field.is(4, Wire::kBytes)) envelope.compressed = field.bytes == kCompressed;
+  }
+  if (!in.ok()) return {};
+  return envelope;
+}
+
+core::Result<Payload> decode(std::string_view bytes, std::size_t unpacked_bytes_max) {
+  auto outer = read_payload(bytes);
+  if (!outer || !outer->compressed)
+    return outer ? core::Result<Payload>(std::move(outer->payload)) : core::unexpected(outer.error());
+  auto unpacked = inflate(outer->body, unpacked_bytes_max);
+  if (!unpacked) return core::unexpected(unpacked.error().within("a compressed payload"));
+  auto text = std::make_shared<const std::string>(std::move(*unpacked));
+  auto inner = read_payload(*text);
+  if (!inner) return core::unexpected(inner.error().within("a compressed payload"));
+  if (inner->compressed) return core::unexpected(ErrorCode::kCorrupt, "a compressed payload in a compressed payload");
+  Payload payload = std::move(inner->payload);
+  if (!payload.sequence) payload.sequence = outer->payload.sequence;
+  if (!payload.time) payload.time = outer->payload.time;
+  payload.unpacked = std::move(text);
   return payload;
 }
 
@@ -302,14 +326,6 @@ std::string encode_rebirth(TimeNs now) {
   command.time = now;
   command.metrics.push_back({.name = kRebirth, .time = now, .type = DataType::kBoolean, .value = true});
   return encode(command);
-}
-
-std::string state_topic(std::string_view host) {
-  return fmt::format("{}/STATE/{}", kNamespace, host);
-}
-
-std::string state_payload(bool online, TimeNs since) {
-  return fmt::format(R"({{"online":{},"timestamp":{}}})", online, to_milliseconds(since));
 }
 
 }  // namespace millwright::protocol::sparkplug

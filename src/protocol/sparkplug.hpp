@@ -2,13 +2,15 @@
 // few fields that are wanted are quicker read than generated code, and nothing of a payload is copied.
 //
 // Threads: pure functions; a payload points into the bytes that it was read from. Errors: kCorrupt where the bytes are
-// no protobuf of this form, kUnsupported where they are compressed, kFull beyond the limit. Limits: kMetricsMax metrics
-// a payload. Unknown fields are passed over, as protobuf asks; templates, data sets, arrays, bytes and files keep their
-// type and have no value. Format: docs/format/sparkplug.md.
+// no protobuf of this form, kFull beyond the limits. Limits: kMetricsMax metrics a payload; what is compressed (by
+// DEFLATE or GZIP, uuid SPBV1.0_COMPRESSED) unpacks to so many bytes as decode() is told, and is then the payload's
+// own. Unknown fields are passed over, as protobuf asks; templates, data sets, arrays, bytes and files keep their
+// bytes, for sparkplug_structure.hpp. Format: docs/format/sparkplug.md.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -46,6 +48,21 @@ enum class DataType : std::uint32_t {
   kBytes = 17,
   kFile = 18,
   kTemplate = 19,
+  kPropertySet = 20,
+  kPropertySetList = 21,
+  kInt8Array = 22,
+  kInt16Array = 23,
+  kInt32Array = 24,
+  kInt64Array = 25,
+  kUInt8Array = 26,
+  kUInt16Array = 27,
+  kUInt32Array = 28,
+  kUInt64Array = 29,
+  kFloatArray = 30,
+  kDoubleArray = 31,
+  kBooleanArray = 32,
+  kStringArray = 33,
+  kDateTimeArray = 34,
 };
 
 // monostate: null, or of a type that has no single value. Signed numbers are what their type says once interpret() has
@@ -53,6 +70,7 @@ enum class DataType : std::uint32_t {
 using Value = std::variant<std::monostate, bool, std::int64_t, std::uint64_t, float, double, std::string_view>;
 
 struct Metric {
+  enum class Content : std::uint8_t { kNone, kBytes, kDataSet, kTemplate };
   std::string_view name = {};  // "": only an alias
   std::optional<std::uint64_t> alias = {};
   std::optional<core::TimeNs> time = {};
@@ -62,15 +80,27 @@ struct Metric {
   bool null = false;
   std::optional<std::uint64_t> quality = {};  // the property "Quality": 192 good, 0 bad, 500 stale
   Value value = {};                           // as on the wire: integers unsigned; encode() takes both
+  Content content = Content::kNone;           // what `bytes` are; encode() writes them as they are
+  std::string_view bytes = {};
 };
 
 struct Payload {
   std::optional<core::TimeNs> time;
   std::optional<std::uint64_t> sequence;  // 0 to 255
   std::vector<Metric> metrics;
+  std::shared_ptr<const std::string> unpacked = {};  // what the metrics point into where it came compressed
 };
 
-core::Result<Payload> decode(std::string_view bytes);
+inline constexpr std::size_t kUnpackedBytesMax = std::size_t{4} << 20;
+core::Result<Payload> decode(std::string_view bytes, std::size_t unpacked_bytes_max = kUnpackedBytesMax);
+// A Metric by itself, as templates hold them; false: the bytes are none.
+bool decode_metric(std::string_view bytes, Metric& metric);
+// Whether a payload is compressed, and its number where that can be read without unpacking it.
+struct Envelope {
+  bool compressed = false;
+  std::optional<std::uint64_t> sequence;
+};
+Envelope envelope_of(std::string_view bytes);
 // Integers of 8 to 32 bits go out as int_value, those of 64 bits and times as long_value. Qualities are not written.
 std::string encode(const Payload& payload);
 
@@ -91,10 +121,6 @@ struct Topic {
 };
 std::optional<Topic> parse_topic(std::string_view topic);
 std::string to_string(const Topic& topic);
-
-// Where a host says whether it is there, and how (3.0, chapter 6.4.1). Will and birth have the same `since`.
-std::string state_topic(std::string_view host);
-std::string state_payload(bool online, core::TimeNs since);
 
 // NCMD with Node Control/Rebirth = true.
 std::string encode_rebirth(core::TimeNs now);

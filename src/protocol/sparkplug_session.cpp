@@ -4,12 +4,17 @@
 #include <functional>
 #include <utility>
 
+#include "protocol/sparkplug_structure.hpp"
+
 namespace millwright::protocol::sparkplug {
 
 core::Status Session::take(const Topic& topic, std::string_view bytes, core::TimeNs now, core::TimeNs received) {
   if (topic.type == MessageType::kNCmd || topic.type == MessageType::kDCmd) return {};  // a host's, not a node's
-  const auto payload = decode(bytes);
-  if (!payload) return core::unexpected(payload.error());
+  const auto payload = decode(bytes, options_.unpacked_bytes_max);
+  if (!payload) {
+    pass_over(topic, bytes);
+    return core::unexpected(payload.error());
+  }
   if (topic.type == MessageType::kNDeath) {
     take_death(*payload, now);
     return {};
@@ -39,6 +44,14 @@ core::Status Session::take(const Topic& topic, std::string_view bytes, core::Tim
   return {};
 }
 
+// What cannot be read has come all the same: it leaves no gap. What is compressed need not say its number outside.
+void Session::pass_over(const Topic& topic, std::string_view bytes) {
+  if (!alive_ || topic.type == MessageType::kNDeath || topic.type == MessageType::kNBirth) return;
+  const Envelope envelope = envelope_of(bytes);
+  const bool next = envelope.sequence ? envelope.sequence == expected_ : envelope.compressed && held_.empty();
+  if (next) ++expected_;
+}
+
 // Byte for byte the last one of this number; two that say when they were sent are never the same.
 bool Session::repeats(std::uint8_t sequence, std::string_view payload) {
   const std::size_t hash = std::hash<std::string_view>()(payload);
@@ -49,8 +62,7 @@ void Session::take_birth(const Payload& payload, core::TimeNs now, core::TimeNs 
   take_held(now);  // of what was before
   alive_ = true;
   birth_ = birth_sequence(payload);
-  asked_.reset();
-  pause_ = 0;
+  waiting_ = false;  // but when it was asked still counts: what it is asked for may be what its births do not say
   // What its devices were ends here; they are to follow.
   for (auto& [name, device] : devices_) {
     const bool was_alive = std::exchange(device.alive, false);
@@ -63,7 +75,8 @@ void Session::take_birth(const Payload& payload, core::TimeNs now, core::TimeNs 
 void Session::take_death(const Payload& payload, core::TimeNs now) {
   const auto number = birth_sequence(payload);
   if (!alive_ || (birth_ && number && number != birth_)) return;
-  forget(now);
+  end_life(now);
+  waiting_ = false;
   events_.dead("");
 }
 
@@ -97,6 +110,10 @@ void Session::learn(Device& device, const Payload& payload) {
     if (metric.name.empty() || device.types.size() >= kAliasesMax) continue;
     device.types.emplace(metric.name, metric.type);
     if (metric.alias) device.aliases[*metric.alias] = {std::string(metric.name), metric.type};
+    if (metric.content != Metric::Content::kTemplate) continue;
+    static_cast<void>(for_each_part(metric.name, metric, metric.type, [&](const Part& part) {
+      if (device.parts.size() < kAliasesMax) device.parts.emplace(part.name, part.type);
+    }));
   }
 }
 
@@ -123,7 +140,7 @@ void Session::take_data(std::string_view name, const Payload& payload, core::Tim
       unknown = true;
       continue;
     }
-    events_.update({name, metric_name, type, metric, metric.time.value_or(time), false});
+    events_.update({name, metric_name, type, metric, metric.time.value_or(time), false, !born});
   }
   if (unknown) want_rebirth(now);
 }
@@ -140,7 +157,8 @@ void Session::hold(const Topic& topic, std::uint8_t sequence, std::string_view p
   give_up_gap(now);
   if (placed) return;
   // The numbers have come round.
-  if (const auto read = decode(payload)) take_in_order(topic.type, topic.device, *read, now, received);
+  if (const auto read = decode(payload, options_.unpacked_bytes_max))
+    take_in_order(topic.type, topic.device, *read, now, received);
   expected_ = static_cast<std::uint8_t>(sequence + 1);
 }
 
@@ -150,7 +168,7 @@ void Session::release(core::TimeNs now) {
     held_.erase(next);
     held_bytes_ -= held.payload.size();
     gap_since_ = now;
-    if (const auto payload = decode(held.payload)) {
+    if (const auto payload = decode(held.payload, options_.unpacked_bytes_max)) {
       take_in_order(held.type, held.device, *payload, now, held.received);
     }
   }
@@ -181,13 +199,20 @@ void Session::tick(core::TimeNs now) {
     events_.dead(name);
   }
   if (!held_.empty() && now - gap_since_ >= options_.reorder) give_up_gap(now);
+  if (waiting_ && now - *asked_ >= pause_) ask(now);
 }
 
 void Session::forget(core::TimeNs now) {
+  end_life(now);
+  asked_.reset();
+  troubled_.reset();
+  pause_ = 0;
+  waiting_ = false;
+}
+
+void Session::end_life(core::TimeNs now) {
   take_held(now);
   alive_ = false;
-  asked_.reset();
-  pause_ = 0;
   for (auto& [name, device] : devices_) {
     device.alive = false;
     device.awaited.reset();
@@ -195,9 +220,17 @@ void Session::forget(core::TimeNs now) {
 }
 
 void Session::want_rebirth(core::TimeNs now) {
-  if (asked_ && now - *asked_ < pause_) return;
-  pause_ = asked_ ? std::min(pause_ * 2, kRebirthPauseMax) : options_.rebirth_every;
+  if (troubled_ && now - *troubled_ >= std::max(kCalm, pause_)) asked_.reset();
+  troubled_ = now;
+  waiting_ = asked_ && now - *asked_ < pause_;
+  if (!waiting_) ask(now);
+}
+
+void Session::ask(core::TimeNs now) {
+  const core::DurationNs longest = std::max(kRebirthPauseMax, options_.rebirth_every);
+  pause_ = asked_ ? std::min(pause_ * 2, longest) : options_.rebirth_every;
   asked_ = now;
+  waiting_ = false;
   events_.ask_rebirth();
 }
 
@@ -206,6 +239,13 @@ std::optional<DataType> Session::type_of(std::string_view device, const std::str
   if (!alive_ || found == devices_.end() || !found->second.alive) return std::nullopt;
   const auto type = found->second.types.find(metric);
   return type != found->second.types.end() ? std::optional(type->second) : std::nullopt;
+}
+
+DataType Session::type_of_part(std::string_view device, const std::string& part) const {
+  const auto found = devices_.find(device);
+  if (found == devices_.end()) return DataType::kUnknown;
+  const auto type = found->second.parts.find(part);
+  return type != found->second.parts.end() ? type->second : DataType::kUnknown;
 }
 
 }  // namespace millwright::protocol::sparkplug

@@ -3,7 +3,8 @@
 //
 // Messages that come out of order wait for what is missing, for `reorder`; then they are taken as they are, and the
 // node is asked for a rebirth. An alias that no birth has told is not guessed at: it is counted, and a rebirth asked
-// for; a metric with name and type speaks for itself. A node that does not answer is asked ever less often.
+// for; a metric with name and type speaks for itself, but of who is not born it says nothing of now. A node that does
+// not answer, or whose births do not say what it then uses, is asked ever less often, until a minute went well.
 //
 // Threads: one at a time. Limits: kHeldMax messages of kHeldBytesMax together wait; kAliasesMax aliases a device.
 #pragma once
@@ -24,6 +25,7 @@ namespace millwright::protocol::sparkplug {
 struct SessionOptions {
   core::DurationNs reorder = 2 * core::kSecond;        // how long a gap may stay open
   core::DurationNs rebirth_every = 5 * core::kSecond;  // how soon a node is asked again, at first
+  std::size_t unpacked_bytes_max = kUnpackedBytesMax;  // of a compressed payload
 };
 
 // What a host does with one metric.
@@ -34,6 +36,7 @@ struct Update {
   const Metric& metric;
   core::TimeNs time = 0;  // the metric's, else the message's, else when it came
   bool birth = false;     // how things stand, which may have been said before
+  bool unborn = false;    // its node or device is not there, for all that is known: it tells of the past
 };
 
 class SessionEvents {
@@ -53,6 +56,8 @@ class Session {
   static constexpr std::size_t kHeldBytesMax = std::size_t{4} << 20;
   static constexpr std::size_t kAliasesMax = 100'000;
   static constexpr core::DurationNs kRebirthPauseMax = core::kMinute;
+  static constexpr core::DurationNs kCalm =
+      core::kMinute;  // nothing wanted for so long: asked as if for the first time
 
   Session(SessionOptions options, SessionEvents& events) : options_(options), events_(events) {}
 
@@ -62,12 +67,14 @@ class Session {
   void tick(core::TimeNs now);
   // The connection is lost: who is alive is unknown, and wills may have been missed.
   void forget(core::TimeNs now);
-  // Asks, unless it was asked lately.
+  // Asks; where it was asked lately, tick() does, unless the node is born before.
   void want_rebirth(core::TimeNs now);
 
   [[nodiscard]] bool alive() const { return alive_; }
   // Of a metric that a birth has told, of a device ("": the node itself) that is there.
   [[nodiscard]] std::optional<DataType> type_of(std::string_view device, const std::string& metric) const;
+  // Of a part of such a metric, "motor/speed" (sparkplug_structure.hpp), as the birth had it.
+  [[nodiscard]] DataType type_of_part(std::string_view device, const std::string& part) const;
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }    // metrics whose alias nobody knows
   [[nodiscard]] std::uint64_t repeated() const { return repeated_; }  // messages that came again
   [[nodiscard]] std::uint64_t missing() const { return missing_; }    // messages that never came
@@ -82,6 +89,7 @@ class Session {
     std::optional<core::TimeNs> awaited;  // after the node's birth: by when it is to be born again
     std::unordered_map<std::uint64_t, Known> aliases;
     std::unordered_map<std::string, DataType> types;
+    std::unordered_map<std::string, DataType> parts;  // of templates
   };
   struct Held {
     MessageType type = MessageType::kNData;
@@ -90,6 +98,7 @@ class Session {
     core::TimeNs received = 0;
   };
 
+  void pass_over(const Topic& topic, std::string_view payload);
   void take_birth(const Payload& payload, core::TimeNs now, core::TimeNs received);
   void take_death(const Payload& payload, core::TimeNs now);
   void take_in_order(MessageType type, std::string_view device, const Payload& payload, core::TimeNs now,
@@ -103,6 +112,8 @@ class Session {
   void release(core::TimeNs now);
   void take_held(core::TimeNs now);
   void give_up_gap(core::TimeNs now);
+  void end_life(core::TimeNs now);
+  void ask(core::TimeNs now);
 
   const SessionOptions options_;
   SessionEvents& events_;
@@ -115,7 +126,9 @@ class Session {
   std::array<std::size_t, 256> seen_{};  // by sequence: a hash of the last message
   core::TimeNs gap_since_ = 0;
   std::optional<core::TimeNs> asked_;
+  std::optional<core::TimeNs> troubled_;  // when a rebirth was last wanted
   core::DurationNs pause_ = 0;
+  bool waiting_ = false;  // a rebirth is wanted, and was asked for too lately
   std::uint64_t dropped_ = 0;
   std::uint64_t repeated_ = 0;
   std::uint64_t missing_ = 0;

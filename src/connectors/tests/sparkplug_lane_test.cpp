@@ -54,6 +54,9 @@ class SparkplugHost : public ::testing::Test {
     for (const test::Reading& reading : disk_.of(sensor)) all.push_back(reading.value);
     return all;
   }
+  std::string text_of(std::uint32_t sensor) {
+    return std::string(node_.context().texts.text(static_cast<std::int32_t>(disk_.of(sensor).back().value)).value());
+  }
   // The last word on sensors that went through the pipeline.
   core::Quality last_status(std::uint64_t statuses) {
     EXPECT_TRUE(test::eventually([&] { return node_.behaviour.statuses() >= statuses; }));
@@ -69,7 +72,12 @@ class SparkplugHost : public ::testing::Test {
                                                 {"g/n#Node Control/Rebirth", ValueType::kBool},
                                                 {"by name", ValueType::kFloat64},
                                                 {"g#x", ValueType::kFloat64},
-                                                {"g/other#x", ValueType::kFloat64, "another"}});
+                                                {"g/other#x", ValueType::kFloat64, "another"},
+                                                {"p/n#motor/speed", ValueType::kFloat64},
+                                                {"p/n#motor/tank/level", ValueType::kInt64},
+                                                {"p/n#curve[1]", ValueType::kInt64},
+                                                {"p/n#motor", ValueType::kText},
+                                                {"p/n#photo", ValueType::kText}});
   io::SimClock clock_{kNow};
   io::SimNetwork network_;
   test::Disk disk_;
@@ -146,6 +154,87 @@ TEST_F(SparkplugHost, ACommandIsDoneWhenTheNodeReportsIt) {
   node.join();
 }
 
+// Bytes of protobuf; lengths and numbers below 128.
+std::string field(int number, std::string_view bytes) {
+  const int key = number << 3 | 2;
+  std::string out;
+  if (key >= 0x80) out += static_cast<char>(0x80 | (key & 0x7F));
+  out += static_cast<char>(key >= 0x80 ? key >> 7 : key);
+  return (out += static_cast<char>(bytes.size())).append(bytes);
+}
+std::string field(int number, int value) {
+  return {static_cast<char>(number << 3), static_cast<char>(value)};
+}
+Metric structure(std::string_view name, DataType type, Metric::Content content, std::string_view bytes) {
+  return {.name = name, .time = kNow, .type = type, .content = content, .bytes = bytes};
+}
+
+TEST_F(SparkplugHost, TakesPartsOfStructuresAndTheWholeAsText) {
+  const std::string inner = field(2, field(1, "level") + field(4, 1) + "\x50\xFF\xFF\xFF\xFF\x0F");
+  const std::string motor = field(2, field(1, "speed") + field(4, 3) + field(10, 42)) +
+                            field(2, field(1, "tank") + field(4, 19) + field(18, inner)) + field(4, "Motor");
+  const std::string_view curve("\x01\x00\xFE\xFF", 4);
+  take("spBv1.0/p/NBIRTH/n", 0,
+       {structure("motor", DataType::kTemplate, Metric::Content::kTemplate, motor),
+        structure("curve", DataType::kInt16Array, Metric::Content::kBytes, curve),
+        structure("photo", DataType::kFile, Metric::Content::kBytes, "\xFF\xFE"),
+        structure("nobody's", DataType::kBytes, Metric::Content::kBytes, "x")});
+  EXPECT_EQ(lane_.lane().problem(),
+            "p/n: the metric 'nobody's' is Bytes, and no sensor's address names it or a part of it");
+  EXPECT_THAT(values(7), ElementsAre(42));
+  EXPECT_THAT(values(8), ElementsAre(-1));
+  EXPECT_THAT(values(9), ElementsAre(-2));
+  ASSERT_EQ(values(10).size(), 1U);
+  EXPECT_EQ(text_of(10), R"({"metrics":{"speed":42,"tank":{"metrics":{"level":-1}}},"template":"Motor"})");
+  EXPECT_EQ(text_of(11), "//4=");
+  EXPECT_EQ(counted("millwright_sparkplug_passed_over_total"), 1);
+  EXPECT_EQ(lane_.lane().intake().refused(), 0U);
+  // Data need not say again of what type a member is.
+  const std::string again =
+      field(2, field(1, "tank") + field(4, 19) + field(18, field(2, field(1, "level") + "\x50\xFE\xFF\xFF\xFF\x0F")));
+  auto data = structure("motor", DataType::kTemplate, Metric::Content::kTemplate, again);
+  data.time = kNow + 1'000'000;
+  take("spBv1.0/p/NDATA/n", 1, {data});
+  EXPECT_THAT(values(8), ElementsAre(-1, -2));
+  EXPECT_THAT(values(7), ElementsAre(42));
+  take("spBv1.0/p/NDATA/n", 2,
+       {{.name = "motor", .time = kNow + 2'000'000, .type = DataType::kTemplate, .null = true}});
+  EXPECT_EQ(values(8).size(), 3U);
+  EXPECT_EQ(disk_.of(8).back().quality, core::kBadNoData);
+  const std::uint64_t before = node_.behaviour.statuses();
+  take("spBv1.0/p/NDEATH/n", 0, {});
+  EXPECT_EQ(last_status(before + 5), core::kBadNoCommunication);
+}
+
+TEST_F(SparkplugHost, TellsWhatOfAStructureDoesNotFit) {
+  const std::string large(1024, 'x');
+  take("spBv1.0/p/NBIRTH/n", 0,
+       {structure("motor", DataType::kInt16Array, Metric::Content::kBytes, "\x01"),
+        structure("photo", DataType::kFile, Metric::Content::kBytes, large)});
+  EXPECT_THAT(lane_.lane().problem(), HasSubstr("'photo' does not fit into"));
+  EXPECT_THAT(lane_.lane().problem(), HasSubstr("its 1368 bytes are more than 1024"));
+  EXPECT_EQ(lane_.lane().intake().refused(), 3U);
+}
+
+TEST_F(SparkplugHost, WhatTheDeadSayMakesNothingGood) {
+  birth();
+  values(0);
+  const std::uint64_t before = node_.behaviour.statuses();
+  take("spBv1.0/g/NDEATH/n", 0, {});
+  EXPECT_EQ(last_status(before + 4), core::kBadNoCommunication);
+  Metric late = speed(9, kNow);
+  late.name = "Drive/speed";
+  late.type = DataType::kFloat;
+  data(2, late);
+  EXPECT_THAT(values(0), ElementsAre(1.5, 9));
+  EXPECT_EQ(disk_.of(0).back().quality, core::kUncertain);
+  EXPECT_THAT(due(), ElementsAre("g/n"));
+  birth();
+  data(2, speed(9, kNow));  // now it is true
+  EXPECT_THAT(values(0), ElementsAre(1.5, 9, 9));
+  EXPECT_EQ(disk_.of(0).back().quality, core::kGood);
+}
+
 TEST_F(SparkplugHost, FindsSensorsByName) {
   take("spBv1.0/x/NBIRTH/y", 0, {});
   take("spBv1.0/x/DBIRTH/y/m-4", 1, {{.name = "s", .time = kNow, .type = DataType::kInt32, .value = std::int64_t{-3}}});
@@ -183,8 +272,10 @@ TEST_F(SparkplugHost, AsksWhereItDoesNotUnderstand) {
   data(4, speed(4, kNow));
   EXPECT_THAT(due(), IsEmpty());
   clock_.advance(3 * core::kSecond);
-  EXPECT_THAT(due(), ElementsAre("g/n"));
+  EXPECT_THAT(due(), IsEmpty());
   EXPECT_THAT(values(0), ElementsAre(1.5, 4));
+  clock_.advance(2 * core::kSecond);  // so long after the last time
+  EXPECT_THAT(due(), ElementsAre("g/n"));
   data(5, speed(5, kNow + 1));
   EXPECT_EQ(counted("millwright_sparkplug_missing_total"), 2);
 }
@@ -193,9 +284,19 @@ TEST_F(SparkplugHost, AsksSilentNodesOnceItIsThere) {
   lane_.connected();
   EXPECT_THAT(due(), IsEmpty());
   clock_.advance(3 * core::kSecond);
-  EXPECT_THAT(due(), ElementsAre("g/n"));
+  EXPECT_THAT(due(), ElementsAre("g/n", "p/n"));
   clock_.advance(60 * core::kSecond);
   EXPECT_THAT(due(), IsEmpty());
+}
+
+TEST_F(SparkplugHost, ComingBackItAsksWhomItHasSeen) {
+  take("spBv1.0/x/NBIRTH/y", 0, {});
+  birth();
+  lane_.lost();
+  lane_.connected();
+  birth();
+  clock_.advance(3 * core::kSecond);
+  EXPECT_THAT(due(), ElementsAre("p/n", "x/y"));
 }
 
 TEST_F(SparkplugHost, TellsWhatABirthLacks) {

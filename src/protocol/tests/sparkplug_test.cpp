@@ -7,9 +7,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <zlib.h>
 
 #include "core/bytes.hpp"
 #include "protocol/sparkplug_session.hpp"
+#include "protocol/sparkplug_state.hpp"
 
 namespace millwright::protocol::sparkplug {
 namespace {
@@ -99,7 +101,70 @@ TEST(Sparkplug, ReadsAQuality) {
       Message().bytes(1, "engUnit").bytes(1, "Quality").bytes(2, value(7)).bytes(2, value(500)).text();
   const std::string one = payload(0, {Message().bytes(1, "s").integer(4, 3).bytes(9, properties).text()});
   EXPECT_EQ(decode(one)->metrics.at(0).quality, 500U);
-  EXPECT_FALSE(decode(Message().bytes(4, "SPBV1.0_COMPRESSED").bytes(5, "x").text()));
+}
+
+// As zlib and gzip themselves pack it.
+std::string pack(std::string_view text, int window_bits) {
+  z_stream stream{};
+  EXPECT_EQ(deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, window_bits, 8, Z_DEFAULT_STRATEGY), Z_OK);
+  std::string out(deflateBound(&stream, text.size()), '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+  stream.avail_in = static_cast<uInt>(text.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
+  out.resize(stream.total_out);
+  deflateEnd(&stream);
+  return out;
+}
+
+std::string compressed(std::string_view body, std::optional<std::uint64_t> sequence = {}) {
+  Message message;
+  message.bytes(2, Message().bytes(1, "algorithm").integer(4, 12).bytes(15, "DEFLATE").text());
+  if (sequence) message.integer(3, *sequence);
+  return message.bytes(4, "SPBV1.0_COMPRESSED").bytes(5, body).text();
+}
+
+TEST(Sparkplug, UnpacksWhatIsCompressed) {
+  const std::string plain = payload(7, {metric("speed", 5, DataType::kInt32, 42)});
+  for (const int window_bits : {MAX_WBITS, MAX_WBITS + 16}) {
+    const auto read = decode(compressed(pack(plain, window_bits)));  // owns what it points into
+    ASSERT_TRUE(read);
+    EXPECT_EQ(read->sequence, 7U);
+    ASSERT_EQ(read->metrics.size(), 1U);
+    EXPECT_EQ(read->metrics[0].name, "speed");
+    EXPECT_EQ(read->metrics[0].value, Value(std::uint64_t{42}));
+  }
+}
+
+TEST(Sparkplug, RefusesWhatUnpacksToTooMuchOrToNothing) {
+  const std::string plain = payload(7, {metric("speed", 5, DataType::kInt32, 42)});
+  const std::string packed = pack(plain, MAX_WBITS);
+  EXPECT_TRUE(decode(compressed(packed), plain.size()));
+  EXPECT_EQ(decode(compressed(packed), plain.size() - 1).error().code, core::ErrorCode::kFull);
+  const std::string bomb = pack(std::string(std::size_t{8} << 20, '\0'), MAX_WBITS);
+  EXPECT_EQ(decode(compressed(bomb)).error().code, core::ErrorCode::kFull);
+  for (std::size_t cut = 0; cut < packed.size(); ++cut) {
+    EXPECT_FALSE(decode(compressed(packed.substr(0, cut)))) << cut;
+  }
+  EXPECT_FALSE(decode(compressed(pack(compressed(packed), MAX_WBITS)))) << "packed twice";
+  EXPECT_FALSE(decode(compressed(pack("no payload", MAX_WBITS))));
+}
+
+TEST(Sparkplug, KeepsTheBytesOfWhatHasNoSingleValue) {
+  const std::string all = payload(0, {Message().bytes(1, "a").integer(4, 22).bytes(16, "\x01\x02").text(),
+                                      Message().bytes(1, "d").integer(4, 16).bytes(17, "rows").text(),
+                                      Message().bytes(1, "t").integer(4, 19).bytes(18, "members").text(),
+                                      Message().bytes(1, "n").integer(4, 19).bytes(18, "x").integer(7, 1).text()});
+  const auto read = decode(all);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->metrics[0].content, Metric::Content::kBytes);
+  EXPECT_EQ(read->metrics[0].bytes, "\x01\x02");
+  EXPECT_EQ(read->metrics[1].content, Metric::Content::kDataSet);
+  EXPECT_EQ(read->metrics[2].bytes, "members");
+  EXPECT_EQ(read->metrics[3].content, Metric::Content::kNone);
+  const std::string bytes = encode(*read);
+  EXPECT_EQ(decode(bytes)->metrics[2].bytes, "members");
 }
 
 TEST(Sparkplug, WritesWhatItReads) {
@@ -152,13 +217,40 @@ TEST(Sparkplug, ReadsTopicsAndAsksForARebirth) {
   EXPECT_EQ(command->metrics[0].value, Value(true));
 }
 
+TEST(SparkplugState, AHostMaySpeakEitherVersion) {
+  HostState state;
+  EXPECT_FALSE(state.online());
+  state.take("mill", "STATE/mill", "ONLINE");
+  EXPECT_TRUE(state.online());
+  state.take("mill", "STATE/other", "OFFLINE");
+  state.take("mill", "STATE/mill", "online?");
+  EXPECT_TRUE(state.online());
+  state.take("mill", "STATE/mill", "OFFLINE");
+  EXPECT_FALSE(state.online());
+  state.take("mill", "spBv1.0/STATE/mill", state_payload(true, 2 * core::kSecond));
+  EXPECT_TRUE(state.online());
+  state.take("mill", "STATE/mill", "OFFLINE");
+  EXPECT_TRUE(state.online()) << "who speaks 3.0 is believed in that alone";
+  state.take("mill", "spBv1.0/STATE/mill", state_payload(false, core::kSecond));
+  EXPECT_TRUE(state.online()) << "a will that was told late";
+  for (const char* none : {"", "{}", "[]", R"({"online":1})", R"({"online":"yes","timestamp":9999999999999})"}) {
+    state.take("mill", "spBv1.0/STATE/mill", none);
+    EXPECT_TRUE(state.online()) << none;
+  }
+  state.take("mill", "spBv1.0/STATE/mill", state_payload(false, 2 * core::kSecond));
+  EXPECT_FALSE(state.online());
+  state.forget();
+  state.take("mill", "STATE/mill", "ONLINE");
+  EXPECT_TRUE(state.online());
+}
+
 class Host : public ::testing::Test, public SessionEvents {
  protected:
   void update(const Update& update) override {
     const Value value = interpret(update.metric.value, update.type);
     const auto* number = std::get_if<std::int64_t>(&value);
     told_.push_back(std::string(update.device) + "/" + std::string(update.name) + "=" +
-                    std::to_string(number != nullptr ? *number : -999));
+                    std::to_string(number != nullptr ? *number : -999) + (update.unborn ? " unborn" : ""));
   }
   void born(std::string_view device, const Payload&) override { told_.push_back(std::string(device) + " born"); }
   void dead(std::string_view device) override { told_.push_back(std::string(device) + " dead"); }
@@ -269,6 +361,92 @@ TEST_F(Host, AskedInVainItAsksLessOften) {
   EXPECT_EQ(asked, 13);  // at 0, 5, 15, 35, 75 s, then every 60 s
 }
 
+TEST_F(Host, BirthsThatDoNotHelpDoNotMakeItAskMore) {
+  int asked = 0;
+  std::uint64_t next = 1;
+  birth(0);
+  told();
+  for (int i = 0; i < 600; ++i) {
+    data(next++ % 256, static_cast<std::uint64_t>(i));  // of a device that is never born
+    const auto all = told();
+    const auto rebirths = std::count(all.begin(), all.end(), "rebirth?");
+    asked += static_cast<int>(rebirths);
+    if (rebirths != 0) {
+      birth(0);
+      next = 1;
+    }
+    told();
+    now_ += core::kSecond;
+  }
+  EXPECT_EQ(asked, 13);
+  now_ += 2 * core::kMinute;  // without trouble
+  birth(0);
+  told();
+  data(1, 1);
+  EXPECT_THAT(told(), ElementsAre("rebirth?"));
+  now_ += 5 * core::kSecond;
+  birth(0);
+  told();
+  data(1, 1);
+  EXPECT_THAT(told(), ElementsAre("rebirth?")) << "as soon as at first";
+}
+
+TEST_F(Host, WhatItMayNotAskAtOnceItAsksLater) {
+  birth(0);
+  device_birth(1);
+  data(3, 3);
+  now_ += 2 * core::kSecond;
+  session_.tick(now_);
+  birth(0);
+  device_birth(1);
+  data(3, 4);
+  told();
+  now_ += 2 * core::kSecond;
+  session_.tick(now_);
+  EXPECT_THAT(told(), ElementsAre("d/speed=4"));
+  now_ += 3 * core::kSecond;
+  session_.tick(now_);
+  EXPECT_THAT(told(), ElementsAre("rebirth?"));
+  now_ += core::kHour;
+  session_.tick(now_);
+  EXPECT_TRUE(told().empty());
+}
+
+TEST_F(Host, WhoIsBornMeanwhileIsNotAsked) {
+  data(5, 1);
+  data(6, 1);
+  EXPECT_THAT(told(), ElementsAre("rebirth?"));
+  birth(0);
+  told();
+  now_ += core::kMinute;
+  session_.tick(now_);
+  EXPECT_TRUE(told().empty());
+}
+
+TEST_F(Host, WhatCannotBeReadLeavesNoGap) {
+  birth(0);
+  device_birth(1);
+  const Topic topic{.group = "g", .type = MessageType::kDData, .node = "n", .device = "d"};
+  EXPECT_FALSE(session_.take(topic, compressed("damaged", 2), now_, now_));
+  EXPECT_FALSE(session_.take(topic, compressed("damaged"), now_, now_));  // says no number outside
+  told();
+  data(4, 4);
+  EXPECT_THAT(told(), ElementsAre("d/speed=4"));
+}
+
+TEST_F(Host, TheDeadSayNothingOfNow) {
+  birth(3);
+  device_birth(1);
+  take(MessageType::kDDeath, "d", payload(2, {}));
+  told();
+  take(MessageType::kDData, "d", payload(3, {metric("speed", {}, DataType::kInt32, 7)}));
+  EXPECT_THAT(told(), ElementsAre("d/speed=7 unborn", "rebirth?"));
+  death(3);
+  told();
+  take(MessageType::kNData, "", payload(4, {metric("load", {}, DataType::kInt32, 8)}));
+  EXPECT_THAT(told(), ElementsAre("/load=8 unborn"));
+}
+
 TEST_F(Host, ARebirthOfTheNodeIsNoDeathOfItsDevices) {
   birth(0);
   device_birth(1);
@@ -294,7 +472,7 @@ TEST_F(Host, AHostThatComesLateAsksAndTakesWhatSpeaksForItself) {
   data(5, 1);
   EXPECT_THAT(told(), ElementsAre("rebirth?"));
   take(MessageType::kDData, "d", payload(6, {metric("speed", {}, DataType::kInt32, 7)}));
-  EXPECT_THAT(told(), ElementsAre("d/speed=7"));
+  EXPECT_THAT(told(), ElementsAre("d/speed=7 unborn"));
   birth(1);
   EXPECT_TRUE(session_.alive());
 }
