@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -26,8 +27,9 @@ class Feed {
   enum class When : std::uint8_t { kSoon, kNow };
   struct Batch {
     std::vector<Event> events;  // in order
-    std::uint64_t lost = 0;     // gone from the journal, so that it never comes
+    std::uint64_t lost = 0;     // gone from the journal, or unreadable there, so that it never comes
     core::DurationNs wait = 0;  // after this batch, until there may be more
+    std::string problem{};      // why something of it is lost, where that is known
   };
   virtual ~Feed() = default;
   // What comes after the place; only what is on disk, so that nothing is told and then forgotten. What was not dealt

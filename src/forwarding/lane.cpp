@@ -126,10 +126,15 @@ core::DurationNs Lane::deliver(const Feed::Batch& batch) {
     ASSERT(done.failure ? done.delivered < left.size() : done.delivered == left.size(),
            "a delivery that does not add up");
     std::uint64_t count = 0;
+    for (const auto& part : done.refused_parts) {
+      ASSERT(part.event < done.delivered, "a part of an event that comes again");
+      bury(left[part.event], part);
+    }
     for (const Event& event : left.first(done.delivered)) {
       pass(event);
       count += event.count;
     }
+    for (const auto& part : done.refused_parts) count -= std::min(part.count, count);
     delivered_total_.Increment(static_cast<double>(count));
     {
       MutexLock lock(mutex_);
@@ -146,6 +151,7 @@ core::DurationNs Lane::deliver(const Feed::Batch& batch) {
     left = left.subspan(1);
   }
   lose(batch.lost);
+  if (!batch.problem.empty()) tell(batch.problem);
   feed_->done();
   keep_place(Feed::When::kSoon);
   pause_ = 0;
@@ -161,22 +167,35 @@ void Lane::pass(const Event& event) {
 
 void Lane::lose(std::uint64_t count) {
   if (count == 0) return;
-  log_->error("{}: {} {} are gone from the journal and were never delivered", options_.name, count, feed_->unit());
+  log_->error("{}: {} {} are gone from the journal, or unreadable, and were never delivered", options_.name, count,
+              feed_->unit());
   lost_total_.Increment(static_cast<double>(count));
   MutexLock lock(mutex_);
   status_.lost += count;
 }
 
 void Lane::bury(const Event& event, const std::string& reason) {
-  const std::string& key = event.key;
-  log_->error("{}: event {} was refused and is now a dead letter: {}", options_.name, key, reason);
-  const auto kept = dead_letters_.add({clock_.now(), key, reason, event.body});
-  if (!kept) log_->error("{}: the dead letter {} is not kept: {}", options_.name, key, kept.error().message);
-  dead_total_.Increment(static_cast<double>(event.count));
+  bury({clock_.now(), event.key, reason, event.body}, event.count);
   pass(event);
+}
+
+void Lane::bury(const Event& event, const Delivery::RefusedPart& part) {
+  bury({clock_.now(), event.key, part.reason, part.body}, part.count);
+}
+
+void Lane::bury(const DeadLetter& letter, std::uint64_t count) {
+  log_->error("{}: event {} was refused and is now a dead letter: {}", options_.name, letter.key, letter.reason);
+  const auto kept = dead_letters_.add(letter);
+  if (!kept) log_->error("{}: the dead letter {} is not kept: {}", options_.name, letter.key, kept.error().message);
+  dead_total_.Increment(static_cast<double>(count));
+  tell(letter.reason);
   MutexLock lock(mutex_);
-  status_.dead += event.count;
-  status_.last_error = reason;
+  status_.dead += count;
+}
+
+void Lane::tell(const std::string& error) {
+  MutexLock lock(mutex_);
+  status_.last_error = error;
   status_.last_error_time = clock_.now();
 }
 
@@ -193,9 +212,7 @@ core::DurationNs Lane::back_off(const std::string& reason) {
   if (first)
     log_->warn("{}: {}; trying again, {} {} wait", options_.name, reason, feed_->backlog().count, feed_->unit());
   set_state(LaneState::kBackingOff, reason);
-  MutexLock lock(mutex_);
-  status_.last_error = reason;
-  status_.last_error_time = clock_.now();
+  tell(reason);
   return wait;
 }
 

@@ -5,8 +5,8 @@
 //
 // Threads: start(), begin_stop(), stop(), wake() and status() from any; turn() from the lane's own thread, or,
 // unstarted, a test's. Errors: a receiver that is away is tried again for good, with growing pauses; an event that it
-// refuses goes to the dead letters with the reason, and the lane goes on. Limits: nothing waits in memory; what waits
-// is in the journal.
+// refuses, or a part of one, goes to the dead letters with the reason, and the lane goes on. Limits: nothing waits in
+// memory; what waits is in the journal.
 #pragma once
 
 #include <cstdint>
@@ -49,7 +49,7 @@ struct LaneStatus {
   Backlog backlog;              // what waits
   std::uint64_t delivered = 0;  // changes or readings since the start; repeats too
   std::uint64_t dead = 0;       // refused, among the dead letters
-  std::uint64_t lost = 0;       // gone from the journal before they were delivered; of readings, its records
+  std::uint64_t lost = 0;       // gone from the journal, or unreadable there, before delivery; of readings, its records
   std::string last_error;       // "": none since the start
   core::TimeNs last_error_time = 0;
 };
@@ -77,6 +77,9 @@ class Lane {
   void pass(const Event& event);
   void lose(std::uint64_t count);
   void bury(const Event& event, const std::string& reason);
+  void bury(const Event& event, const Delivery::RefusedPart& part);
+  void bury(const DeadLetter& letter, std::uint64_t count);
+  void tell(const std::string& error);
   core::DurationNs back_off(const std::string& reason);
   void while_waiting(const std::string& trouble);
   void show_backlog();

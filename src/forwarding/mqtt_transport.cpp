@@ -19,8 +19,10 @@ namespace {
 
 constexpr int kFailure = 0x80;  // reason codes from here on are refusals (MQTT 5, 2.4)
 
+// Not among them: who is not authorized, for a mistake in the broker's access list is mended there.
 bool refused_for_good(int code) {
-  return code == MQTT_RC_NOT_AUTHORIZED || code == MQTT_RC_TOPIC_NAME_INVALID || code == MQTT_RC_PAYLOAD_FORMAT_INVALID;
+  return code == MQTT_RC_TOPIC_NAME_INVALID || code == MQTT_RC_PAYLOAD_FORMAT_INVALID ||
+         code == MQTT_RC_PACKET_TOO_LARGE;
 }
 
 struct Outgoing {
@@ -28,6 +30,7 @@ struct Outgoing {
   std::string body;
   std::string id;
   bool retain = false;
+  std::uint64_t count = 1;  // of the event's changes or readings
 };
 
 class MqttTransport : public Transport {
@@ -49,41 +52,35 @@ class MqttTransport : public Transport {
 
   Delivery deliver(std::span<const Event> events, const Stopping& stopping) override {
     client_->forget();
-    std::vector<int> messages;
-    std::vector<std::size_t> ends;  // of each event, among the messages
+    sent_.clear();
+    std::vector<Delivery::RefusedPart> refused;
     std::optional<core::Error> unsent;
-    std::vector<Outgoing> parts;
-    for (const Event& event : events) {
-      parts.clear();
-      messages_of(event, parts);
-      for (const Outgoing& part : parts) {
-        const auto message =
-            client_->publish({.topic = part.topic, .body = part.body, .id = part.id, .retain = part.retain});
-        if (!message) unsent = message.error();
-        if (unsent) break;
-        messages.push_back(*message);
-      }
+    std::size_t whole = 0;  // events of which all messages were sent, or refused
+    for (; whole < events.size() && !unsent; ++whole) {
+      unsent = send(events[whole], whole, refused);
       if (unsent) break;
-      ends.push_back(messages.size());
     }
-    Delivery done = collect(messages, stopping);
-    if (!done.failure && unsent) {
-      const bool never = unsent->code == core::ErrorCode::kInvalid;
-      done = never ? Delivery::refused(messages.size(), unsent->message)
-                   : Delivery::retry(messages.size(), unsent->message);
-    }
-    // Events of which all messages have arrived.
-    const auto whole = std::upper_bound(ends.begin(), ends.end(), done.delivered);
-    done.delivered = static_cast<std::size_t>(whole - ends.begin());
-    if (done.failure) client_.reset();  // what was sent and not acknowledged shall not come a second time by itself
+    std::optional<std::string> failure = collect(stopping, whole, refused);
+    if (!failure && unsent) failure = unsent->message;
+    if (failure) client_.reset();  // what was sent and not acknowledged shall not come a second time by itself
+    std::erase_if(refused, [&](const auto& part) { return part.event >= whole; });
+    std::stable_sort(refused.begin(), refused.end(), [](const auto& a, const auto& b) { return a.event < b.event; });
+    Delivery done = failure ? Delivery::retry(whole, *failure) : Delivery{.delivered = whole, .failure = {}};
+    done.refused_parts = std::move(refused);
     return done;
   }
 
  protected:
   // On a new connection.
   virtual void begin() {}
-  virtual void messages_of(const Event& event, std::vector<Outgoing>& out) {
-    out.push_back({.topic = topic_of(event), .body = event.body, .id = event.key, .retain = options_.retain});
+  // An error: why there are none.
+  virtual core::Status messages_of(const Event& event, std::vector<Outgoing>& out) {
+    out.push_back({.topic = topic_of(event),
+                   .body = event.body,
+                   .id = event.key,
+                   .retain = options_.retain,
+                   .count = event.count});
+    return {};
   }
 
   [[nodiscard]] const asset::Machine* machine_of(const Event& event) const {
@@ -102,33 +99,73 @@ class MqttTransport : public Transport {
     return machine == nullptr ? options_.platform_topic : topic_of(*machine, event.component, event.sensor);
   }
 
-  Delivery collect(const std::vector<int>& messages, const Stopping& stopping) {
-    std::size_t done = 0;
+  // A message whose acknowledgement is awaited.
+  struct Sent {
+    int number = 0;
+    std::size_t event = 0;
+    Outgoing part;
+  };
+
+  static void refuse(std::vector<Delivery::RefusedPart>& refused, std::size_t event, Outgoing part,
+                     std::string_view reason) {
+    refused.push_back({event, fmt::format("{}: {}", part.topic, reason), std::move(part.body), part.count});
+  }
+
+  // The messages of one event. An error: the connection takes no more.
+  std::optional<core::Error> send(const Event& event, std::size_t index, std::vector<Delivery::RefusedPart>& refused) {
+    parts_.clear();
+    if (auto made = messages_of(event, parts_); !made) {
+      refused.push_back({index, made.error().message, event.body, event.count});
+      return std::nullopt;
+    }
+    for (Outgoing& part : parts_) {
+      const auto number =
+          client_->publish({.topic = part.topic, .body = part.body, .id = part.id, .retain = part.retain});
+      if (number) {
+        sent_.push_back({*number, index, std::move(part)});
+      } else if (number.error().code == core::ErrorCode::kInvalid) {
+        refuse(refused, index, std::move(part), number.error().message);
+      } else {
+        return number.error();
+      }
+    }
+    return std::nullopt;
+  }
+
+  // Waits for the acknowledgements. An error: why they end, and then `whole` is how many events all have theirs.
+  std::optional<std::string> collect(const Stopping& stopping, std::size_t& whole,
+                                     std::vector<Delivery::RefusedPart>& refused) {
     const auto patience = std::chrono::nanoseconds(options_.broker.timeout);
     auto until = std::chrono::steady_clock::now() + patience;
-    while (done < messages.size()) {
+    for (auto next = sent_.begin(); next != sent_.end();) {
+      const auto fail = [&](std::string why) {
+        whole = std::min(whole, next->event);
+        return why;
+      };
       // In this order: what was acknowledged before the end counts.
       const std::string fault = client_->fault();
-      if (const auto code = client_->acknowledged(messages[done])) {
-        const std::string reason = mosquitto_reason_string(*code);
-        if (*code >= kFailure && refused_for_good(*code)) return Delivery::refused(done, "the broker says: " + reason);
-        if (*code >= kFailure) return Delivery::retry(done, "the broker says: " + reason);
-        ++done;
+      if (const auto code = client_->acknowledged(next->number)) {
+        const std::string reason = fmt::format("the broker says: {}", mosquitto_reason_string(*code));
+        if (*code >= kFailure && !refused_for_good(*code)) return fail(next->part.topic + ": " + reason);
+        if (*code >= kFailure) refuse(refused, next->event, std::move(next->part), reason);
+        ++next;
         until = std::chrono::steady_clock::now() + patience;
         continue;
       }
-      if (!fault.empty()) return Delivery::retry(done, fault);
-      if (stopping()) return Delivery::retry(done, "stopping");
-      if (std::chrono::steady_clock::now() >= until) return Delivery::retry(done, "no acknowledgement");
+      if (!fault.empty()) return fail(fault);
+      if (stopping()) return fail("stopping");
+      if (std::chrono::steady_clock::now() >= until) return fail("no acknowledgement");
       client_->wait(options_.broker.timeout);
     }
-    return {done, std::nullopt};
+    return std::nullopt;
   }
 
   const MqttOptions options_;
   const asset::Model& model_;
   const asset::AddressTemplate topic_;
   std::unique_ptr<mqtt::Publisher> client_;
+  std::vector<Outgoing> parts_;  // of one event
+  std::vector<Sent> sent_;       // of a delivery
 };
 
 // Each line of an event is a message on the sensor's own topic, numbered from 1 on with each connection.
@@ -146,9 +183,12 @@ class UnsTransport final : public MqttTransport {
     for (auto& [sensor, topic] : topics_) topic.sequence = 0;
   }
 
-  void messages_of(const Event& event, std::vector<Outgoing>& out) override {
+  core::Status messages_of(const Event& event, std::vector<Outgoing>& out) override {
     const asset::Machine* machine = machine_of(event);
-    if (machine == nullptr) return;  // the model knows it no longer
+    if (machine == nullptr) {
+      return core::unexpected(core::ErrorCode::kNotFound,
+                              fmt::format("the model has no machine {}, so its readings have no topic", event.machine));
+    }
     for_each_line(event.body, [&](std::string_view sensor, std::string_view payload) {
       Topic& topic = topic_of_sensor(*machine, sensor);
       out.push_back({.topic = topic.name,
@@ -156,6 +196,7 @@ class UnsTransport final : public MqttTransport {
                      .id = {},
                      .retain = retains() && !event.historical});
     });
+    return {};
   }
 
   Topic& topic_of_sensor(const asset::Machine& machine, std::string_view sensor) {

@@ -172,6 +172,7 @@ core::Result<Feed::Batch> ReadingsFeed::next() {
   for (Channel* channel : touched_) channel->seconds->touched.clear();
   touched_.clear();
   lost_ = rows_bytes_ = read_bytes_ = readings_ = 0;
+  problem_.clear();
   oldest_age_ = 0;
   if (auto read = read_live(); !read) return core::unexpected(read.error());
   if (moves_.empty()) {
@@ -185,7 +186,7 @@ core::Result<Feed::Batch> ReadingsFeed::next() {
     caught_up_ = context_.clock.monotonic();
   }
   turn_ = (turn_ + 1) % std::max<std::size_t>(1, logs_.size());
-  Batch batch{.events = std::move(events_), .lost = lost_, .wait = moves_.empty() ? kIdle : 0};
+  Batch batch{.events = std::move(events_), .lost = lost_, .wait = moves_.empty() ? kIdle : 0, .problem = problem_};
   events_ = {};
   return batch;
 }
@@ -284,8 +285,10 @@ void ReadingsFeed::add(std::size_t log, Kind kind, const Follower::Record& recor
     Channel* channel = channel_of(encoded->key);
     if (channel == nullptr) continue;
     if (auto decoded = decoder_.decode(encoded->bytes, reader.header().written.wall, decoded_); !decoded) {
-      core::logger("outputs")->error("{}: record {} of {}, block {}: {}; it is left out", context_.name,
-                                     record.sequence, logs_[log].stream, block, decoded.error().message);
+      ++lost_;
+      problem_ = fmt::format("record {} of {}, block {}: {}; it is left out", record.sequence, logs_[log].stream, block,
+                             decoded.error().message);
+      core::logger("outputs")->error("{}: {}", context_.name, problem_);
       continue;
     }
     if (channel->seconds) {

@@ -131,6 +131,7 @@ class ReadingsFeed final : public Feed {
   std::vector<Event> events_;
   std::vector<Move> moves_;
   std::uint64_t lost_ = 0;
+  std::string problem_;
   std::uint64_t rows_bytes_ = 0;
   std::uint64_t read_bytes_ = 0;
   std::uint64_t readings_ = 0;

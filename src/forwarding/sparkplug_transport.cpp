@@ -13,6 +13,7 @@
 #include "core/text.hpp"
 #include "mqtt/publisher.hpp"
 #include "protocol/sparkplug_edge.hpp"
+#include "protocol/sparkplug_state.hpp"
 
 namespace millwright::forwarding {
 namespace {
@@ -106,14 +107,16 @@ class SparkplugTransport final : public Transport {
 
   // All or nothing: which of the messages arrived nobody knows until the broker has the one behind them.
   Delivery deliver(std::span<const Event> events, const Stopping& stopping) override {
-    std::string unreadable;
-    for (const Event& event : events) {
-      if (!put(event)) unreadable = event.key;
+    Delivery done{.delivered = events.size(), .failure = {}};
+    for (std::size_t i = 0; i < events.size(); ++i) {
+      for (const std::string_view line : core::split(events[i].body, '\n')) {
+        if (line.empty()) continue;
+        if (auto put = put_row(line, events[i]); !put.empty()) done.refused_parts.push_back(refused(i, line, put));
+      }
     }
-    if (!unreadable.empty()) core::logger("outputs")->error("{}: rows of {} cannot be read", peer(), unreadable);
     core::Status sent = send(node_->data(now()));
     if (sent) sent = await_mark(stopping);
-    if (sent) return {events.size(), std::nullopt};
+    if (sent) return done;
     client_.reset();
     return Delivery::retry(0, sent.error().message);
   }
@@ -130,14 +133,17 @@ class SparkplugTransport final : public Transport {
     const std::string kept = Json{{"bdSeq", node_->birth_sequence()}}.dump() + "\n";
     if (auto saved = io::write_file_atomically(context_.files, path_, kept); !saved) return saved;
     is_born_ = wanted_ = false;
+    host_.forget();
     host_online_ = options_.primary_host.empty();
     auto client = mqtt::Publisher::open(
         options_.broker, {.topic = will.topic, .online = "", .offline = will.payload, .retain = false}, stopping);
     if (!client) return core::unexpected(client.error());
     if (auto asked = (*client)->subscribe(node_->command_topic()); !asked) return asked;
     if (!options_.primary_host.empty()) {
-      const std::string state = protocol::sparkplug::state_topic(options_.primary_host);
-      if (auto asked = (*client)->subscribe(state); !asked) return asked;
+      for (const std::string& state : {protocol::sparkplug::state_topic(options_.primary_host),
+                                       protocol::sparkplug::old_state_topic(options_.primary_host)}) {
+        if (auto asked = (*client)->subscribe(state); !asked) return asked;
+      }
     }
     client_ = std::move(*client);
     return {};
@@ -175,16 +181,9 @@ class SparkplugTransport final : public Transport {
   void hear() {
     for (const auto& message : client_->take_inbox()) {
       if (node_->wants_rebirth(message.topic, message.payload)) wanted_ = true;
-      if (options_.primary_host.empty() || message.topic != protocol::sparkplug::state_topic(options_.primary_host)) {
-        continue;
-      }
-      const auto state = Json::parse(message.payload, nullptr, false);
-      if (!state.is_object() || !state.value("online", Json()).is_boolean()) continue;
-      const auto since = state.value("timestamp", std::int64_t{0});
-      if (since < host_since_) continue;  // a will that was told late
-      host_since_ = since;
-      host_online_ = state["online"].get<bool>();
+      if (!options_.primary_host.empty()) host_.take(options_.primary_host, message.topic, message.payload);
     }
+    host_online_ = options_.primary_host.empty() || host_.online();
   }
 
   // Without its primary host a node says nothing: it dies, and waits.
@@ -245,33 +244,41 @@ class SparkplugTransport final : public Transport {
     }
   }
 
-  // Rows of JSON, as docs/format/kafka-readings.md says.
-  bool put(const Event& event) {
-    bool good = true;
-    for (const std::string_view line : core::split(event.body, '\n')) {
-      if (line.empty()) continue;
-      const auto row = Json::parse(line, nullptr, false);
-      good = row.is_object() && good;
-      if (row.is_object()) put(row, event);
-    }
-    return good;
+  static Delivery::RefusedPart refused(std::size_t event, std::string_view line, std::string reason) {
+    const auto row = Json::parse(line, nullptr, false);
+    const std::size_t readings = row.is_object() && row.contains("t") ? row["t"].size() : 1;
+    return {event, std::move(reason), std::string(line), readings};
   }
 
-  void put(const Json& row, const Event& event) {
-    const auto metric = metrics_.find(event.machine + "/" + row["sensor"].get<std::string>());
-    if (metric == metrics_.end()) return;  // the model knows it no longer
+  // A row of JSON, as docs/format/kafka-readings.md says. Gives why it does not go, "" where it does.
+  std::string put_row(std::string_view line, const Event& event) {
+    try {
+      return put(Json::parse(line), event);
+    } catch (const Json::exception&) {
+      return "the row cannot be read";
+    }
+  }
+
+  std::string put(const Json& row, const Event& event) {
+    const std::string path = event.machine + "/" + row.at("sensor").get<std::string>();
+    const auto metric = metrics_.find(path);
+    if (metric == metrics_.end()) return fmt::format("the births have no metric for {}: the model lacks it", path);
     const auto [alias, type] = metric->second;
-    const Json& values = row[row.contains("s") ? "s" : "v"];
-    if (row["type"] != to_string(type)) return;
+    const Json& values = row.at(row.contains("s") ? "s" : "v");
+    if (row.at("type") != to_string(type)) {
+      return fmt::format("{} was {} when it was recorded, and its metric is {}", path, row["type"].dump(),
+                         to_string(type));
+    }
     // Later on, what seems older than the birth is of a source whose clock is behind.
     const bool reborn = steady_clock::now() - born_ < kBirthCounts;
     for (std::size_t i = 0; i < values.size(); ++i) {
-      const auto time = row["t"][i].get<core::TimeNs>();
-      const bool bad = core::Quality{row["q"][i].get<std::uint32_t>()}.is_bad();
+      const auto time = row.at("t").at(i).get<core::TimeNs>();
+      const bool bad = core::Quality{row.at("q").at(i).get<std::uint32_t>()}.is_bad();
       const bool late = event.historical || (reborn && time < born_at_);
       node_->put(alias, bad ? EdgeValue() : value_of(type, values[i]), time,
                  late ? EdgeNode::When::kHistorical : EdgeNode::When::kLive);
     }
+    return {};
   }
 
   struct Metric {
@@ -286,7 +293,7 @@ class SparkplugTransport final : public Transport {
   std::vector<core::SensorId> sensors_;              // by alias - 1
   std::unordered_map<std::string, Metric> metrics_;  // by the sensor's path
   bool host_online_ = false;
-  std::int64_t host_since_ = 0;  // ms, as the host says it
+  protocol::sparkplug::HostState host_;
   bool is_born_ = false;
   bool wanted_ = false;  // a rebirth
   core::TimeNs born_at_ = 0;

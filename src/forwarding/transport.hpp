@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/result.hpp"
 #include "forwarding/event.hpp"
@@ -30,8 +31,16 @@ struct Delivery {
     Fate fate = Fate::kRetry;
     std::string reason;
   };
+  // A part of a confirmed event that never got there: the receiver refused it, or it could not be sent at all.
+  struct RefusedPart {
+    std::size_t event = 0;  // below `delivered`
+    std::string reason;
+    std::string body;
+    std::uint64_t count = 1;  // of the event's changes or readings
+  };
   std::size_t delivered = 0;
-  std::optional<Failure> failure;  // nothing: all were delivered
+  std::optional<Failure> failure;            // nothing: all were delivered
+  std::vector<RefusedPart> refused_parts{};  // in the order of the events
 
   static Delivery retry(std::size_t delivered, std::string reason) {
     return {delivered, Failure{Fate::kRetry, std::move(reason)}};

@@ -36,6 +36,7 @@ class ListSource final : public EventSource {
                     .body = fmt::format("{{\"version\":{}}}", id)});
   }
   void clear() { all_.clear(); }
+  void count_last_as(std::uint64_t count) { all_.back().count = count; }
   [[nodiscard]] core::Result<Batch> read(const Position& after, std::size_t count_max) const override {
     Batch batch{.events = {}, .end = after};
     for (const Event& event : all_) {
@@ -57,6 +58,7 @@ class ListSource final : public EventSource {
 struct Receiver {
   bool away = false;
   std::map<std::uint64_t, Delivery::Failure> failing;  // by event
+  std::map<std::uint64_t, std::string> partly;         // by event: a part that is refused
   std::vector<std::string> got;                        // keys
   std::uint64_t unconfirmed_from = UINT64_MAX;         // taken, but the answer is lost
   std::vector<std::string> troubles;                   // that a delivery meets and gets over
@@ -76,14 +78,19 @@ class FakeTransport final : public Transport {
       tell(trouble);
       receiver_.looked();
     }
+    Delivery done{.delivered = events.size(), .failure = {}};
     for (std::size_t i = 0; i < events.size(); ++i) {
+      if (const auto part = receiver_.partly.find(events[i].id); part != receiver_.partly.end()) {
+        done.refused_parts.push_back({i, "no such topic", part->second, 2});
+      }
       if (const auto failing = receiver_.failing.find(events[i].id); failing != receiver_.failing.end()) {
-        return {i, failing->second};
+        std::erase_if(done.refused_parts, [&](const auto& part) { return part.event >= i; });
+        return {i, failing->second, std::move(done.refused_parts)};
       }
       receiver_.got.push_back(events[i].key);
       if (events[i].id >= receiver_.unconfirmed_from) return Delivery::retry(i, "the line is dead");
     }
-    return {events.size(), std::nullopt};
+    return done;
   }
 
  private:
@@ -157,6 +164,25 @@ TEST_F(LaneTest, DeliversInOrderAndGoesOnAfterACrash) {
   lane_->turn();
   EXPECT_EQ(receiver_.got.back(), "1700000000000-4");  // the epoch stays
   EXPECT_EQ(receiver_.got.size(), 4U);
+}
+
+TEST_F(LaneTest, APartThatIsRefusedIsBuriedAlone) {
+  for (int i = 0; i < 3; ++i) {
+    source_.add();
+    source_.count_last_as(5);
+  }
+  receiver_.partly[2] = R"({"v":21.5})";
+  receiver_.failing[3] = {Delivery::Fate::kRetry, "not now"};
+  lane_->turn();
+  EXPECT_EQ(lane_->status().delivered, 8U);
+  EXPECT_EQ(lane_->status().dead, 2U);
+  EXPECT_THAT(dead_letters(), HasSubstr(R"("key":"1700000000000-2","reason":"no such topic","event":{"v":21.5}})"));
+  receiver_.failing.clear();
+  clock_.advance(kSecond);
+  lane_->turn();
+  EXPECT_THAT(got(), ElementsAre("1", "2", "3"));
+  EXPECT_EQ(lane_->status().delivered, 13U);
+  EXPECT_EQ(lane_->status().dead, 2U);
 }
 
 TEST_F(LaneTest, WhatWasThereBeforeTheOutputIsNotTold) {
