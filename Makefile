@@ -61,7 +61,7 @@ soak: deps-test build ## faults for an hour or two: every operation, 100,000 cra
 	@MILLWRIGHT_SIM_SEED=$${SOAK_SEED:-1} MILLWRIGHT_SIM_SEEDS=450 build/dev/bin/test_historian_crash --gtest_brief=1
 	@MILLWRIGHT_SIM_SEED=$${SOAK_SEED:-1} MILLWRIGHT_SIM_SEEDS=400 build/dev/bin/test_journal_sim --gtest_brief=1
 	@cd tests/e2e && E2E_SEED=$${SOAK_SEED:-1} E2E_KILLS=1000 E2E_FAULT_CASES=1000 python3 -m unittest -v test_crash test_faults
-	@cd tests/e2e && E2E_KILLS=100 E2E_FRESH_S=2 python3 -m unittest -v test_sinks test_kafka test_cable
+	@cd tests/e2e && E2E_KILLS=100 E2E_FRESH_S=2 python3 -m unittest -v test_sinks test_kafka test_cable test_mqtt test_sparkplug test_sparkplug_edge
 
 tsan: deps-test ## the tests of what has threads, under ThreadSanitizer (clang)
 	@tools/run-tests.sh threads

@@ -37,9 +37,9 @@ struct SparkplugOptions {
   MqttLinkOptions link;
   std::string host_id;
   std::vector<std::string> groups;  // none: all
-  bool old_state = false;           // says on STATE/<host_id> too that it is there, as Sparkplug 2.2 has it
   core::DurationNs reorder_timeout = 2 * core::kSecond;
   core::DurationNs rebirth_interval = 5 * core::kSecond;
+  bool old_state = false;  // says on STATE/<host_id> too that it is there, as Sparkplug 2.2 has it
 };
 
 // Read the keys of a connector's entry; `name` is the connector's. finish() is the caller's.

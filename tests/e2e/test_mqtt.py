@@ -34,6 +34,7 @@ connectors:
 """
 CURRENT = "acme/lyon/hall/one/cell/pump-1/motor/current"
 T0 = 1_790_000_000
+KILLS = int(os.environ.get("E2E_KILLS", 4))
 
 
 class Mqtt(EndToEnd):
@@ -55,8 +56,11 @@ class Mqtt(EndToEnd):
                         "max_queued_messages 0\nmax_inflight_messages 0\n")
         self.broker = self.start_server(["mosquitto", "-c", conf], "mosquitto", self.mqtt)
 
+    def connector(self):
+        return self.plant.get("/v1/plant")["connectors"][0]
+
     def connected(self):
-        return self.plant.get("/v1/plant")["connectors"][0]["state"] == "connected"
+        return self.connector()["state"] == "connected"
 
     def publish(self, topic, *messages):
         """At QoS 1, each acknowledged by the broker."""
@@ -64,8 +68,12 @@ class Mqtt(EndToEnd):
                               input="".join(m + "\n" for m in messages), text=True, capture_output=True, timeout=60)
         self.assertEqual(done.returncode, 0, done.stderr)
 
+    @staticmethod
+    def lines(first, last):
+        return [json.dumps({"v": i, "t": T0 + i, "seq": i, "q": 192}) for i in range(first, last)]
+
     def publish_counted(self, first, last):
-        self.publish(CURRENT, *(json.dumps({"v": i, "t": T0 + i, "seq": i, "q": 192}) for i in range(first, last)))
+        self.publish(CURRENT, *self.lines(first, last))
 
     def values(self, sensor):
         return [item["value"] for item in self.plant.history("pump-1", sensor)]
@@ -85,6 +93,11 @@ class Messages(Mqtt):
         self.assertEqual((self.values("count"), self.values("running"), self.values("batch")), ([7], [True], ["B-4711"]))
         old = self.plant.history("pump-1", "motor/current")[0]
         self.assertEqual((old["value"], old["quality"]), (13.5, "UncertainLastUsableValue"))
+
+    def test_pythons_own_json_is_read(self):
+        self.publish("flat/pump-1", json.dumps({"count": float("nan"), "running": True, "batch": "NaN", "t": 1790000000123}))
+        self.wait_for("the rest", lambda: self.values("batch") == ["NaN"] and self.values("running") == [True], 20)
+        self.assertEqual(self.sensor("count")["quality"], "BadNoData")
 
     def test_what_is_wrong_is_told_and_the_rest_flows(self):
         self.publish(CURRENT, "{", '"text"')
@@ -117,6 +130,25 @@ class Messages(Mqtt):
         self.wait_for("all", lambda: self.values("motor/current")[-1:] == [1999], 30)
         self.assertEqual(self.values("motor/current"), list(range(2000)))
         self.assertEqual(self.sensor("current")["quality"], "Good")
+
+    def test_the_broker_may_be_killed_in_a_stream(self):
+        """A device sends again what it has no acknowledgement of; all of it arrives, and once."""
+        for round in range(KILLS):
+            lines = self.lines(500 * round, 500 * (round + 1))
+            pub = subprocess.Popen(["mosquitto_pub", "-p", str(self.mqtt), "-V", "5", "-q", "1", "-t", CURRENT, "-l"], stdin=subprocess.PIPE,
+                                   stderr=subprocess.DEVNULL, text=True)
+            pub.stdin.write("\n".join(lines[:250]) + "\n")
+            pub.stdin.flush()
+            self.wait_for("some of it", lambda: len(self.values("motor/current")) > 500 * round, 30, self.plant.process)
+            reconnects = self.connector()["reconnects"]
+            self.broker.kill()
+            pub.kill()
+            pub.communicate()
+            self.start_broker()
+            self.wait_for("the connection", lambda: self.connector()["reconnects"] > reconnects and self.connected(), 30)
+            self.publish(CURRENT, *lines)
+        self.wait_for("all", lambda: set(self.values("motor/current")) >= set(range(500 * KILLS)), 60, self.plant.process)
+        self.assertEqual(self.values("motor/current"), list(range(500 * KILLS)))
 
     def test_others_see_whether_it_is_there(self):
         watcher = self.start(["mosquitto_sub", "-p", self.mqtt, "-t", "plant/status"], "mosquitto_sub")

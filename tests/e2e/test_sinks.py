@@ -4,6 +4,7 @@ with -9 in between (E2E_KILLS times, 4 unless it says otherwise)."""
 import http.client
 import json
 import os
+import signal
 import time
 import unittest
 
@@ -210,20 +211,51 @@ class ToRedis(Sinks):
 
 
 class ToMqtt(Sinks):
-    def start_broker(self):
+    def start_broker(self, more=""):
         conf = self.folder / "mosquitto.conf"
         conf.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\nuser root\npersistence true\n"
-                        f"persistence_location {self.folder}/\nmax_queued_messages 0\n")
+                        f"persistence_location {self.folder}/\nmax_queued_messages 0\n{more}")
         self.broker = self.start_server(["mosquitto", "-c", conf], "mosquitto", self.port)
+
+    def start_subscriber(self):
+        self.subscriber = self.start(["mosquitto_sub", "-h", "127.0.0.1", "-p", self.port, "-q", "1", "-c", "-i", "scada", "-t", "#", "-v"], "sub")
+        time.sleep(1)
 
     def received(self):
         rows = [line.split(" ", 1) for line in self.subscriber.output().splitlines() if line.startswith("acme/") and line.endswith("}")]
         return [(topic, json.loads(payload)) for topic, payload in rows]
 
+    def test_one_message_that_is_too_large_is_buried_alone(self):
+        self.start_broker("max_packet_size 600\n")
+        self.start_subscriber()
+        self.start_plant(f"kind: mqtt, content: readings, host: 127.0.0.1, port: {self.port}, timeout: 2s")
+        t = 1_790_000_000 * 10**9
+        self.write(f'press,id=1 batch="{"x" * 900}",current=1.5,count=2i {t}')
+        self.wait_for("the others", lambda: {payload["v"] for _, payload in self.received()} == {1.5, 2}, 20, self.plant.process)
+        self.wait_until_sent()
+        output = self.output()
+        self.assertEqual((output["dead"], output["delivered"]), (1, 2))
+        self.assertIn("press-1/batch: ", output["last_error"])
+        [letter] = [json.loads(line) for line in (self.folder / "data/outputs/store/dead-letters.jsonl").read_text().splitlines()]
+        self.assertEqual(letter["event"]["v"], "x" * 900)
+        self.assertIn("press-1/batch: ", letter["reason"])
+
+    def test_who_is_not_authorized_tries_again(self):
+        acl = self.folder / "acl"
+        acl.write_text(f"topic deny {PRESS_1}/count\ntopic readwrite #\n")
+        self.start_broker(f"acl_file {acl}\n")
+        self.start_subscriber()
+        self.start_plant(f"kind: mqtt, content: readings, host: 127.0.0.1, port: {self.port}, timeout: 2s")
+        self.write(f"press,id=1 count=7i {1_790_000_000 * 10**9}")
+        self.wait_for("the reason", lambda: f"{PRESS_1}/count: the broker says: Not authorized" in self.output()["detail"], 20)
+        acl.write_text("topic readwrite #\n")
+        self.broker.child.send_signal(signal.SIGHUP)
+        self.wait_for("the reading", lambda: [payload["v"] for _, payload in self.received()] == [7], 20, self.plant.process)
+        self.assertEqual(self.output()["dead"], 0)
+
     def test_every_reading_has_a_message_on_its_topic(self):
         self.start_broker()
-        self.subscriber = self.start(["mosquitto_sub", "-h", "127.0.0.1", "-p", self.port, "-q", "1", "-c", "-i", "scada", "-t", "#", "-v"], "sub")
-        time.sleep(1)
+        self.start_subscriber()
         self.start_plant(f"kind: mqtt, content: readings, host: 127.0.0.1, port: {self.port}, timeout: 2s")
         sender = Sender(self.line, count=10)
         sender.start()

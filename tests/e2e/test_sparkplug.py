@@ -2,7 +2,9 @@
 data by alias, deaths, rebirths; nothing is lost or doubled when a message is lost, or the plant or the broker ends."""
 
 import json
+import os
 import subprocess
+import threading
 import unittest
 import urllib.request
 
@@ -33,8 +35,18 @@ connectors:
                         - {{name: level, type: int64}}
                         - {{name: since, type: int64}}
                         - {{name: uptime, type: int64, address: "lyon/gateway#uptime"}}
+                        - {{name: motor-speed, type: float64, address: "lyon/gateway/press#motor/speed"}}
+                        - {{name: tank-level, type: int64, address: "lyon/gateway/press#motor/tank/level"}}
+                        - {{name: motor, type: text, address: "lyon/gateway/press#motor"}}
+                        - {{name: rows, type: text, address: "lyon/gateway/press#rows"}}
+                        - {{name: second, type: float64, address: "lyon/gateway/press#rows[1]/n"}}
+                        - {{name: photo, type: text, address: "lyon/gateway/press#photo"}}
+                        - {{name: curve, type: int64, address: "lyon/gateway/press#curve[1]"}}
+                        - {{name: flags, type: text, address: "lyon/gateway/press#flags"}}
+                        - {{name: step, type: text, address: "lyon/gateway/press#steps[1]"}}
 """
 STATE = "spBv1.0/STATE/plant"
+KILLS = int(os.environ.get("E2E_KILLS", 4))
 T0 = 1_790_000_000_000
 
 
@@ -166,6 +178,71 @@ class Host(Sparkplug):
         self.wait_quality("count", "Good")
         self.assertEqual(self.sensor("count")["value"], 1999)
 
+    def test_what_has_no_single_value(self):
+        self.start_plant()
+        self.start_node()
+        self.wait_quality("speed", "Good")
+        self.tell("structures")
+        self.wait_for("the arrays", lambda: self.values("step") == ["stir"], 20, self.plant.process)
+        self.assertEqual((self.values("motor-speed"), self.values("tank-level"), self.values("second")), ([1.5], [-7], [2.5]))
+        self.assertEqual((self.values("photo"), self.values("curve")), (["AAEC"], [-2]))
+        self.assertEqual(json.loads(self.values("motor")[0]), {
+            "metrics": {"speed": 1.5, "tank": {"metrics": {"level": -7}, "template": "Tank"}},
+            "parameters": {"ratio": 2.5}, "template": "Motor", "version": "2"})
+        self.assertEqual(self.values("rows"), ['{"columns":["name","n"],"rows":[["a",1.5],["b",2.5]],"types":["String","Double"]}'])
+        self.assertEqual(self.values("flags"), ["[false,false,true,true,false,true,false,false,true,true,false,true]"])
+        self.assertEqual(self.sensor("tank-level")["quality"], "Good")
+        connector = self.plant.get("/v1/plant")["connectors"][0]
+        self.assertEqual(connector["refused"], 0)
+        self.assertIn("the metric 'table' is DataSet, and no sensor's address names it", connector["detail"])
+
+    def test_compressed_payloads(self):
+        self.start_plant()
+        self.start_node()
+        self.wait_quality("speed", "Good")
+        for i, algorithm in enumerate(["DEFLATE", "GZIP"]):
+            self.tell("pack", algorithm=algorithm)
+            self.tell("deviceBirth")
+            self.tell("count", **{"from": 100 * i, "to": 100 * (i + 1)})
+        self.wait_counted(200)
+        self.assertEqual(self.plant.get("/v1/plant")["connectors"][0]["refused"], 0)
+        self.assertEqual(self.tell("state")["rebirths"], 0)
+
+    def test_the_broker_may_be_killed_in_a_stream(self):
+        """What goes at QoS 0 as the broker dies is gone; what the node keeps is not, and nothing comes twice."""
+        self.start_plant()
+        self.start_node("primary")
+        self.wait_quality("speed", "Good")
+        told, stopping = 0, threading.Event()
+
+        def stream():
+            nonlocal told
+            while not stopping.is_set():
+                self.tell("count", **{"from": told, "to": told + 20})
+                told += 20
+        sender = threading.Thread(target=stream)
+        sender.start()
+        try:
+            for _ in range(KILLS):
+                before = told
+                self.wait_for("some readings", lambda: told >= before + 200, 30)
+                self.broker.kill()
+                self.wait_for("the node to see", lambda: not self.tell("state")["connected"], 20)
+                self.start_broker()
+                self.wait_for("the births", lambda: self.tell("state")["kept"] == 0, 30)
+        finally:
+            stopping.set()
+            sender.join()
+        self.wait_quality("count", "Good")
+        self.tell("count", **{"from": told, "to": told + 1})
+        self.wait_for("the last", lambda: told in self.values("count"), 30, self.plant.process)
+        stored = set(self.tell("state")["stored"])
+        self.assertGreater(len(stored), 0)
+        self.wait_for("what was kept", lambda: stored <= set(self.values("count")), 30, self.plant.process)
+        values = [i["value"] for i in self.plant.history("press", "count", start="2026-09-21T14:13:20Z")]
+        self.assertEqual(len(values), len(set(values)), "a reading came twice")
+        self.assertEqual(values, sorted(values))
+
     def test_others_see_whether_it_is_there(self):
         watcher = self.start(["mosquitto_sub", "-p", self.mqtt, "-t", STATE, "-F", "%r %p"], "mosquitto_sub")
         states = lambda: [json.loads(line[2:]) for line in watcher.output().splitlines()]
@@ -176,6 +253,15 @@ class Host(Sparkplug):
         self.wait_for("the denial to be taken back", lambda: len(states()) == 3 and states()[2] == states()[0], 10)
         self.plant.process.kill()
         self.wait_for("the will", lambda: states()[-1] == {**states()[0], "online": False}, 10)
+
+    def test_hosts_of_2_2_are_seen_too(self):
+        file = self.folder / "plant.yaml"
+        file.write_text(file.read_text().replace("host_id: plant", "host_id: plant\n    state_2_2: true"))
+        watcher = self.start(["mosquitto_sub", "-p", self.mqtt, "-t", "STATE/plant", "-F", "%r %p"], "mosquitto_sub")
+        self.start_plant()
+        self.wait_for("the birth", lambda: watcher.output().split() == ["0", "ONLINE"], 20)
+        self.plant.process.kill()
+        self.wait_for("the will", lambda: watcher.output().split() == ["0", "ONLINE", "0", "OFFLINE"], 20)
 
 
 class Edge(unittest.TestCase):

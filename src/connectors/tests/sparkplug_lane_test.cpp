@@ -289,6 +289,18 @@ TEST_F(SparkplugHost, AsksSilentNodesOnceItIsThere) {
   EXPECT_THAT(due(), IsEmpty());
 }
 
+TEST_F(SparkplugHost, AskedInVainANodeIsAskedAgainForAGap) {
+  lane_.connected();
+  clock_.advance(2 * core::kSecond);
+  EXPECT_THAT(due(), ElementsAre("g/n", "p/n"));  // nobody is there yet
+  birth();
+  data(4, speed(4, kNow));
+  clock_.advance(2 * core::kSecond);
+  EXPECT_THAT(due(), IsEmpty());
+  clock_.advance(3 * core::kSecond);
+  EXPECT_THAT(due(), ElementsAre("g/n"));
+}
+
 TEST_F(SparkplugHost, ComingBackItAsksWhomItHasSeen) {
   take("spBv1.0/x/NBIRTH/y", 0, {});
   birth();

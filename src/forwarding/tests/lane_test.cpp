@@ -185,6 +185,27 @@ TEST_F(LaneTest, APartThatIsRefusedIsBuriedAlone) {
   EXPECT_EQ(lane_->status().dead, 2U);
 }
 
+// A feed that says why something of it is lost.
+class LossyFeed final : public Feed {
+ public:
+  core::Result<Batch> next() override { return Batch{.events = {}, .lost = 2, .wait = kSecond, .problem = "block 7"}; }
+  void pass(const Event&) override {}
+  void done() override {}
+  core::Status keep(When) override { return {}; }
+  [[nodiscard]] Backlog backlog() const override { return {}; }
+  [[nodiscard]] std::string_view unit() const override { return "records"; }
+};
+
+TEST_F(LaneTest, WhatCannotBeReadIsLostAndSaysWhy) {
+  Lane lane(options_, "/data/outputs/hook", std::make_unique<LossyFeed>(), std::make_unique<FakeTransport>(receiver_),
+            disk_, clock_, metrics_);
+  lane.turn();
+  EXPECT_EQ(lane.status().lost, 2U);
+  EXPECT_EQ(lane.status().last_error, "block 7");
+  EXPECT_EQ(lane.status().last_error_time, kStart);
+  EXPECT_EQ(lane.status().state, LaneState::kConnected);
+}
+
 TEST_F(LaneTest, WhatWasThereBeforeTheOutputIsNotTold) {
   lane_.reset();
   for (int i = 0; i < 3; ++i) source_.add();

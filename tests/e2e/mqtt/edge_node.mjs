@@ -5,6 +5,7 @@
 import http from "node:http";
 import mqtt from "mqtt";
 import sparkplug from "sparkplug-client";
+import proto from "sparkplug-payload/lib/sparkplugPayloadProto.js";
 
 const [broker, control, mode] = process.argv.slice(2);
 const DEVICE = "press";
@@ -15,8 +16,9 @@ const alias = Object.fromEntries(Object.keys(types).map((name, i) => [name, 10 +
 const now = { "Drive/speed": 1.5, count: 0, running: true, batch: "B-4711", temperature: -2.25, level: -5, since: T0,
   table: { numOfColumns: 1, types: ["String"], columns: ["c"], rows: [["r"]] } };
 const at = Object.fromEntries(Object.keys(types).map((name) => [name, T0 - 1]));
-const state = { births: 0, rebirths: 0, connected: false, host: mode !== "primary", stored: 0, sent: 0 };
+const state = { births: 0, rebirths: 0, connected: false, host: mode !== "primary", stored: [], sent: 0 };
 let kept = [];
+let packing = {};  // how payloads are compressed
 
 const client = sparkplug.newClient({
   serverUrl: `mqtt://127.0.0.1:${broker}`, username: "", password: "", groupId: "lyon", edgeNode: "gateway",
@@ -26,9 +28,9 @@ const client = sparkplug.newClient({
 function births() {
   state.births += 1;
   client.publishNodeBirth({ timestamp: Date.now(), metrics: [
-    { name: "Node Control/Rebirth", type: "Boolean", value: false }, { name: "uptime", type: "Int32", value: 7 }] });
+    { name: "Node Control/Rebirth", type: "Boolean", value: false }, { name: "uptime", type: "Int32", value: 7 }] }, packing);
   client.publishDeviceBirth(DEVICE, { timestamp: Date.now(), metrics: Object.keys(types).map((name) => (
-    { name, alias: alias[name], type: types[name], timestamp: at[name], value: now[name] })) });
+    { name, alias: alias[name], type: types[name], timestamp: at[name], value: now[name] })) }, packing);
 }
 
 function flush() {
@@ -39,13 +41,13 @@ function flush() {
 function send({ name, value, time }, historical) {
   state.sent += 1;
   client.publishDeviceData(DEVICE, { timestamp: Date.now(), metrics: [
-    { alias: alias[name], type: types[name], value, timestamp: time, ...(historical ? { isHistorical: true } : {}) }] });
+    { alias: alias[name], type: types[name], value, timestamp: time, ...(historical ? { isHistorical: true } : {}) }] }, packing);
 }
 
 function measure(reading) {
   if (!state.connected || !state.host) {
     kept.push(reading);
-    state.stored += 1;
+    state.stored.push(reading.value);
   } else {
     send(reading, false);
   }
@@ -82,6 +84,24 @@ if (mode === "primary") {
   });
 }
 
+// What has no single value. The client knows no arrays: those go as its protobuf has them.
+function structures() {
+  const timestamp = T0;
+  const tank = { isDefinition: false, templateRef: "Tank", metrics: [{ name: "level", type: "Int16", value: -7 }] };
+  const motor = { isDefinition: false, templateRef: "Motor", version: "2", parameters: [{ name: "ratio", type: "Double", value: 2.5 }],
+    metrics: [{ name: "speed", type: "Float", value: 1.5 }, { name: "tank", type: "Template", value: tank }] };
+  const rows = { numOfColumns: 2, types: ["String", "Double"], columns: ["name", "n"], rows: [["a", 1.5], ["b", 2.5]] };
+  client.publishDeviceData(DEVICE, { timestamp, metrics: [{ name: "motor", type: "Template", value: motor },
+    { name: "rows", type: "DataSet", value: rows }, { name: "photo", type: "Bytes", value: new Uint8Array([0, 1, 2]) }] });
+  const { Payload } = proto.org.eclipse.tahu.protobuf;
+  const payload = { timestamp, metrics: [
+    { name: "curve", datatype: 23, bytesValue: Buffer.from("0100feff", "hex") },                 // Int16Array
+    { name: "flags", datatype: 32, bytesValue: Buffer.from("0c00000034d0", "hex") },             // BooleanArray
+    { name: "steps", datatype: 33, bytesValue: Buffer.from("fill\0stir\0") }] };                 // StringArray
+  client.addSeqNumber(payload);
+  client.client.publish(`spBv1.0/lyon/DDATA/gateway/${DEVICE}`, Buffer.from(Payload.encode(Payload.create(payload)).finish()));
+}
+
 const commands = {
   // Readings of the count, numbered, 1 ms apart.
   count: ({ from, to }) => { for (let i = from; i < to; ++i) measure({ name: "count", value: i, time: T0 + i }); },
@@ -89,6 +109,8 @@ const commands = {
   lose: () => client.incrementSeqNum(),
   deviceDeath: () => client.publishDeviceDeath(DEVICE, { timestamp: Date.now(), metrics: [] }),
   deviceBirth: births,
+  structures,
+  pack: ({ algorithm }) => { packing = { compress: true, algorithm }; },
   state: () => {},
 };
 http.createServer((request, answer) => {

@@ -1,15 +1,16 @@
 // A primary host of Sparkplug B that prints what it hears, decoded by the package sparkplug-payload, a line of JSON each:
-//   node sparkplug_host.mjs <broker port> <control port>
+//   node sparkplug_host.mjs <broker port> <control port> [2.2]
+// With `2.2` it says its state as that version has it.
 // Told over HTTP: {"command": "rebirth" | "leave" | "come"}.
 import http from "node:http";
 import mqtt from "mqtt";
 import sparkplug from "sparkplug-payload";
 
-const [broker, control] = process.argv.slice(2);
+const [broker, control, version] = process.argv.slice(2);
 const codec = sparkplug.get("spBv1.0");
-const STATE = "spBv1.0/STATE/scada";
+const STATE = version === "2.2" ? "STATE/scada" : "spBv1.0/STATE/scada";
 const since = Date.now();
-const said = (online) => JSON.stringify({ online, timestamp: since });
+const said = (online) => (version === "2.2" ? (online ? "ONLINE" : "OFFLINE") : JSON.stringify({ online, timestamp: since }));
 const client = mqtt.connect(`mqtt://127.0.0.1:${broker}`, { reconnectPeriod: 100, clientId: "scada", clean: true,
   will: { topic: STATE, payload: said(false), qos: 1, retain: true } });
 const plain = (value) => (typeof value === "object" && value?.toString ? Number(value.toString()) : value);
