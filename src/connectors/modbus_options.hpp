@@ -56,7 +56,7 @@ struct ModbusOptions {
   core::DurationNs pause = 0;                // between two requests on the bus
   core::DurationNs bad_register_retry = 30 * core::kSecond;
   core::DurationNs retry_min = 500 * core::kMillisecond;  // before a device or bus that is silent is tried again
-  core::DurationNs retry_max = 30 * core::kSecond;
+  core::DurationNs retry_max = 10 * core::kSecond;
 };
 
 // Reads its keys from a connector's entry; `name`, `type` and finish() are the caller's.

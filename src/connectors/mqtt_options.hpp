@@ -22,7 +22,7 @@ struct MqttLinkOptions {
   core::DurationNs future_limit = core::kMinute;
   std::uint32_t payload_bytes_max = 256 * 1024;
   core::DurationNs retry_min = 500 * core::kMillisecond;
-  core::DurationNs retry_max = 30 * core::kSecond;
+  core::DurationNs retry_max = 5 * core::kSecond;
 };
 
 struct MqttClientOptions {

@@ -39,7 +39,7 @@ struct Plc4xOptions {
   std::vector<Plc4xDevice> devices;
   core::DurationNs timeout = 5 * core::kSecond;           // of one answer
   core::DurationNs retry_min = 500 * core::kMillisecond;  // before a device that is silent is tried again
-  core::DurationNs retry_max = 30 * core::kSecond;
+  core::DurationNs retry_max = 10 * core::kSecond;
   std::uint64_t spool_bytes = 256ULL << 20;   // of readings that wait for the plant; then the oldest are given up
   std::uint64_t memory_bytes = 256ULL << 20;  // of Java's heap
   std::string java = "java";
