@@ -1,4 +1,5 @@
-// opcua: whom the plant trusts over OPC UA, and who may log in. What servers have is in cmd_opcua_browse.cpp.
+// opcua: whom the plant trusts over OPC UA, and who may log in. What servers have is in cmd_opcua_browse.cpp and
+// cmd_opcua_discover.cpp.
 
 #include "cmd_opcua.hpp"
 
@@ -178,6 +179,7 @@ void add_user(CLI::App& opcua, const SetCommand& set) {
 void add_opcua(CLI::App& app, const SetCommand& set) {
   auto* opcua = app.add_subcommand("opcua", "look at OPC UA servers, and whom the plant trusts over OPC UA");
   opcua->require_subcommand(1);
+  add_opcua_discover(*opcua, set);
   add_opcua_browse(*opcua, set);
   add_opcua_import(*opcua, set);
   add_list(*opcua, set);

@@ -22,6 +22,7 @@ void add_place(CLI::App* sub, const std::shared_ptr<StorePlace>& place);
 int with_store(const StorePlace& place, const std::function<int(security::CertificateStore&)>& use);
 
 void add_opcua_browse(CLI::App& opcua, const SetCommand& set);
+void add_opcua_discover(CLI::App& opcua, const SetCommand& set);
 void add_opcua_import(CLI::App& opcua, const SetCommand& set);
 
 }  // namespace millwright::app

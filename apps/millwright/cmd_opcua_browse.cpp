@@ -50,8 +50,11 @@ void add_server(CLI::App* sub, const std::shared_ptr<Request>& request, const st
   sub->add_option("--policy", request->policy, fmt::format("{}", fmt::join(policies, ", ")))
       ->check(CLI::IsMember(policies))
       ->capture_default_str();
-  sub->add_option("--user", request->client.user, "whom to log in; takes --security encrypt");
+  sub->add_option("--user", request->client.user, "whom to log in, where the server takes the password encrypted");
   sub->add_option("--password-file", request->client.password_file, "where the password is");
+  sub->add_option("--user-certificate", request->client.user_certificate,
+                  "instead: the user's certificate, PEM or DER");
+  sub->add_option("--user-key", request->client.user_key, "and its key");
   add_place(sub, place);
 }
 
@@ -69,8 +72,12 @@ core::Status complete(Request& request) {
   if (client.user.empty() != client.password_file.empty()) {
     return core::unexpected(core::ErrorCode::kInvalid, "--user and --password-file belong together");
   }
-  if (!client.user.empty() && client.security != MessageSecurity::kEncrypt) {
-    return core::unexpected(core::ErrorCode::kInvalid, "a password goes out encrypted only: --security encrypt");
+  if (client.user_certificate.empty() != client.user_key.empty()) {
+    return core::unexpected(core::ErrorCode::kInvalid, "--user-certificate and --user-key belong together");
+  }
+  if (!client.user_certificate.empty() && (!client.user.empty() || client.security == MessageSecurity::kNone)) {
+    return core::unexpected(core::ErrorCode::kInvalid,
+                            "--user-certificate takes --security sign or encrypt, and no --user");
   }
   return {};
 }
@@ -83,7 +90,7 @@ int with_tree(Request& request, const StorePlace& place, const std::function<int
     const auto tree = connectors::browse_opcua(request.client, store, clock, request.browse);
     return tree ? show(**tree) : fail(tree.error());
   };
-  if (request.client.security == MessageSecurity::kNone) return run(nullptr);
+  if (!connectors::takes_certificates(request.client)) return run(nullptr);
   return with_store(place, [&](security::CertificateStore& store) { return run(&store); });
 }
 
@@ -108,6 +115,7 @@ ordered_json to_json(const OpcUaNode& node) {
   }
   if (node.is_again) json["shown_elsewhere"] = true;
   if (node.is_cut) json["more_below"] = true;
+  if (!node.unseen.empty()) json["not_shown"] = node.unseen;
   for (const auto& child : node.children) json["children"].push_back(to_json(*child));
   return json;
 }
@@ -123,7 +131,9 @@ void print(const OpcUaNode& node, int depth) {
     if (node.status != "Good") what += "  " + node.status;
     if (node.historizing) what += "  history";
   }
-  fmt::print("{:<40} {:<48} {}{}\n", name, node.id, what, node.is_cut ? "(more below)" : "");
+  const std::string below = node.unseen.empty() ? (node.is_cut ? "(more below)" : "")
+                                                : fmt::format("(the server does not show all below: {})", node.unseen);
+  fmt::print("{:<40} {:<48} {}{}\n", name, node.id, what, below);
   for (const auto& child : node.children) print(*child, depth + 1);
 }
 
@@ -162,6 +172,10 @@ std::string to_plant(const Request& request, const connectors::OpcUaImport& impo
   }
   if (!client.user.empty()) {
     yaml += fmt::format("    user: {}\n    password_file: {}\n", quoted(client.user), quoted(client.password_file));
+  }
+  if (!client.user_certificate.empty()) {
+    yaml += fmt::format("    user_certificate: {}\n    user_key: {}\n", quoted(client.user_certificate),
+                        quoted(client.user_key));
   }
   return yaml + "\n" + imported.assets;
 }

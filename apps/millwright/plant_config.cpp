@@ -56,9 +56,12 @@ void read_opcua_server(config::Document& document, config::Section at, PlantConf
                          "policies other than none in 'security'");
 }
 
-// What a driver process needs of the plant: where its jar is, and a folder.
-void place_drivers(PlantConfig& config) {
+// What connectors need of the plant: a place in its data folder; a driver process also where its jar is.
+void place_connectors(PlantConfig& config) {
   for (auto& connector : config.connectors) {
+    if (auto* opcua = std::get_if<connectors::OpcUaClientOptions>(&connector.source)) {
+      opcua->gaps_file = config.engine.data_directory + "/opcua/" + connector.name + ".gaps";
+    }
     auto* plc4x = std::get_if<connectors::Plc4xOptions>(&connector.source);
     if (plc4x == nullptr) continue;
     plc4x->folder = config.engine.data_directory + "/plc4x/" + connector.name;
@@ -77,7 +80,7 @@ core::Result<std::vector<config::Problem>> read_plant_config(const std::string& 
   config::Section root = document->root();
   read_node(*document, root.section("node"), config);
   config.connectors = connectors::read_options(*document, root);
-  place_drivers(config);
+  place_connectors(config);
   std::vector<std::string> names;
   for (const auto& connector : config.connectors) names.push_back(connector.name);
   config::Section described = root.section("assets");

@@ -55,6 +55,40 @@ std::string shortened(std::string text) {
   return text.substr(0, end) + "…";
 }
 
+std::optional<ValueType> sensor_type(std::uint32_t kind, bool has_states) {
+  switch (kind) {
+    case UA_DATATYPEKIND_BOOLEAN:
+      return ValueType::kBool;
+    case UA_DATATYPEKIND_SBYTE:
+    case UA_DATATYPEKIND_BYTE:
+    case UA_DATATYPEKIND_INT16:
+    case UA_DATATYPEKIND_UINT16:
+    case UA_DATATYPEKIND_INT32:
+    case UA_DATATYPEKIND_ENUM:
+      return has_states ? ValueType::kState : ValueType::kInt64;
+    case UA_DATATYPEKIND_UINT32:
+    case UA_DATATYPEKIND_INT64:
+    case UA_DATATYPEKIND_UINT64:
+    case UA_DATATYPEKIND_DATETIME:
+    case UA_DATATYPEKIND_STATUSCODE:
+      return ValueType::kInt64;
+    case UA_DATATYPEKIND_FLOAT:
+      return ValueType::kFloat32;
+    case UA_DATATYPEKIND_DOUBLE:
+      return ValueType::kFloat64;
+    case UA_DATATYPEKIND_STRING:
+    case UA_DATATYPEKIND_LOCALIZEDTEXT:
+    case UA_DATATYPEKIND_GUID:
+    case UA_DATATYPEKIND_NODEID:
+    case UA_DATATYPEKIND_EXPANDEDNODEID:
+    case UA_DATATYPEKIND_QUALIFIEDNAME:
+    case UA_DATATYPEKIND_XMLELEMENT:
+      return ValueType::kText;
+    default:
+      return std::nullopt;
+  }
+}
+
 std::string text_of(const UA_Variant& value) {
   if (UA_Variant_isEmpty(&value)) return {};
   if (!UA_Variant_isScalar(&value)) return fmt::format("[{} values]", value.arrayLength);
@@ -72,39 +106,14 @@ std::string text_of(const UA_Variant& value) {
     default:
       break;
   }
-  if (value.type->typeKind > UA_DATATYPEKIND_UINT64 && value.type->typeKind != UA_DATATYPEKIND_ENUM) return "…";
+  const bool is_shown = value.type->typeKind <= UA_DATATYPEKIND_UINT64 ||
+                        value.type->typeKind == UA_DATATYPEKIND_ENUM || sensor_type(value.type->typeKind, false);
+  if (!is_shown) return "…";
   UA_String printed = UA_STRING_NULL;
   if (UA_print(value.data, value.type, &printed) != UA_STATUSCODE_GOOD) return {};
   std::string text = shortened(std::string(view(printed)));
   UA_String_clear(&printed);
   return text;
-}
-
-std::optional<ValueType> sensor_type(std::uint32_t kind, bool has_states) {
-  switch (kind) {
-    case UA_DATATYPEKIND_BOOLEAN:
-      return ValueType::kBool;
-    case UA_DATATYPEKIND_SBYTE:
-    case UA_DATATYPEKIND_BYTE:
-    case UA_DATATYPEKIND_INT16:
-    case UA_DATATYPEKIND_UINT16:
-    case UA_DATATYPEKIND_INT32:
-    case UA_DATATYPEKIND_ENUM:
-      return has_states ? ValueType::kState : ValueType::kInt64;
-    case UA_DATATYPEKIND_UINT32:
-    case UA_DATATYPEKIND_INT64:
-    case UA_DATATYPEKIND_UINT64:
-      return ValueType::kInt64;
-    case UA_DATATYPEKIND_FLOAT:
-      return ValueType::kFloat32;
-    case UA_DATATYPEKIND_DOUBLE:
-      return ValueType::kFloat64;
-    case UA_DATATYPEKIND_STRING:
-    case UA_DATATYPEKIND_LOCALIZEDTEXT:
-      return ValueType::kText;
-    default:
-      return std::nullopt;
-  }
 }
 
 class Browser {
@@ -178,16 +187,23 @@ core::Result<NodeId> Browser::child_of(const NodeId& parent, const std::string& 
   NodeId found;
   bool is_found = false;
   const UA_NodeId* from = &*parent;
-  const Status browsed = services_.browse(std::span(&from, 1), {.classes = UA_NODECLASS_OBJECT | UA_NODECLASS_VARIABLE},
-                                          [&](std::size_t, const UA_ReferenceDescription& reference) {
-                                            const bool is_it = view(reference.browseName.name) == name ||
-                                                               view(reference.displayName.text) == name;
-                                            if (is_found || !is_it) return;
-                                            is_found = true;
-                                            UA_NodeId_copy(&reference.nodeId.nodeId, &*found);
-                                            fill(out, reference);
-                                          });
+  UA_StatusCode why = UA_STATUSCODE_GOOD;
+  const Status browsed = services_.browse(
+      std::span(&from, 1), {.classes = UA_NODECLASS_OBJECT | UA_NODECLASS_VARIABLE},
+      [&](std::size_t, const UA_ReferenceDescription& reference) {
+        const bool is_it = view(reference.browseName.name) == name || view(reference.displayName.text) == name;
+        if (is_found || !is_it) return;
+        is_found = true;
+        UA_NodeId_copy(&reference.nodeId.nodeId, &*found);
+        fill(out, reference);
+      },
+      [&](std::size_t, UA_StatusCode code) { why = code; });
   if (!browsed) return core::unexpected(browsed.error());
+  if (!is_found && why != UA_STATUSCODE_GOOD) {
+    return core::unexpected(ErrorCode::kUnavailable,
+                            fmt::format("the server does not show what is in '{}', on the way of '{}': {}", out.name,
+                                        options_.path, UA_StatusCode_name(why)));
+  }
   if (!is_found) {
     return core::unexpected(ErrorCode::kNotFound,
                             fmt::format("there is no '{}' in '{}' on the way of '{}'", name, out.name, options_.path));
@@ -265,7 +281,8 @@ Status Browser::browse_level(bool is_last) {
   std::vector<Open> next;
   const Status browsed = services_.browse(
       nodes, {.classes = UA_NODECLASS_OBJECT | UA_NODECLASS_VARIABLE},
-      [&](std::size_t i, const UA_ReferenceDescription& reference) { take(level[i], reference, next, is_last); });
+      [&](std::size_t i, const UA_ReferenceDescription& reference) { take(level[i], reference, next, is_last); },
+      [&](std::size_t i, UA_StatusCode why) { level[i].node->unseen = UA_StatusCode_name(why); });
   for (Open& open : level) {
     if (open.node->is_variable) variables_.push_back(std::move(open));
   }

@@ -30,6 +30,7 @@ struct OpcUaNode {
   bool is_standard = false;  // of OPC UA's own namespace
   bool is_again = false;     // is shown elsewhere, with what is below it
   bool is_cut = false;       // there is more below
+  std::string unseen;        // why the server does not show what is below, or not all of it; "": it does
 
   // Of a variable.
   std::string data_type;                // "Double", "Int32[4]", …

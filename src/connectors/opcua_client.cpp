@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "config/secret.hpp"
 #include "connectors/command_queue.hpp"
 #include "connectors/opcua_client_commands.hpp"
 #include "connectors/opcua_client_items.hpp"
@@ -62,6 +63,7 @@ class OpcUaClient final : public Connector {
   void stop_thread();
   void run();
   core::Error run_connection();
+  core::Error serve(Link& link, const std::vector<Subscription>& left);
   void tell_lost(const core::Error& why);
   void back_off(const core::Error& why);
   [[nodiscard]] const std::string& endpoint() const { return at_ == 0 ? options_.endpoint : options_.others[at_ - 1]; }
@@ -80,7 +82,9 @@ class OpcUaClient final : public Connector {
   core::Counter& reconnects_total_;
   io::Random random_;
   core::DurationNs pause_ = 0;
-  std::size_t at_ = 0;             // which endpoint
+  std::size_t at_ = 0;              // which endpoint
+  std::vector<Subscription> left_;  // of the last connection, at its server
+  std::size_t left_at_ = 0;
   std::size_t failed_ = 0;         // endpoints in a row
   core::TimeNs connected_at_ = 0;  // monotonic; 0: it is not
   bool has_connected_ = false;
@@ -141,6 +145,7 @@ void OpcUaClient::run() {
     at_ = (at_ + 1) % (options_.others.size() + 1);
     if (++failed_ > options_.others.size()) back_off(why);
   }
+  items_.keep_gaps(true);
 }
 
 std::string OpcUaClient::connected_detail() {
@@ -160,8 +165,18 @@ core::Error OpcUaClient::run_connection() {
     ++status_.reconnects;
   }
   has_connected_ = true;
-  Monitor monitor(options_, items_, **link, context_.clock);
+  // What a connection leaves behind is the next one's, where that is to the same server.
+  const std::vector<Subscription> left = left_at_ == at_ ? std::move(left_) : std::vector<Subscription>();
+  const core::Error why = serve(**link, left);
+  left_ = (*link)->subscriptions();
+  left_at_ = at_;
+  return why;
+}
+
+core::Error OpcUaClient::serve(Link& link, const std::vector<Subscription>& left) {
+  Monitor monitor(options_, items_, link, context_.clock);
   const std::string context = "connection to " + endpoint();
+  if (auto resumed = monitor.resume(left); !resumed) return resumed.error().within(context);
   if (auto made = monitor.subscribe_missing(); !made) return made.error().within(context);
   told_lost_ = false;
   pause_ = 0;
@@ -171,20 +186,22 @@ core::Error OpcUaClient::run_connection() {
   set_state(ConnectorState::kConnected, connected_detail());
   log_->info("{}: {}", name_, connected_detail());
   if (auto learnt = monitor.learn_types(); !learnt) return learnt.error().within(context);
-  if (auto filled = monitor.fill_gaps(); !filled) return filled.error().within(context);
 
-  Commander commander(**link);
+  Commander commander(link);
   commands_.open();
   core::TimeNs retry_at = context_.clock.monotonic() + options_.bad_node_retry;
   for (;;) {
-    if (auto turned = (*link)->iterate(kTurn); !turned) return turned.error().within(context);
+    // What was missed comes in slices between the turns, so that it holds up neither new values nor commands.
+    const core::DurationNs turn = monitor.is_filling() ? core::kMillisecond : kTurn;
+    if (auto turned = link.iterate(turn); !turned) return turned.error().within(context);
     commands_.serve([&](const auto& command, auto values) { return commander.execute(command, values); });
     if (auto learnt = monitor.learn_types(); !learnt) return learnt.error().within(context);
+    if (auto filled = monitor.fill_some(); !filled) return filled.error().within(context);
+    items_.keep_gaps(false);
     if (items_.problems_changed()) set_state(ConnectorState::kConnected, connected_detail());
     if (context_.clock.monotonic() < retry_at) continue;
     if (!items_.all_active()) {
       if (auto made = monitor.subscribe_missing(); !made) return made.error().within(context);
-      if (auto filled = monitor.fill_gaps(); !filled) return filled.error().within(context);
       subscribed_.Set(static_cast<double>(items_.active()));
       set_state(ConnectorState::kConnected, connected_detail());
     }
@@ -247,15 +264,20 @@ void read_security(config::Section& section, const std::string& directory, OpcUa
   const std::span<const std::string_view> policies(security::kPolicyNames.begin() + 1, security::kPolicyNames.end());
   options.policy = static_cast<security::Policy>(section.choice("policy", policies, 0) + 1);
   options.user = section.text("user", {.fallback = "", .length_max = 255});
-  options.password_file = section.text("password_file", {.fallback = ""});
-  if (!options.password_file.empty() && !options.password_file.starts_with('/')) {
-    options.password_file = directory + "/" + options.password_file;
-  }
+  options.password_file = config::read_path(section, "password_file", directory);
+  options.user_certificate = config::read_path(section, "user_certificate", directory);
+  options.user_key = config::read_path(section, "user_key", directory);
   if (options.user.empty() != options.password_file.empty()) {
     section.problem("user", "'user' and 'password_file' belong together");
   }
-  if (!options.user.empty() && options.security != MessageSecurity::kEncrypt) {
-    section.problem("user", "a password goes out encrypted only: set 'security: encrypt'");
+  if (options.user_certificate.empty() != options.user_key.empty()) {
+    section.problem("user_certificate", "'user_certificate' and 'user_key' belong together");
+  }
+  if (!options.user.empty() && !options.user_certificate.empty()) {
+    section.problem("user_certificate", "give either 'user' with its password, or 'user_certificate'");
+  }
+  if (!options.user_certificate.empty() && options.security == MessageSecurity::kNone) {
+    section.problem("user_certificate", "a user's certificate takes 'security: sign' or 'security: encrypt'");
   }
 }
 
@@ -294,7 +316,8 @@ OpcUaClientOptions read_opcua_client_options(config::Section& section, const std
   options.bad_node_retry = duration("bad_node_retry", fallback.bad_node_retry, 100 * core::kMillisecond, 24 * kHour);
   options.backfill = duration("backfill", fallback.backfill, 0, 365 * 24 * kHour);
   options.retry_min = duration("retry_min", fallback.retry_min, 10 * core::kMillisecond, kHour);
-  options.retry_max = duration("retry_max", fallback.retry_max, 10 * core::kMillisecond, kHour);
+  options.retry_max =
+      duration("retry_max", std::max(fallback.retry_max, options.retry_min), 10 * core::kMillisecond, kHour);
   if (options.retry_max < options.retry_min) {
     section.problem("retry_max", "must not be shorter than retry_min");
     options.retry_max = options.retry_min;

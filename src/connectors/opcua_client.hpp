@@ -8,12 +8,13 @@
 // sensor takes and how the node is watched (opcua_address.hpp). Sensors of one node share its monitored item.
 //
 // Security: `security: sign` or `encrypt` with one policy; the server shows a certificate, which has to be trusted, and
-// gets ours. A name and password go out encrypted only.
+// gets ours. A password goes out encrypted only: by the channel, or by the policy of the server's user token.
 //
 // Threads: one of its own; the Connector calls from any.
 // Values: converted to the sensor's type where nothing is lost, else BadTypeMismatch; bit for bit otherwise. Times are
 // the source's, else the server's, else now. The status code is the quality.
-// Gaps: where the server keeps history (Historizing), what was missed is read from there, before what comes anew.
+// Gaps: where the server keeps history (Historizing), what was missed is read from there, behind what comes anew, and
+// handed over as readings of the past (BatchPurpose::kBackfill).
 // Redundancy: `endpoints` in place of `endpoint`: when one is lost the next is tried at once.
 // Errors: a node that is not there is told once and tried again; the rest flows. A lost connection marks all sensors
 // BadNoCommunication and is tried again with growing pauses.
@@ -43,6 +44,8 @@ struct OpcUaClientOptions {
   security::Policy policy = security::Policy::kBasic256Sha256;  // where `security` is not kNone
   std::string user;                                             // "": anonymous
   std::string password_file;
+  std::string user_certificate;  // PEM or DER, in place of name and password; takes `security`
+  std::string user_key;          // of that, PEM or DER
   core::DurationNs publishing_interval = 100 * core::kMillisecond;
   core::DurationNs sampling_interval = 0;  // 0: every change that the server knows of
   std::uint32_t queue_size = 1000;         // values that the server keeps per node between two publishes
@@ -56,15 +59,21 @@ struct OpcUaClientOptions {
   std::size_t message_bytes_max =
       1 << 20;  // what the server sends, in one; taken apart it takes up to forty times that
   core::DurationNs backfill = core::kHour;  // so far back, gaps are filled from the server's history; 0: not at all
+  std::string gaps_file;                    // where it is kept what is still to be filled; "": nowhere
   core::DurationNs retry_min = 500 * core::kMillisecond;  // pause before a new attempt; doubles up to retry_max
-  core::DurationNs retry_max = 30 * core::kSecond;
+  core::DurationNs retry_max = 4 * core::kSecond;
 };
+
+// Whether it connects with the plant's certificates: for messages, or so that a password goes to nobody else.
+inline bool takes_certificates(const OpcUaClientOptions& options) {
+  return options.security != MessageSecurity::kNone || !options.user.empty() || !options.user_certificate.empty();
+}
 
 // Reads its keys from a connector's entry; `name`, `type` and finish() are the caller's. Problems go to the document.
 // `directory`: where relative paths begin.
 OpcUaClientOptions read_opcua_client_options(config::Section& section, const std::string& directory);
 
-// `certificates` outlives it; it may be left out where the options ask for no security.
+// `certificates` outlives it; it may be left out where takes_certificates() says no.
 std::unique_ptr<Connector> make_opcua_client(std::string name, const OpcUaClientOptions& options,
                                              const ConnectorContext& context,
                                              security::CertificateStore* certificates = nullptr);

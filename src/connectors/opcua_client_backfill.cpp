@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include <open62541/nodeids.h>
 
@@ -17,19 +18,46 @@ using core::TimeNs;
 using HistoryRequest = Ua<UA_HistoryReadRequest, UA_TYPES_HISTORYREADREQUEST>;
 using HistoryResponse = Ua<UA_HistoryReadResponse, UA_TYPES_HISTORYREADRESPONSE>;
 
-constexpr std::size_t kNodesPerCall = 20;
-constexpr std::uint32_t kValuesPerNode = 1000;
-constexpr int kEmptyPages = 10;                               // in a row, and the node is given up
+constexpr std::uint32_t kFewValues = 10;                      // of a node; then there are fewer nodes
+constexpr int kEmptyPages = 10;                               // in a row, and the node has failed
 constexpr int kPagesBefore = 10;                              // where the gap may begin later, as many times more
 constexpr core::DurationNs kSlack = 10 * core::kSecond;       // between the beginnings of one call's gaps
 constexpr core::DurationNs kFirstValues = 2 * core::kSecond;  // that a server takes to send what there is
-constexpr core::DurationNs kTurn = 20 * core::kMillisecond;
+constexpr core::DurationNs kPauseMax = core::kHour;           // before what failed is tried again
 
 UA_DateTime to_ua(TimeNs time) {
   return core::floor_to(time, 100) / 100 + UA_DATETIME_UNIX_EPOCH;
 }
 
+bool is_too_large(UA_StatusCode code) {
+  return code == UA_STATUSCODE_BADRESPONSETOOLARGE || code == UA_STATUSCODE_BADENCODINGLIMITSEXCEEDED ||
+         code == UA_STATUSCODE_BADTCPMESSAGETOOLARGE;
+}
+
+bool is_too_many(UA_StatusCode code) {
+  return code == UA_STATUSCODE_BADTOOMANYOPERATIONS || code == UA_STATUSCODE_BADREQUESTTOOLARGE ||
+         code == UA_STATUSCODE_BADNOCONTINUATIONPOINTS;
+}
+
 }  // namespace
+
+Backfill::Backfill(const OpcUaClientOptions& options, Items& items, Services& services, const io::Clock& clock)
+    : options_(options), items_(items), services_(services), clock_(clock) {
+  // A connection that ended while history was asked for may have ended of the answer.
+  if (std::exchange(items_.history_sizes().is_asked, false)) ask_for_less(UA_STATUSCODE_BADRESPONSETOOLARGE);
+  nodes_ = items_.history_sizes().nodes;
+}
+
+void Backfill::ask_for_less(UA_StatusCode code) {
+  HistorySizes& sizes = items_.history_sizes();
+  const bool has_values = sizes.values > (sizes.nodes > 1 ? kFewValues : 1U);
+  if (is_too_large(code) && has_values) {
+    sizes.values = std::max<std::uint32_t>(1, sizes.values / 2);
+  } else {
+    sizes.nodes = std::max<std::size_t>(1, sizes.nodes / 2);
+  }
+  nodes_ = std::min(nodes_, sizes.nodes);
+}
 
 Status Backfill::prepare(std::span<const std::uint32_t> indices) {
   if (options_.backfill == 0) return {};
@@ -37,7 +65,7 @@ Status Backfill::prepare(std::span<const std::uint32_t> indices) {
   std::vector<std::uint32_t> behind;
   std::vector<Services::What> what;
   for (const std::uint32_t i : indices) {
-    if (!items_.has_gap(i, earliest)) continue;
+    if (!items_.may_have_missed(i)) continue;
     behind.push_back(i);
     what.push_back({&*items_.all()[i].node, UA_ATTRIBUTEID_HISTORIZING});
     what.push_back({&*items_.all()[i].node, UA_ATTRIBUTEID_ACCESSLEVEL});
@@ -53,111 +81,182 @@ Status Backfill::prepare(std::span<const std::uint32_t> indices) {
   });
   if (!read && read.error().code != ErrorCode::kInvalid) return read;
   for (std::size_t i = 0; i < behind.size(); ++i) {
-    if (yes[i] == 2) items_.hold(behind[i]);
+    if (yes[i] == 2) items_.open_gap(behind[i], earliest);
   }
+  first_values_until_ = clock_.monotonic() + kFirstValues + 2 * std::min(options_.publishing_interval, kFirstValues);
+  is_busy_ = true;
   return {};
 }
 
-Status Backfill::run() {
-  if (!items_.holds_any()) return {};
-  if (auto came = wait_for_first_values(); !came) return came;
-  std::vector<std::uint32_t> held = items_.held();
+Status Backfill::step() {
+  if (items_.open_gaps() == 0) {
+    is_busy_ = false;
+    return {};
+  }
+  if (open_.empty()) choose();
+  is_busy_ = !open_.empty();
+  return is_busy_ ? read_page() : Status{};
+}
+
+// Whether the oldest gap of a node can be asked for now.
+bool Backfill::is_ready(std::uint32_t index, TimeNs earliest) {
+  Item& item = items_.all()[index];
+  if (!item.active || item.undecided != 0) return false;
+  while (!item.gaps.empty()) {
+    Gap& gap = item.gaps.front();
+    const TimeNs now = clock_.monotonic();
+    if (!gap.to && now >= first_values_until_) gap.to = clock_.now();
+    if (!gap.to) return false;
+    const bool is_too_old = gap.pause != 0 && *gap.to <= earliest;
+    if (*gap.to > gap.from && !is_too_old) return now >= gap.try_at;
+    items_.close_gap(index);
+  }
+  return false;
+}
+
+// Gaps that begin together are asked for together.
+void Backfill::choose() {
+  const TimeNs earliest = clock_.now() - options_.backfill;
   const auto& all = items_.all();
-  // A server whose clock or values went back has nothing for us.
-  std::erase_if(held, [&](std::uint32_t i) {
-    const bool is_closed = items_.first_held(i).value_or(clock_.now()) <= all[i].fill_from;
-    if (is_closed) items_.release(i);
-    return is_closed;
-  });
-  std::sort(held.begin(), held.end(), [&](auto a, auto b) { return all[a].fill_from < all[b].fill_from; });
-  // Gaps that begin together are asked for together.
-  for (std::size_t at = 0; at < held.size();) {
-    const TimeNs begin = all[held[at]].fill_from;
-    std::size_t n = 1;
-    const std::size_t most = std::min(kNodesPerCall, services_.sizes().history);
-    while (at + n < held.size() && n < most && all[held[at + n]].fill_from - begin <= kSlack) ++n;
-    const auto chunk = std::span(held).subspan(at, n);
-    std::vector<std::uint32_t> rest(chunk.begin(), chunk.end());
-    while (!rest.empty()) {
-      if (auto filled = fill(rest); !filled) return filled;
-    }
-    for (const std::uint32_t i : chunk) items_.release(i);
-    if (!items_.on_message_end()) return core::unexpected(ErrorCode::kClosed, "the pipeline has stopped");
-    at += n;
+  std::vector<std::uint32_t> ready;
+  TimeNs begin = std::numeric_limits<TimeNs>::max();
+  for (std::uint32_t i = 0; i < all.size(); ++i) {
+    if (all[i].gaps.empty() || !is_ready(i, earliest)) continue;
+    ready.push_back(i);
+    begin = std::min(begin, all[i].gaps.front().from);
   }
-  return items_.on_message_end() ? Status{} : core::unexpected(ErrorCode::kClosed, "the pipeline has stopped");
+  if (ready.empty()) return;
+  const std::size_t most = std::min(nodes_, services_.sizes().history);
+  TimeNs end = std::numeric_limits<TimeNs>::min();
+  for (std::size_t k = 0; k < ready.size() && open_.size() < most; ++k) {
+    const Gap& gap = all[ready[k]].gaps.front();
+    if (gap.from - begin > kSlack) continue;
+    open_.push_back({.index = ready[k], .from = gap.from});
+    end = std::max(end, *gap.to);
+  }
+  UA_ReadRawModifiedDetails_init(&details_);
+  details_.startTime = to_ua(begin);
+  details_.endTime = to_ua(end) + 1;
+  details_.numValuesPerNode = items_.history_sizes().values;
 }
 
-Status Backfill::wait_for_first_values() {
-  const TimeNs end = clock_.monotonic() + kFirstValues + 2 * std::min(options_.publishing_interval, kFirstValues);
-  while (items_.waits_for_first() && clock_.monotonic() < end) {
-    if (auto turned = services_.link().iterate(kTurn); !turned) return turned;
-    if (auto learnt = learn_types_(); !learnt) return learnt;
-  }
-  return {};
-}
+namespace {
 
-// Leaves those whose last page was full without a word of more: some servers forget to say so.
-Status Backfill::fill(std::vector<std::uint32_t>& chunk) {
-  UA_ReadRawModifiedDetails details;
-  UA_ReadRawModifiedDetails_init(&details);
-  TimeNs from = std::numeric_limits<TimeNs>::max();
-  TimeNs to = std::numeric_limits<TimeNs>::min();
-  std::vector<Open> open;
-  for (const std::uint32_t i : chunk) {
-    from = std::min(from, items_.all()[i].fill_from);
-    to = std::max(to, items_.first_held(i).value_or(clock_.now()));
-    open.push_back({.index = i, .from = items_.all()[i].fill_from});
-  }
-  std::vector<std::uint32_t> full;
-  details.startTime = to_ua(from);
-  details.endTime = to_ua(to) + 1;
-  details.numValuesPerNode = kValuesPerNode;
-  while (!open.empty()) {
-    if (auto read = read_page(details, open); !read) {
-      if (read.error().code != ErrorCode::kInvalid) return read;
-      for (const Open& each : open) items_.cannot_fill(each.index, read.error().message);
-      break;
-    }
-    std::erase_if(open, [&](const Open& each) {
-      if (each.is_full) full.push_back(each.index);
-      return each.is_full;
-    });
-    if (!items_.submit_history()) return core::unexpected(ErrorCode::kClosed, "the pipeline has stopped");
-  }
-  chunk = std::move(full);
-  return {};
-}
-
-// One call for what is open; leaves what there is more of.
-Status Backfill::read_page(const UA_ReadRawModifiedDetails& details, std::vector<Open>& open) {
+HistoryRequest request_of(UA_ReadRawModifiedDetails& details, std::size_t nodes) {
   HistoryRequest request;
   request->historyReadDetails.encoding = UA_EXTENSIONOBJECT_DECODED_NODELETE;
-  request->historyReadDetails.content.decoded = {&UA_TYPES[UA_TYPES_READRAWMODIFIEDDETAILS],
-                                                 const_cast<UA_ReadRawModifiedDetails*>(&details)};
+  request->historyReadDetails.content.decoded = {&UA_TYPES[UA_TYPES_READRAWMODIFIEDDETAILS], &details};
   request->timestampsToReturn = UA_TIMESTAMPSTORETURN_SOURCE;
-  request->nodesToRead = make_array<UA_HistoryReadValueId>(open.size(), UA_TYPES_HISTORYREADVALUEID);
-  request->nodesToReadSize = open.size();
-  for (std::size_t i = 0; i < open.size(); ++i) {
-    UA_NodeId_copy(&*items_.all()[open[i].index].node, &request->nodesToRead[i].nodeId);
-    std::swap(*open[i].point, request->nodesToRead[i].continuationPoint);
-  }
-  auto response = services_.link().call<HistoryResponse>(request);
-  if (!response) return core::unexpected(response.error());
-  std::vector<Open> rest;
-  for (std::size_t i = 0; i < std::min(open.size(), (*response)->resultsSize); ++i) {
-    if (take(details, open[i], (*response)->results[i])) rest.push_back(std::move(open[i]));
-  }
-  open = std::move(rest);
-  return {};
+  request->nodesToRead = make_array<UA_HistoryReadValueId>(nodes, UA_TYPES_HISTORYREADVALUEID);
+  request->nodesToReadSize = nodes;
+  return request;
 }
 
-// Whether there is more.
-bool Backfill::take(const UA_ReadRawModifiedDetails& details, Open& open, UA_HistoryReadResult& result) {
-  if (core::Quality{result.statusCode}.is_bad()) {
-    items_.cannot_fill(open.index, UA_StatusCode_name(result.statusCode));
-    return false;
+}  // namespace
+
+// One call for what is open; leaves what there is more of. What is not left but has a gap still is chosen again.
+Status Backfill::read_page() {
+  HistoryRequest request = request_of(details_, open_.size());
+  for (std::size_t i = 0; i < open_.size(); ++i) {
+    UA_NodeId_copy(&*items_.all()[open_[i].index].node, &request->nodesToRead[i].nodeId);
+    std::swap(*open_[i].point, request->nodesToRead[i].continuationPoint);
   }
+  items_.history_sizes().is_asked = true;
+  auto response = services_.link().call<HistoryResponse>(request);
+  if (response || response.error().code == ErrorCode::kInvalid) items_.history_sizes().is_asked = false;
+  if (!response) {
+    if (response.error().code != ErrorCode::kInvalid) return core::unexpected(response.error());
+    const core::Error why = response.error();
+    const UA_StatusCode code = services_.link().last_result();
+    for (std::size_t i = 0; i < open_.size(); ++i) {
+      std::swap(*open_[i].point, request->nodesToRead[i].continuationPoint);
+    }
+    if (auto released = release(); !released) return released;
+    on_fault(why, code);
+    return {};
+  }
+  const std::size_t asked = open_.size();
+  std::vector<Open> rest;
+  std::vector<Open> stale;
+  bool any_again = false;
+  for (std::size_t i = 0; i < asked; ++i) {
+    if (i >= (*response)->resultsSize) {
+      fail(open_[i].index, "the server gave no result");
+      continue;
+    }
+    const Page page = take(open_[i], (*response)->results[i]);
+    any_again = any_again || page == Page::kAgain;
+    if (page == Page::kEnd) items_.close_gap(open_[i].index);
+    if (page == Page::kMore) {
+      rest.push_back(std::move(open_[i]));
+    } else if (page == Page::kFailed) {
+      stale.push_back(std::move(open_[i]));
+    }
+  }
+  open_ = std::move(stale);
+  if (auto released = release(); !released) return released;
+  open_ = std::move(rest);
+  // After one that spoiled a call was found, there may be more in one again.
+  if (!any_again) nodes_ = std::min(nodes_ * 2, items_.history_sizes().nodes);
+  return items_.submit_history() ? Status{} : core::unexpected(ErrorCode::kClosed, "the pipeline has stopped");
+}
+
+// A fault is of the whole call: too large, or one of its nodes spoils it.
+void Backfill::on_fault(const core::Error& why, UA_StatusCode code) {
+  const bool is_one_value = open_.size() == 1 && items_.history_sizes().values == 1;
+  if ((is_too_large(code) && !is_one_value) || (is_too_many(code) && open_.size() > 1)) {
+    if (is_too_many(code)) items_.history_sizes().nodes = std::min(items_.history_sizes().nodes, open_.size());
+    ask_for_less(code);
+  } else if (open_.size() > 1) {
+    nodes_ = open_.size() / 2;
+  } else {
+    fail(open_.front().index, why.message);
+  }
+  open_.clear();
+}
+
+void Backfill::fail(std::uint32_t index, const std::string& why) {
+  Gap& gap = items_.all()[index].gaps.front();
+  if (gap.pause == 0) items_.cannot_fill(index, why);
+  gap.pause = gap.pause == 0 ? options_.bad_node_retry : std::min(2 * gap.pause, kPauseMax);
+  gap.try_at = clock_.monotonic() + gap.pause;
+}
+
+// Servers keep few of them; what is left would keep others from being answered.
+Status Backfill::release() {
+  const auto has_point = [](const Open& each) { return each.point->length != 0; };
+  const auto count = static_cast<std::size_t>(std::count_if(open_.begin(), open_.end(), has_point));
+  if (count == 0) return {};
+  HistoryRequest request = request_of(details_, count);
+  request->releaseContinuationPoints = true;
+  std::size_t at = 0;
+  for (Open& each : open_) {
+    if (!has_point(each)) continue;
+    UA_NodeId_copy(&*items_.all()[each.index].node, &request->nodesToRead[at].nodeId);
+    std::swap(*each.point, request->nodesToRead[at++].continuationPoint);
+  }
+  const auto response = services_.link().call<HistoryResponse>(request);
+  return response || response.error().code == ErrorCode::kInvalid ? Status{} : core::unexpected(response.error());
+}
+
+Backfill::Page Backfill::take_status(Open& open, UA_StatusCode code) {
+  const bool has_forgotten = code == UA_STATUSCODE_BADCONTINUATIONPOINTINVALID;
+  if ((has_forgotten || is_too_many(code) || is_too_large(code)) && open_.size() > 1) {
+    nodes_ = std::max<std::size_t>(1, open_.size() / 2);
+    return Page::kAgain;
+  }
+  // From where it has come to, a new question.
+  if (has_forgotten && items_.all()[open.index].gaps.front().from > open.from) return Page::kAgain;
+  if (is_too_large(code) && items_.history_sizes().values > 1) {
+    ask_for_less(code);
+    return Page::kAgain;
+  }
+  fail(open.index, UA_StatusCode_name(code));
+  return Page::kFailed;
+}
+
+Backfill::Page Backfill::take(Open& open, UA_HistoryReadResult& result) {
+  if (core::Quality{result.statusCode}.is_bad()) return take_status(open, result.statusCode);
   std::size_t values = 0;
   std::size_t taken = 0;
   const UA_ExtensionObject& object = result.historyData;
@@ -166,19 +265,21 @@ bool Backfill::take(const UA_ReadRawModifiedDetails& details, Open& open, UA_His
     values = data.dataValuesSize;
     for (std::size_t i = 0; i < values; ++i) taken += items_.on_history(open.index, data.dataValues[i]) ? 1 : 0;
   }
+  if (taken != 0) items_.all()[open.index].gaps.front().pause = 0;
   std::swap(*open.point, result.continuationPoint);
   if (open.point->length == 0) {
-    // All of it may lie before this node's own gap, where another's begins earlier.
-    const bool can_go_on = items_.all()[open.index].fill_from > open.from || details.startTime < to_ua(open.from);
-    open.is_full = values >= kValuesPerNode && can_go_on;
-    return open.is_full;
+    // Some servers forget to say that there is more. All of a page may lie before this node's own gap, where another's
+    // begins earlier.
+    const bool can_go_on =
+        items_.all()[open.index].gaps.front().from > open.from || details_.startTime < to_ua(open.from);
+    return values >= details_.numValuesPerNode && can_go_on ? Page::kFull : Page::kEnd;
   }
   // Before the node's own gap, pages may have nothing for it for long.
-  const bool is_before = details.startTime < to_ua(open.from) && taken == 0 && values != 0;
+  const bool is_before = details_.startTime < to_ua(open.from) && taken == 0 && values != 0;
   open.empty_pages = taken == 0 ? open.empty_pages + (is_before ? 1 : kPagesBefore) : 0;
-  if (open.empty_pages < kEmptyPages * kPagesBefore) return true;
-  items_.cannot_fill(open.index, "the server goes on without values that were missed");
-  return false;
+  if (open.empty_pages < kEmptyPages * kPagesBefore) return Page::kMore;
+  fail(open.index, "the server goes on without values that were missed");
+  return Page::kFailed;
 }
 
 }  // namespace millwright::connectors::opcua_detail

@@ -1,16 +1,19 @@
 // Fills what was missed while there was no connection from the server's own history (HistoryRead, OPC 10000-11), where
-// it keeps one: from the last reading that was taken to the first value that came anew. What comes meanwhile is held
-// back, so that a sensor's readings stay in order and none is taken twice: history ends where the subscription begins.
+// it keeps one: from the last reading that was taken to the first value that came anew. What comes anew waits for none
+// of it: a gap is filled behind that, a slice a step, between the turns of the connection, and is handed over as
+// readings of the past. No reading is taken twice: history ends where the subscription begins.
 //
-// Threads: the connector's own. Limits: `backfill` back in time; 1,000,000 held values, then the rest is given up.
-// Errors: only those that end the connection; what was not filled is then asked for again.
+// Calls that a server refuses as too large are made smaller, down to one value of one node. What cannot be filled now
+// stays open and is tried again, with growing pauses and after the next connection, until it lies further back than
+// `backfill`.
+//
+// Threads: the connector's own. Limits: `backfill` back in time; 20 nodes and 250 values of each a slice.
+// Errors: only those that end the connection.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "connectors/opcua_client_items.hpp"
@@ -21,34 +24,43 @@ namespace millwright::connectors::opcua_detail {
 
 class Backfill {
  public:
-  // `learn_types`: describes the structures that held values wait for.
-  Backfill(const OpcUaClientOptions& options, Items& items, Services& services, const io::Clock& clock,
-           std::function<core::Status()> learn_types)
-      : options_(options), items_(items), services_(services), clock_(clock), learn_types_(std::move(learn_types)) {}
+  Backfill(const OpcUaClientOptions& options, Items& items, Services& services, const io::Clock& clock);
 
-  // Before they are monitored: those with a gap and a history hold back what comes.
+  // Before they are monitored: which of them have a gap and a history.
   core::Status prepare(std::span<const std::uint32_t> indices);
-  // Once they are.
-  core::Status run();
+  // Once they are: one call at most.
+  core::Status step();
+  // Whether the next step has something to do.
+  [[nodiscard]] bool is_busy() const { return is_busy_; }
 
  private:
-  core::Status wait_for_first_values();
-  core::Status fill(std::vector<std::uint32_t>& chunk);
   struct Open {  // a node that there may be more of
     std::uint32_t index;
     core::TimeNs from;  // where its gap began
     Ua<UA_ByteString, UA_TYPES_BYTESTRING> point{};
     int empty_pages = 0;
-    bool is_full = false;  // as full as was asked for, and no word of more
   };
-  core::Status read_page(const UA_ReadRawModifiedDetails& details, std::vector<Open>& open);
-  bool take(const UA_ReadRawModifiedDetails& details, Open& open, UA_HistoryReadResult& result);
+  enum class Page { kMore, kEnd, kFull, kAgain, kFailed };
+
+  bool is_ready(std::uint32_t index, core::TimeNs earliest);
+  void choose();
+  core::Status read_page();
+  void on_fault(const core::Error& why, UA_StatusCode code);
+  Page take(Open& open, UA_HistoryReadResult& result);
+  Page take_status(Open& open, UA_StatusCode code);
+  void fail(std::uint32_t index, const std::string& why);
+  void ask_for_less(UA_StatusCode code);
+  core::Status release();
 
   const OpcUaClientOptions& options_;
   Items& items_;
   Services& services_;
   const io::Clock& clock_;
-  const std::function<core::Status()> learn_types_;
+  core::TimeNs first_values_until_ = 0;  // monotonic
+  std::size_t nodes_ = 1;                // of a call; fewer than could be, to find the one that spoils it
+  UA_ReadRawModifiedDetails details_{};  // of those that are open
+  std::vector<Open> open_;
+  bool is_busy_ = true;
 };
 
 }  // namespace millwright::connectors::opcua_detail

@@ -154,7 +154,12 @@ core::Result<NodeId> Commander::find(std::string_view address) {
       if (found || !is_named(reference, name)) return;
       found = UA_NodeId_copy(&reference.nodeId.nodeId, &*next) == UA_STATUSCODE_GOOD;
     };
-    if (auto browsed = services_.browse(std::span(&at, 1), {}, take); !browsed) return unexpected(browsed.error());
+    UA_StatusCode why = UA_STATUSCODE_GOOD;
+    const auto refuse = [&](std::size_t, UA_StatusCode code) { why = code; };
+    if (auto browsed = services_.browse(std::span(&at, 1), {}, take, refuse); !browsed) {
+      return unexpected(browsed.error());
+    }
+    if (!found && why != UA_STATUSCODE_GOOD) return unexpected(refused(fmt::format("to say where '{}' is", name), why));
     if (!found) return unexpected(ErrorCode::kNotFound, fmt::format("there is no '{}' of '{}'", name, address));
     node = std::move(next);
   }
@@ -196,13 +201,17 @@ core::Result<std::vector<const UA_DataType*>> Commander::types_of_arguments(cons
   const UA_NodeId* const at = &*method;
   NodeId arguments;
   bool found = false;
-  auto browsed = services_.browse(std::span(&at, 1), {.classes = UA_NODECLASS_VARIABLE},
-                                  [&](std::size_t, const UA_ReferenceDescription& reference) {
-                                    if (found || view(reference.browseName.name) != "InputArguments") return;
-                                    found = true;
-                                    UA_NodeId_copy(&reference.nodeId.nodeId, &*arguments);
-                                  });
+  UA_StatusCode why = UA_STATUSCODE_GOOD;
+  auto browsed = services_.browse(
+      std::span(&at, 1), {.classes = UA_NODECLASS_VARIABLE},
+      [&](std::size_t, const UA_ReferenceDescription& reference) {
+        if (found || view(reference.browseName.name) != "InputArguments") return;
+        found = true;
+        UA_NodeId_copy(&reference.nodeId.nodeId, &*arguments);
+      },
+      [&](std::size_t, UA_StatusCode code) { why = code; });
   if (!browsed) return unexpected(browsed.error());
+  if (!found && why != UA_STATUSCODE_GOOD) return unexpected(refused("to say what the method takes", why));
   std::vector<const UA_DataType*> types;
   if (!found) return types;
   const Services::What what{&*arguments, UA_ATTRIBUTEID_VALUE};

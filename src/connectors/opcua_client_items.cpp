@@ -17,7 +17,6 @@ constexpr std::uint32_t kInfoTypeDataValue = 0x0400;
 constexpr std::uint32_t kOverflow = 0x0080;
 // What a status code says of how a value was kept, which is not about the value.
 constexpr std::uint32_t kInfoBits = 0x0FFF;
-constexpr std::size_t kHeldMax = 1'000'000;
 constexpr std::size_t kUndecidedMax = 10'000;
 
 core::Counter& counter(const ConnectorContext& context, const std::string& connector, const std::string& what,
@@ -29,20 +28,27 @@ core::Counter& counter(const ConnectorContext& context, const std::string& conne
 
 Items::Items(const std::string& name, const ConnectorContext& context, const OpcUaClientOptions& options)
     : context_(context),
+      keeper_(name, options.backfill == 0 ? std::string() : options.gaps_file, context.clock),
       intake_(context, name),
       inlet_(context.pipeline, context.sources.add(name)),
+      past_(context.pipeline, context.sources.add(name), core::BatchPurpose::kBackfill),
       epoch_(new_epoch(context, context.sources.add(name))),
       overflows_(counter(context, name, "overflows",
                          "Values that an OPC UA server lost because a node's queue was full, at least")),
       missed_(counter(context, name, "missed_messages", "Publish responses of an OPC UA server that did not arrive")),
       repeats_(counter(context, name, "repeats_dropped", "First values after a connection that had been taken before")),
       backfilled_(counter(context, name, "backfilled", "Readings taken from an OPC UA server's history")),
-      unfilled_(counter(context, name, "gaps_not_filled", "Gaps that an OPC UA server's history could not fill")) {
+      unfilled_(
+          counter(context, name, "gaps_not_filled", "Gaps that an OPC UA server's history did not fill when asked")),
+      gaps_(context.metrics.gauge("millwright_opcua_client_open_gaps",
+                                  "Gaps that are to be filled from an OPC UA server's history",
+                                  {{"connector", name}})) {
   std::map<std::string, std::size_t> known;
   for (const core::SensorId id : context.model.sensors_of(name)) {
     item_for(context.model.sensor(id), options, known).parts.back().sensor = &context.model.sensor(id);
     ++sensors_;
   }
+  load_gaps();
 }
 
 // The item of the sensor's node, watched as the sensor wants it, with one more part.
@@ -75,14 +81,14 @@ Item& Items::item_for(const asset::Sensor& sensor, const OpcUaClientOptions& opt
 
 std::size_t Items::active() const {
   std::size_t count = 0;
-  for (const Item& item : items_) count += item.active ? item.parts.size() : 0;
+  for (const Item& item : items_) count += item.active && !item.gone ? item.parts.size() : 0;
   return count;
 }
 
 // The first of each kind stands for all of it.
 std::string Items::problems() const {
   std::string text;
-  const auto bad = std::find_if(items_.begin(), items_.end(), [](const Item& i) { return !i.active; });
+  const auto bad = std::find_if(items_.begin(), items_.end(), [](const Item& i) { return !i.active || i.gone; });
   if (bad != items_.end()) {
     text = fmt::format("; '{}' of {}: {}", bad->sensor().source.address, bad->sensor().path,
                        bad->address_error.empty() ? UA_StatusCode_name(bad->problem.code) : bad->address_error);
@@ -103,16 +109,15 @@ void Items::begin_connection() {
   for (Item& item : items_) {
     item.resolved = false;
     item.active = false;
+    item.gone = false;
     item.first = true;
-    item.held = false;
     item.band_refused = false;
     item.touched = false;
     item.undecided = 0;
-    // What was held when the connection was lost lies after a gap that is still open: it will be asked for with that.
+    // What was not handed over when the connection was lost is part of what was missed.
     for (Part& part : item.parts) part.gathered.clear();
   }
   touched_.clear();
-  held_values_ = 0;
   undecided_.clear();
   asked_.clear();
   types_.clear();  // a server may come back with others
@@ -195,10 +200,9 @@ void Items::tell_misfit(const Item& item, Part& part, const UA_Variant& value, U
   core::logger("opcua-client")->warn("{} ('{}'): {}", part.sensor->path, item.address.node_text, part.problem);
 }
 
-Reading Items::read(const Item& item, Part& part, const UA_DataValue& value) {
-  Reading reading{.time = time_of(value, context_.clock.now()),
-                  .bits = part.last.bits,
-                  .quality = {value.hasStatus ? value.status : 0}};
+Reading Items::read(const Item& item, Part& part, const UA_DataValue& value, std::uint64_t bits) {
+  Reading reading{
+      .time = time_of(value, context_.clock.now()), .bits = bits, .quality = {value.hasStatus ? value.status : 0}};
   if (!value.hasValue || UA_Variant_isEmpty(&value.value)) {
     // No value and no complaint is a complaint all the same.
     if (!reading.quality.is_bad()) reading.quality = core::kBad;
@@ -208,8 +212,8 @@ Reading Items::read(const Item& item, Part& part, const UA_DataValue& value) {
   UA_StatusCode code = find_part(value.value, part.path, types_, found);
   if (code == UA_STATUSCODE_GOOD && UA_Variant_isEmpty(&found.value)) code = UA_STATUSCODE_BADNODATA;
   if (code == UA_STATUSCODE_GOOD) {
-    if (const auto bits = to_bits(found.value, *part.sensor, context_.texts)) {
-      reading.bits = *bits;
+    if (const auto taken = to_bits(found.value, *part.sensor, context_.texts)) {
+      reading.bits = *taken;
       problems_changed_ = problems_changed_ || !part.problem.empty();
       part.problem.clear();
       return reading;
@@ -302,13 +306,19 @@ void Items::take(std::uint32_t handle, const UA_DataValue& value) {
   count_overflow(item, value);
   if (is_status_only(value)) {
     const core::Quality word{value.hasStatus ? value.status : 0};
+    const bool is_gone = word == core::kBadNodeIdUnknown || word.code == UA_STATUSCODE_BADNODEIDINVALID;
+    problems_changed_ = problems_changed_ || item.gone != is_gone;
+    item.gone = is_gone;
+    if (is_gone) item.problem = word;
     return say(handle, word.is_bad() ? word : core::kBad);
   }
+  problems_changed_ = problems_changed_ || item.gone;
+  item.gone = false;
   bool any = false;
   bool any_repeats = false;
   for (Part& part : item.parts) {
     if (item.first && !part.has_last) keep_live_bits(part);
-    const Reading reading = read(item, part, value);
+    const Reading reading = read(item, part, value, part.last.bits);
     if (item.first && repeats(part, reading)) {
       any_repeats = true;
       repeats_.Increment();
@@ -316,21 +326,21 @@ void Items::take(std::uint32_t handle, const UA_DataValue& value) {
       status_.emplace_back(&part, reading.quality);  // not taken again, but it says that the sensor is back
       continue;
     }
+    if (!any && !any_repeats) end_gap(item, reading.time);
     any = true;
-    if (!item.held) keep_last(part, reading);
+    keep_last(part, reading);
     part.gathered.push_back(reading);
-    if (item.held) ++held_values_;
   }
   item.first = false;
-  if (any_repeats) item.held = false;  // nothing was missed
+  if (any_repeats) end_gap(item, std::nullopt);  // nothing was missed
   if (any && !item.touched) touched_.push_back(handle);
   item.touched = item.touched || any;
-  if (held_values_ > kHeldMax) stop_holding();
 }
 
-void Items::add_blocks(const asset::Sensor& sensor, const std::vector<Reading>& readings, core::TimeNs received) {
+void Items::add_blocks(pipeline::Inlet& inlet, const asset::Sensor& sensor, const std::vector<Reading>& readings,
+                       core::TimeNs received) {
   const std::size_t width = core::width(sensor.type);
-  core::BlockBatch& batch = inlet_.batch_for(sensor.id);
+  core::BlockBatch& batch = inlet.batch_for(sensor.id);
   for (std::size_t from = 0; from < readings.size(); from += core::kMaxBlockReadings) {
     const auto count =
         static_cast<std::uint32_t>(std::min<std::size_t>(core::kMaxBlockReadings, readings.size() - from));
@@ -356,19 +366,17 @@ void Items::add_blocks(const asset::Sensor& sensor, const std::vector<Reading>& 
 bool Items::on_message_end() {
   const core::TimeNs now = context_.clock.now();
   bool any = false;
-  std::erase_if(touched_, [&](std::uint32_t index) {
+  for (const std::uint32_t index : touched_) {
     Item& item = items_[index];
-    if (item.held) return false;
     item.touched = false;
     for (Part& part : item.parts) {
       if (part.gathered.empty()) continue;
       any = true;
-      add_blocks(*part.sensor, part.gathered, now);
-      keep_last(part, part.gathered.back());
+      add_blocks(inlet_, *part.sensor, part.gathered, now);
       part.gathered.clear();
     }
-    return true;
-  });
+  }
+  touched_.clear();
   const bool open = !any || inlet_.submit(epoch_, ++sequence_);
   flush_status();
   return open;
@@ -382,56 +390,96 @@ void Items::keep_last(Part& part, const Reading& reading) {
   part.last = reading;
 }
 
-bool Items::has_gap(std::uint32_t index, core::TimeNs earliest) {
+core::TimeNs Items::last_time(const Part& part) const {
+  // Taken by an earlier run of this process: the live table has it.
+  return part.has_last ? part.last.time : context_.live.read(part.sensor->id).source_time;
+}
+
+bool Items::may_have_missed(std::uint32_t index) const {
+  const Item& item = items_[index];
+  // One whose end has not come yet, as the connection was lost before that, is the same one still.
+  if (!item.gaps.empty() && !item.gaps.back().to) return false;
+  return std::any_of(item.parts.begin(), item.parts.end(), [&](const Part& part) { return last_time(part) != 0; });
+}
+
+void Items::open_gap(std::uint32_t index, core::TimeNs earliest) {
   Item& item = items_[index];
-  bool any = false;
-  item.fill_from = std::numeric_limits<core::TimeNs>::max();
-  for (Part& part : item.parts) {
-    // Taken by an earlier run of this process: the live table has it.
-    const core::TimeNs last = part.has_last ? part.last.time : context_.live.read(part.sensor->id).source_time;
-    any = any || last != 0;
+  Gap& gap = item.gaps.emplace_back();
+  gap.from = std::numeric_limits<core::TimeNs>::max();
+  for (const Part& part : item.parts) {
     // A sensor that never had a reading misses none.
-    part.fill_after = last == 0 ? std::numeric_limits<core::TimeNs>::max() : std::max(last, earliest);
-    item.fill_from = std::min(item.fill_from, part.fill_after);
+    const core::TimeNs last = last_time(part);
+    const core::TimeNs after = last == 0 ? std::numeric_limits<core::TimeNs>::max() : std::max(last, earliest);
+    gap.parts.push_back({.after = after, .bits = part.last.bits});
+    gap.from = std::min(gap.from, after);
   }
-  return any;
+  gap.begin = gap.from;
+  count_gaps(1);
 }
 
-std::vector<std::uint32_t> Items::held() const {
-  std::vector<std::uint32_t> all;
-  for (std::uint32_t i = 0; i < items_.size(); ++i) {
-    if (items_[i].held) all.push_back(i);
-  }
-  return all;
+void Items::count_gaps(std::ptrdiff_t more) {
+  open_gaps_ = static_cast<std::size_t>(static_cast<std::ptrdiff_t>(open_gaps_) + more);
+  gaps_.Set(static_cast<double>(open_gaps_));
+  keeper_.changed();
 }
 
-bool Items::waits_for_first() const {
-  for (std::uint32_t i = 0; i < items_.size(); ++i) {
-    if (items_[i].held && items_[i].active && !first_held(i)) return true;
+void Items::load_gaps() {
+  std::map<std::string_view, Item*> by_sensor;
+  for (Item& item : items_) by_sensor.emplace(item.sensor().path, &item);
+  for (const KeptGap& kept : keeper_.load()) {
+    const auto at = by_sensor.find(kept.sensor);
+    // A sensor that is no more; or what cannot be: only the last may have no end yet.
+    if (at == by_sensor.end() || (!at->second->gaps.empty() && !at->second->gaps.back().to)) continue;
+    Gap& gap = at->second->gaps.emplace_back();
+    gap.begin = gap.from = kept.from;
+    gap.to = kept.to;
+    gap.parts.resize(at->second->parts.size(), Gap::Of{.after = kept.from, .bits = 0});
+    count_gaps(1);
   }
-  return false;
 }
 
-std::optional<core::TimeNs> Items::first_held(std::uint32_t index) const {
-  for (const Part& part : items_[index].parts) {
-    if (!part.gathered.empty()) return part.gathered.front().time;
+void Items::keep_gaps(bool must) {
+  if (!keeper_.is_due(must)) return;
+  std::vector<KeptGap> open;
+  for (const Item& item : items_) {
+    for (const Gap& gap : item.gaps) open.push_back({item.sensor().path, gap.begin, gap.to});
   }
-  return std::nullopt;
+  keeper_.keep(std::move(open), must);
+}
+
+void Items::close_gap(std::uint32_t index) {
+  const Gap& gap = items_[index].gaps.front();
+  keeper_.closed({items_[index].sensor().path, gap.begin, gap.to});
+  items_[index].gaps.pop_front();
+  count_gaps(-1);
+}
+
+// Of the gap that waits for its end. Without one: it is none. A server whose clock or values went back has nothing for
+// us either.
+void Items::end_gap(Item& item, std::optional<core::TimeNs> to) {
+  if (item.gaps.empty() || item.gaps.back().to) return;
+  if (to && *to > item.gaps.back().from) {
+    item.gaps.back().to = to;
+    keeper_.changed();
+    return;
+  }
+  item.gaps.pop_back();
+  count_gaps(-1);
 }
 
 bool Items::on_history(std::uint32_t index, UA_DataValue& value) {
   Item& item = items_[index];
-  if (is_status_only(value) || !value.hasSourceTimestamp) return false;
+  if (item.gaps.empty() || is_status_only(value) || !value.hasSourceTimestamp) return false;
+  Gap& gap = item.gaps.front();
   value.status &= ~kInfoBits;
   const core::TimeNs time = time_of(value, 0);
-  const auto first = first_held(index);
-  if (!item.held || time <= item.fill_from || (first && time >= *first)) return false;
-  item.fill_from = time;
-  for (Part& part : item.parts) {
-    if (time <= part.fill_after) continue;
-    const Reading reading = read(item, part, value);
-    keep_last(part, reading);
-    part.filled.push_back(reading);
+  if (time <= gap.from || (gap.to && time >= *gap.to)) return false;
+  gap.from = time;
+  for (std::size_t i = 0; i < item.parts.size(); ++i) {
+    if (time <= gap.parts[i].after) continue;
+    const Reading reading = read(item, item.parts[i], value, gap.parts[i].bits);
+    gap.parts[i].bits = reading.bits;
+    item.parts[i].filled.push_back(reading);
   }
   return true;
 }
@@ -442,13 +490,13 @@ bool Items::submit_history() {
   for (Item& item : items_) {
     for (Part& part : item.parts) {
       if (part.filled.empty()) continue;
-      add_blocks(*part.sensor, part.filled, now);
+      add_blocks(past_, *part.sensor, part.filled, now);
       count += part.filled.size();
       part.filled.clear();
     }
   }
   backfilled_.Increment(static_cast<double>(count));
-  return count == 0 || inlet_.submit(epoch_, ++sequence_);
+  return count == 0 || past_.submit(epoch_, ++sequence_, keeper_.receipt());
 }
 
 void Items::cannot_fill(std::uint32_t index, const std::string& why) {
@@ -456,16 +504,10 @@ void Items::cannot_fill(std::uint32_t index, const std::string& why) {
   if (unfilled_told_) return;
   unfilled_told_ = true;
   core::logger("opcua-client")
-      ->warn("{}: what was missed could not be had from the server's history: {}; further ones are only counted",
-             items_[index].sensor().path, why);
-}
-
-void Items::stop_holding() {
-  for (const std::uint32_t index : held()) {
-    items_[index].held = false;
-    cannot_fill(index, "too much came meanwhile");
-  }
-  held_values_ = 0;
+      ->warn(
+          "{}: what was missed could not be had from the server's history: {}; it is asked for again; further ones "
+          "are only counted",
+          items_[index].sensor().path, why);
 }
 
 void Items::on_missed(std::uint64_t messages) {

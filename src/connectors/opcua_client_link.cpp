@@ -11,7 +11,8 @@
 #include <open62541/client_config_default.h>
 #include <open62541/plugin/log.h>
 
-#include "config/secret.hpp"
+#include "connectors/opcua_client_endpoints.hpp"
+#include "connectors/opcua_client_identity.hpp"
 #include "connectors/opcua_client_values.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
@@ -100,6 +101,15 @@ core::Result<std::unique_ptr<Link>> Link::open(const OpcUaClientOptions& options
   return link;
 }
 
+core::Result<std::unique_ptr<Link>> Link::open_channel(const OpcUaClientOptions& options, const std::string& endpoint,
+                                                       const io::Clock& clock, const std::atomic<bool>& stop,
+                                                       Sink& sink) {
+  std::unique_ptr<Link> link(new Link(options, clock, stop, sink));
+  link->is_channel_ = true;
+  if (auto started = link->start(endpoint, "discovery", nullptr); !started) return unexpected(started.error());
+  return link;
+}
+
 core::Status Link::start(const std::string& endpoint, const std::string& name,
                          security::CertificateStore* certificates) {
   UA_ClientConfig config;
@@ -109,30 +119,23 @@ core::Status Link::start(const std::string& endpoint, const std::string& name,
     UA_ClientConfig_clear(&config);
     return unexpected(ErrorCode::kUnavailable, reason_of(code));
   }
-  config.timeout = to_ms(options_.request_timeout);
-  // A peer may send without end: what is too large ends the connection.
-  config.localConnectionConfig.localMaxMessageSize = static_cast<UA_UInt32>(options_.message_bytes_max);
-  config.localConnectionConfig.localMaxChunkCount =
-      static_cast<UA_UInt32>(options_.message_bytes_max / kChunkBytes + kChunksMore);
-  config.requestedSessionTimeout = to_ms(options_.session_timeout);
-  config.sessionName = copy(fmt::format("millwright {}", name));
-  UA_String_clear(&config.clientDescription.applicationUri);
-  config.clientDescription.applicationUri = copy("urn:millwright:opcua-client");
-  config.clientDescription.applicationName.text = copy("Millwright");
-  if (options_.security != MessageSecurity::kNone) {
-    ASSERT(certificates != nullptr, "a secure OPC UA connection has no certificates");
-    if (auto secured = secure(config, *certificates); !secured) {
-      UA_ClientConfig_clear(&config);
-      return secured;
-    }
+  if (auto configured = configure(config, endpoint, name, certificates); !configured) {
+    UA_ClientConfig_clear(&config);
+    return configured;
   }
   client_ = UA_Client_newWithConfig(&config);
   if (client_ == nullptr) {
     UA_ClientConfig_clear(&config);
     return unexpected(ErrorCode::kUnavailable, "out of memory");
   }
-  const UA_StatusCode begun = UA_Client_connectAsync(client_, endpoint.c_str());
+  const UA_StatusCode begun = is_channel_ ? UA_Client_connectSecureChannelAsync(client_, endpoint.c_str())
+                                          : UA_Client_connectAsync(client_, endpoint.c_str());
   if (begun != UA_STATUSCODE_GOOD) return unexpected(ErrorCode::kUnavailable, connection_reason(begun));
+  const core::Status opened = wait_until_active();
+  return opened ? opened : unexpected(refusal(opened.error(), endpoint));
+}
+
+core::Status Link::wait_until_active() {
   const TimeNs deadline = clock_.monotonic() + options_.request_timeout;
   while (!active_) {
     if (auto pumped = pump(kPatience); !pumped) return pumped;
@@ -145,46 +148,65 @@ core::Status Link::start(const std::string& endpoint, const std::string& name,
   return {};
 }
 
-namespace {
-
-// One policy beside those that are there.
-UA_StatusCode add_policy(UA_SecurityPolicy*& policies, std::size_t& count, security::Policy policy,
-                         const security::OwnCertificate& own, const UA_Logger* logger) {
-  // open62541 frees the array itself.
-  auto* larger = static_cast<UA_SecurityPolicy*>(UA_realloc(policies, (count + 1) * sizeof(UA_SecurityPolicy)));
-  if (larger == nullptr) return UA_STATUSCODE_BADOUTOFMEMORY;
-  policies = larger;
-  const UA_StatusCode code = security::make_policy(policy, own, logger, &policies[count]);
-  if (code == UA_STATUSCODE_GOOD) ++count;
-  return code;
+// Where open62541 chose the endpoint and found none, what there is is worth a question.
+core::Error Link::refusal(const core::Error& error, const std::string& endpoint) const {
+  UA_StatusCode status = UA_STATUSCODE_GOOD;
+  UA_Client_getState(client_, nullptr, nullptr, &status);
+  if (is_channel_ || takes_certificates(options_) || status != UA_STATUSCODE_BADIDENTITYTOKENREJECTED) return error;
+  const auto found = discover(options_, endpoint, clock_, stop_);
+  if (!found) return error;
+  const auto choice = choose_endpoint(*found->endpoints, options_);
+  return choice ? error : choice.error();
 }
 
-}  // namespace
-
-// Policy None stays for the question which endpoints there are. The answer comes unprotected, so what the endpoint has
-// to be is fixed here and not left to it: mode, policy, and that policy for the password as well.
-core::Status Link::secure(UA_ClientConfig& config, security::CertificateStore& certificates) {
-  const auto own = certificates.own();
-  if (!own) return unexpected(own.error().within("the plant's certificate"));
-  UA_StatusCode code =
-      add_policy(config.securityPolicies, config.securityPoliciesSize, options_.policy, *own, config.logging);
-  if (code == UA_STATUSCODE_GOOD) {
-    code =
-        add_policy(config.authSecurityPolicies, config.authSecurityPoliciesSize, options_.policy, *own, config.logging);
-  }
-  if (code != UA_STATUSCODE_GOOD) return unexpected(ErrorCode::kInvalid, reason_of(code));
-  config.securityMode =
-      options_.security == MessageSecurity::kSign ? UA_MESSAGESECURITYMODE_SIGN : UA_MESSAGESECURITYMODE_SIGNANDENCRYPT;
-  config.securityPolicyUri = copy(security::uri_of(options_.policy));
+core::Status Link::configure(UA_ClientConfig& config, const std::string& endpoint, const std::string& name,
+                             security::CertificateStore* certificates) {
+  config.timeout = to_ms(options_.request_timeout);
+  // A peer may send without end: what is too large ends the connection.
+  config.localConnectionConfig.localMaxMessageSize = static_cast<UA_UInt32>(options_.message_bytes_max);
+  config.localConnectionConfig.localMaxChunkCount =
+      static_cast<UA_UInt32>(options_.message_bytes_max / kChunkBytes + kChunksMore);
+  config.requestedSessionTimeout = to_ms(options_.session_timeout);
+  config.sessionName = copy(fmt::format("millwright {}", name));
   UA_String_clear(&config.clientDescription.applicationUri);
-  config.clientDescription.applicationUri = copy(own->info.application_uri);
+  config.clientDescription.applicationUri = copy("urn:millwright:opcua-client");
+  config.clientDescription.applicationName.text = copy("Millwright");
+  if (is_channel_) {
+    // An endpoint that is given is not looked for: a server may have none without security.
+    config.noSession = true;
+    config.endpoint.endpointUrl = copy(endpoint);
+    config.endpoint.securityMode = UA_MESSAGESECURITYMODE_NONE;
+    config.endpoint.securityPolicyUri = copy(security::uri_of(security::Policy::kNone));
+    return {};
+  }
+  // A server ends a session that says nothing.
+  config.connectivityCheckInterval = to_ms(std::min(options_.session_timeout / 3, options_.keep_alive));
+  config.inactivityCallback = &Link::on_inactivity;
+  config.clientContext = this;
+  if (!takes_certificates(options_)) return {};
+  ASSERT(certificates != nullptr, "a secure OPC UA connection has no certificates");
+  return choose(config, endpoint, *certificates);
+}
+
+// The answer to which endpoints there are comes unprotected, so what the endpoint has to be is fixed here and not left
+// to it: mode, policy, how the user is told, and a server's certificate that is trusted. open62541 then uses just that.
+core::Status Link::choose(UA_ClientConfig& config, const std::string& endpoint,
+                          security::CertificateStore& certificates) {
+  const auto found = discover(options_, endpoint, clock_, stop_);
+  if (!found) return unexpected(found.error());
+  const auto choice = choose_endpoint(*found->endpoints, options_);
+  if (!choice) return unexpected(choice.error());
+  if (auto trusted = certificates.check(view(choice->endpoint->serverCertificate)); !trusted) {
+    return unexpected(ErrorCode::kUnavailable, trusted.error().message);
+  }
   peer_.emplace(certificates, [](const std::string&) {});
   peer_->put_into(config.certificateVerification);
-  if (options_.user.empty()) return {};
-  const auto password = config::Secret{.file = options_.password_file, .variable = {}}.read();
-  if (!password) return unexpected(password.error().within("password_file"));
-  UA_ClientConfig_setAuthenticationUsername(&config, options_.user.c_str(), password->value_or("").c_str());
-  return {};
+  const auto own = certificates.own();
+  if (!own) return unexpected(own.error().within("the plant's certificate"));
+  UA_String_clear(&config.clientDescription.applicationUri);
+  config.clientDescription.applicationUri = copy(own->info.application_uri);
+  put_endpoint(*choice, config);
+  return put_security(options_, *choice, *own, config);
 }
 
 Link::~Link() {
@@ -227,7 +249,12 @@ core::Status Link::pump(core::DurationNs timeout) {
   UA_StatusCode status = UA_STATUSCODE_GOOD;
   UA_Client_getState(client_, &channel, &session, &status);
   if (status != UA_STATUSCODE_GOOD) lose(connection_reason(status));
-  const bool now_active = session == UA_SESSIONSTATE_ACTIVATED && channel == UA_SECURECHANNELSTATE_OPEN;
+  const bool now_active =
+      (is_channel_ || session == UA_SESSIONSTATE_ACTIVATED) && channel == UA_SECURECHANNELSTATE_OPEN;
+  if (is_channel_) {
+    active_ = now_active;
+    return lost_.empty() ? core::Status{} : unexpected(ErrorCode::kUnavailable, lost_);
+  }
   if (active_ && !now_active) lose(connection_reason(UA_STATUSCODE_BADCONNECTIONCLOSED));
   if (now_active && !active_) {
     active_ = true;
@@ -262,6 +289,10 @@ core::Status Link::call(void* request, const UA_DataType* request_type, void* re
   if (result == UA_STATUSCODE_GOOD) return {};
   last_result_ = result;
   if (result == UA_STATUSCODE_BADTIMEOUT) answering_ = false;
+  if (is_channel_ && result == UA_STATUSCODE_BADSECURECHANNELCLOSED) {
+    active_ = false;  // ask() asks again
+    return unexpected(ErrorCode::kUnavailable, reason_of(result));
+  }
   const bool fatal = result == UA_STATUSCODE_BADTIMEOUT || result == UA_STATUSCODE_BADSECURECHANNELCLOSED ||
                      result == UA_STATUSCODE_BADSESSIONIDINVALID || result == UA_STATUSCODE_BADSESSIONCLOSED ||
                      result == UA_STATUSCODE_BADSUBSCRIPTIONIDINVALID;
@@ -288,9 +319,81 @@ core::Result<std::uint32_t> Link::subscribe() {
       {.id = made.subscriptionId,
        .silence_max = static_cast<core::DurationNs>(2 * keep_alive_ms * core::kMillisecond) + core::kSecond,
        .last_word = clock_.monotonic()});
+  settle_publishing();
+  return made.subscriptionId;
+}
+
+void Link::settle_publishing() {
   outstanding_max_ = std::min(kOutstandingMax, subscriptions_.size() + 2);
   top_up();
-  return made.subscriptionId;
+}
+
+core::Result<std::vector<std::uint32_t>> Link::resume(const std::vector<Subscription>& left) {
+  std::vector<std::uint32_t> resumed;
+  if (left.empty()) return resumed;
+  Ua<UA_TransferSubscriptionsRequest, UA_TYPES_TRANSFERSUBSCRIPTIONSREQUEST> request;
+  request->subscriptionIds = static_cast<UA_UInt32*>(UA_Array_new(left.size(), &UA_TYPES[UA_TYPES_UINT32]));
+  ASSERT(request->subscriptionIds != nullptr, "out of memory");
+  request->subscriptionIdsSize = left.size();
+  for (std::size_t i = 0; i < left.size(); ++i) request->subscriptionIds[i] = left[i].id;
+  // What has nothing new says so by its last value.
+  request->sendInitialValues = true;
+  auto response = call<Ua<UA_TransferSubscriptionsResponse, UA_TYPES_TRANSFERSUBSCRIPTIONSRESPONSE>>(request);
+  if (!response && response.error().code != ErrorCode::kInvalid) return unexpected(response.error());
+  if (!response) return resumed;  // a server that cannot, or has none of them any more
+  // Nothing is published before all that was sent and not received has been asked for: it is older.
+  std::vector<Subscription> taken;
+  for (std::size_t i = 0; i < std::min(left.size(), (*response)->resultsSize); ++i) {
+    const UA_TransferResult& result = (*response)->results[i];
+    if (UA_StatusCode_isBad(result.statusCode)) continue;
+    Subscription subscription = left[i];
+    if (auto republished = republish(subscription, result); !republished) return unexpected(republished.error());
+    subscription.last_word = clock_.monotonic();
+    taken.push_back(subscription);
+    resumed.push_back(subscription.id);
+  }
+  subscriptions_.insert(subscriptions_.end(), taken.begin(), taken.end());
+  settle_publishing();
+  return resumed;
+}
+
+core::Status Link::republish(Subscription& subscription, const UA_TransferResult& transferred) {
+  for (std::size_t i = 0; i < transferred.availableSequenceNumbersSize; ++i) {
+    const std::uint32_t sequence = transferred.availableSequenceNumbers[i];
+    // Half of the range ahead is behind: that was received, and its acknowledgement lost.
+    const bool is_known = sequence - subscription.next_sequence >= 0x80000000U;
+    acknowledgements_.push_back({subscription.id, sequence});
+    if (is_known) continue;
+    Ua<UA_RepublishRequest, UA_TYPES_REPUBLISHREQUEST> request;
+    request->subscriptionId = subscription.id;
+    request->retransmitSequenceNumber = sequence;
+    auto response = call<Ua<UA_RepublishResponse, UA_TYPES_REPUBLISHRESPONSE>>(request);
+    if (!response && response.error().code != ErrorCode::kInvalid) return unexpected(response.error());
+    if (!response) continue;  // counted as missed with the next message
+    sink_.on_missed(sequence - subscription.next_sequence);
+    subscription.next_sequence = sequence + 1 == 0 ? 1 : sequence + 1;
+    take(subscription, (*response)->notificationMessage);
+    if (!lost_.empty()) return unexpected(ErrorCode::kUnavailable, lost_);
+  }
+  return {};
+}
+
+core::Status Link::unsubscribe(std::uint32_t id) {
+  std::erase_if(subscriptions_, [id](const Subscription& each) { return each.id == id; });
+  Ua<UA_DeleteSubscriptionsRequest, UA_TYPES_DELETESUBSCRIPTIONSREQUEST> request;
+  request->subscriptionIds = static_cast<UA_UInt32*>(UA_Array_new(1, &UA_TYPES[UA_TYPES_UINT32]));
+  ASSERT(request->subscriptionIds != nullptr, "out of memory");
+  request->subscriptionIdsSize = 1;
+  request->subscriptionIds[0] = id;
+  const auto response = call<Ua<UA_DeleteSubscriptionsResponse, UA_TYPES_DELETESUBSCRIPTIONSRESPONSE>>(request);
+  return response || response.error().code == ErrorCode::kInvalid ? core::Status{} : unexpected(response.error());
+}
+
+// Also a connector that only gives commands, and so has no subscription, is heard of and hears.
+void Link::on_inactivity(UA_Client* client) {
+  auto& self = *static_cast<Link*>(UA_Client_getContext(client));
+  self.answering_ = false;
+  self.lose(reason_of(UA_STATUSCODE_BADTIMEOUT));
 }
 
 core::Status Link::iterate(core::DurationNs timeout) {
@@ -344,6 +447,7 @@ void Link::on_publish(UA_PublishResponse& response) {
     outstanding_max_ = std::max<std::size_t>(1, outstanding_);
     return;
   }
+  if (result == UA_STATUSCODE_BADNOSUBSCRIPTION && subscriptions_.empty()) return;  // the last was just deleted
   if (result == UA_STATUSCODE_BADTIMEOUT) return;  // the next one is sent; silence is judged by itself
   if (result != UA_STATUSCODE_GOOD) return lose(connection_reason(result));
   Subscription* subscription = find(response.subscriptionId);

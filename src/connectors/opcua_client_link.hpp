@@ -57,6 +57,10 @@ class Link {
   static core::Result<std::unique_ptr<Link>> open(const OpcUaClientOptions& options, const std::string& endpoint,
                                                   security::CertificateStore* certificates, const std::string& name,
                                                   const io::Clock& clock, const std::atomic<bool>& stop, Sink& sink);
+  // A secure channel without security and without a session, for questions that ask() can ask.
+  static core::Result<std::unique_ptr<Link>> open_channel(const OpcUaClientOptions& options,
+                                                          const std::string& endpoint, const io::Clock& clock,
+                                                          const std::atomic<bool>& stop, Sink& sink);
   ~Link();  // says goodbye where the server still listens, for half a second at most
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
@@ -70,10 +74,25 @@ class Link {
     }
     return response;
   }
+  // The same over open_channel(): asked again where open62541 goes to another address of the server meanwhile.
+  template <typename Response, typename Request>
+  core::Result<Response> ask(Request& request) {
+    for (int attempt = 1;; ++attempt) {
+      if (auto waited = wait_until_active(); !waited) return core::unexpected(waited.error());
+      auto response = call<Response>(request);
+      if (response || active_ || attempt == kAttempts || !lost_.empty()) return response;
+    }
+  }
   // Service result of the last failed call; 0 where it never got to the server.
   [[nodiscard]] UA_StatusCode last_result() const { return last_result_; }
 
+  // kInvalid: the server makes none, with last_result().
   core::Result<std::uint32_t> subscribe();
+  core::Status unsubscribe(std::uint32_t id);
+  [[nodiscard]] const std::vector<Subscription>& subscriptions() const { return subscriptions_; }
+  // Takes over what a lost link to the same server left there, with all that the server has kept in it meanwhile; says
+  // which. Before subscribe().
+  core::Result<std::vector<std::uint32_t>> resume(const std::vector<Subscription>& left);
   // Waits up to `timeout` for something to happen, and keeps the server supplied with publish requests.
   core::Status iterate(core::DurationNs timeout);
 
@@ -83,18 +102,27 @@ class Link {
   struct Publish;
   Link(const OpcUaClientOptions& options, const io::Clock& clock, const std::atomic<bool>& stop, Sink& sink);
 
+  static constexpr int kAttempts = 3;
+
   core::Status start(const std::string& endpoint, const std::string& name, security::CertificateStore* certificates);
-  core::Status secure(UA_ClientConfig& config, security::CertificateStore& certificates);
+  core::Status configure(UA_ClientConfig& config, const std::string& endpoint, const std::string& name,
+                         security::CertificateStore* certificates);
+  core::Status choose(UA_ClientConfig& config, const std::string& endpoint, security::CertificateStore& certificates);
+  core::Status wait_until_active();
+  [[nodiscard]] core::Error refusal(const core::Error& error, const std::string& endpoint) const;
   core::Status call(void* request, const UA_DataType* request_type, void* response, const UA_DataType* response_type);
   core::Status pump(core::DurationNs timeout);
   core::Status check_words();
   void top_up();
   void fetch_missed();
+  core::Status republish(Subscription& subscription, const UA_TransferResult& transferred);
+  void settle_publishing();
   void lose(std::string reason);
   void on_publish(UA_PublishResponse& response);
   void take(Subscription& subscription, const UA_NotificationMessage& message);
   Subscription* find(std::uint32_t id);
   [[nodiscard]] std::string connection_reason(UA_StatusCode code) const;
+  static void on_inactivity(UA_Client* client);
 
   const OpcUaClientOptions& options_;
   const io::Clock& clock_;
@@ -103,9 +131,10 @@ class Link {
   std::unique_ptr<Log> log_;
   std::optional<security::PeerCheck> peer_;  // where there is security; outlives client_
   UA_Client* client_ = nullptr;
-  bool active_ = false;    // the session has been active
-  bool answering_ = true;  // false: half open, do not wait for answers
-  std::string lost_;       // why, once it is
+  bool is_channel_ = false;  // without a session
+  bool active_ = false;      // the session has been active; of a channel: is open
+  bool answering_ = true;    // false: half open, do not wait for answers
+  std::string lost_;         // why, once it is
   UA_StatusCode last_result_ = 0;
   std::vector<Subscription> subscriptions_;
   struct Missed {

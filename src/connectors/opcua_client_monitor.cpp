@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <utility>
 
 #include <fmt/format.h>
 #include <open62541/nodeids.h>
@@ -24,8 +25,9 @@ using CreateResponse = Ua<UA_CreateMonitoredItemsResponse, UA_TYPES_CREATEMONITO
 struct Monitor::Place {
   NodeId node;
   bool found = false;
-  std::map<std::string, Place*> wanted;  // children by name
-  std::vector<std::uint32_t> items;      // those that end here
+  UA_StatusCode refused = UA_STATUSCODE_GOOD;  // what is below it could not be seen, or not all of it
+  std::map<std::string, Place*> wanted;        // children by name
+  std::vector<std::uint32_t> items;            // those that end here
 };
 
 void Monitor::give_up(std::uint32_t index, core::Quality why) {
@@ -41,14 +43,43 @@ void Monitor::give_up(std::uint32_t index, core::Quality why) {
              item.sensor().source.address, reason, core::format_duration(options_.bad_node_retry));
 }
 
-Status Monitor::subscribe_missing() {
-  if (!knows_server_) {
-    if (auto learnt = services_.learn_sizes(); !learnt) return learnt;
-    knows_server_ = true;
+Status Monitor::know_server() {
+  if (knows_server_) return {};
+  if (auto learnt = services_.learn_sizes(); !learnt) return learnt;
+  knows_server_ = true;
+  return {};
+}
+
+// Its values come from within Link::resume(), so what they belong to is put right before.
+Status Monitor::resume(const std::vector<Subscription>& left) {
+  if (left.empty()) return {};
+  if (auto known = know_server(); !known) return known;
+  std::vector<std::uint32_t> watched;
+  for (std::uint32_t i = 0; i < items_.all().size(); ++i) {
+    const std::uint32_t id = items_.all()[i].subscription;
+    const bool is_left = id != 0 && std::any_of(left.begin(), left.end(), [id](const auto& s) { return s.id == id; });
+    if (is_left) watched.push_back(i);
   }
+  // Where the server kept less than what came meanwhile, its history may have the rest.
+  if (auto prepared = backfill_.prepare(watched); !prepared) return prepared;
+  items_.keep_gaps(true);
+  const auto resumed = services_.link().resume(left);
+  if (!resumed) return core::unexpected(resumed.error());
+  for (const std::uint32_t i : watched) {
+    Item& item = items_.all()[i];
+    item.active = std::find(resumed->begin(), resumed->end(), item.subscription) != resumed->end();
+    item.resolved = item.active;
+    if (!item.active) item.subscription = 0;
+  }
+  return {};
+}
+
+Status Monitor::subscribe_missing() {
+  if (auto known = know_server(); !known) return known;
   auto namespaces = services_.namespaces();
   if (!namespaces) return core::unexpected(namespaces.error());
   namespaces_ = std::move(*namespaces);
+  if (auto forgotten = forget_gone(); !forgotten) return forgotten;
   std::vector<std::uint32_t> missing;
   for (std::uint32_t i = 0; i < items_.all().size(); ++i) {
     if (!items_.all()[i].active) missing.push_back(i);
@@ -77,17 +108,78 @@ Status Monitor::subscribe(std::vector<std::uint32_t> missing) {
     return !item.resolved;
   });
   if (auto prepared = backfill_.prepare(missing); !prepared) return prepared;
+  items_.keep_gaps(true);
   for (std::size_t at = 0; at < missing.size();) {
     const std::size_t room = options_.items_per_subscription - in_subscription_ % options_.items_per_subscription;
     const std::size_t n = std::min({services_.sizes().monitor, missing.size() - at, room});
-    std::vector<std::uint32_t> again;
-    const Status made = monitor(std::span(missing).subspan(at, n), again);
-    if (made) {
-      at += n;
-      missing.insert(missing.end(), again.begin(), again.end());
-    } else if (made.error().code != ErrorCode::kInvalid || !services_.smaller(services_.sizes().monitor)) {
-      return made;
+    const auto subscription = subscription_for(n);
+    if (!subscription) {
+      // A server that takes no more subscriptions keeps those that it has.
+      if (subscription.error().code != ErrorCode::kInvalid) return core::unexpected(subscription.error());
+      give_up_all(std::span(missing).subspan(at), {services_.link().last_result()});
+      return {};
     }
+    Refused refused;
+    const Status made = monitor(std::span(missing).subspan(at, n), refused);
+    if (!made && made.error().code != ErrorCode::kInvalid) return made;
+    if (!made && services_.smaller(services_.sizes().monitor)) continue;
+    if (!made) give_up_all(std::span(missing).subspan(at, n), {services_.link().last_result()});
+    at += n;
+    missing.insert(missing.end(), refused.again.begin(), refused.again.end());
+    if (refused.too_many.empty()) continue;
+    missing.insert(missing.end(), refused.too_many.begin(), refused.too_many.end());
+    const bool is_the_servers = in_subscription_ == 0;
+    if (auto begun = begin_another(); !begun) return begun;
+    if (!is_the_servers) continue;
+    // One that has none yet takes none: it is the limit of the session or the server.
+    give_up_all(std::span(missing).subspan(at), {UA_STATUSCODE_BADTOOMANYMONITOREDITEMS});
+    return {};
+  }
+  return {};
+}
+
+// Leaves the subscription that is full; one that has nothing is not left behind.
+Status Monitor::begin_another() {
+  const std::uint32_t empty = in_subscription_ == 0 ? subscription_ : 0;
+  subscription_ = 0;
+  in_subscription_ = 0;
+  return empty == 0 ? Status{} : services_.link().unsubscribe(empty);
+}
+
+void Monitor::give_up_all(std::span<const std::uint32_t> indices, core::Quality why) {
+  std::size_t untold = 0;
+  for (const std::uint32_t i : indices) {
+    Item& item = items_.all()[i];
+    item.problem = why;
+    items_.say(i, why);
+    untold += std::exchange(item.told, true) ? 0 : 1;
+  }
+  if (untold == 0) return;
+  core::logger("opcua-client")
+      ->warn("{} and {} other nodes cannot be subscribed: {}; trying again every {}",
+             items_.all()[indices.front()].sensor().path, untold - 1, UA_StatusCode_name(why.code),
+             core::format_duration(options_.bad_node_retry));
+}
+
+// Nodes that the server says are no more: what watched them is deleted, so that they are looked for anew.
+Status Monitor::forget_gone() {
+  std::map<std::uint32_t, std::vector<std::uint32_t>> gone;
+  for (Item& item : items_.all()) {
+    if (!item.gone) continue;
+    gone[item.subscription].push_back(item.monitored);
+    item.active = false;
+    item.gone = false;
+    item.first = true;
+  }
+  for (const auto& [subscription, ids] : gone) {
+    Ua<UA_DeleteMonitoredItemsRequest, UA_TYPES_DELETEMONITOREDITEMSREQUEST> request;
+    request->subscriptionId = subscription;
+    request->monitoredItemIds = make_array<UA_UInt32>(ids.size(), UA_TYPES_UINT32);
+    request->monitoredItemIdsSize = ids.size();
+    std::copy(ids.begin(), ids.end(), request->monitoredItemIds);
+    const auto response =
+        services_.link().call<Ua<UA_DeleteMonitoredItemsResponse, UA_TYPES_DELETEMONITOREDITEMSRESPONSE>>(request);
+    if (!response && response.error().code != ErrorCode::kInvalid) return core::unexpected(response.error());
   }
   return {};
 }
@@ -136,10 +228,15 @@ Status Monitor::resolve_paths(const std::vector<std::uint32_t>& missing) {
     }
     level = std::move(next);
   }
+  // Those above come first.
   for (Place& place : places) {
-    if (!place.found) continue;
+    for (const auto& [name, child] : place.wanted) {
+      if (!child->found) child->refused = place.refused;
+    }
     for (const std::uint32_t i : place.items) {
       Item& item = items_.all()[i];
+      if (!place.found && place.refused != UA_STATUSCODE_GOOD) item.problem = core::Quality{place.refused};
+      if (!place.found) continue;
       UA_NodeId_clear(&*item.node);
       UA_NodeId_copy(&*place.node, &*item.node);
       item.resolved = true;
@@ -151,14 +248,17 @@ Status Monitor::resolve_paths(const std::vector<std::uint32_t>& missing) {
 Status Monitor::browse_level(const std::vector<Place*>& level) {
   std::vector<const UA_NodeId*> nodes;
   for (const Place* place : level) nodes.push_back(&*place->node);
-  return services_.browse(nodes, {}, [&](std::size_t i, const UA_ReferenceDescription& reference) {
-    for (auto& [name, child] : level[i]->wanted) {
-      if (child->found || !is_named(reference, name)) continue;
-      UA_NodeId_clear(&*child->node);
-      UA_NodeId_copy(&reference.nodeId.nodeId, &*child->node);
-      child->found = true;
-    }
-  });
+  return services_.browse(
+      nodes, {},
+      [&](std::size_t i, const UA_ReferenceDescription& reference) {
+        for (auto& [name, child] : level[i]->wanted) {
+          if (child->found || !is_named(reference, name)) continue;
+          UA_NodeId_clear(&*child->node);
+          UA_NodeId_copy(&reference.nodeId.nodeId, &*child->node);
+          child->found = true;
+        }
+      },
+      [&](std::size_t i, UA_StatusCode why) { level[i]->refused = why; });
 }
 
 core::Result<std::uint32_t> Monitor::subscription_for(std::size_t items) {
@@ -236,11 +336,9 @@ void Monitor::tell_revised() {
   intervals_ = {};
 }
 
-Status Monitor::monitor(std::span<const std::uint32_t> chunk, std::vector<std::uint32_t>& again) {
-  auto subscription = subscription_for(chunk.size());
-  if (!subscription) return core::unexpected(subscription.error());
+Status Monitor::monitor(std::span<const std::uint32_t> chunk, Refused& refused) {
   CreateRequest request;
-  request->subscriptionId = *subscription;
+  request->subscriptionId = subscription_;
   request->timestampsToReturn = UA_TIMESTAMPSTORETURN_BOTH;
   request->itemsToCreate = make_array<UA_MonitoredItemCreateRequest>(chunk.size(), UA_TYPES_MONITOREDITEMCREATEREQUEST);
   request->itemsToCreateSize = chunk.size();
@@ -257,6 +355,10 @@ Status Monitor::monitor(std::span<const std::uint32_t> chunk, std::vector<std::u
     if (item.dead_band.value > 0 && !item.band_refused) set_dead_band(item.dead_band, each.requestedParameters);
   }
   auto response = services_.link().call<CreateResponse>(request);
+  if (!response && services_.link().last_result() == UA_STATUSCODE_BADTOOMANYMONITOREDITEMS) {
+    refused.too_many.assign(chunk.begin(), chunk.end());
+    return {};
+  }
   if (!response) return core::unexpected(response.error());
   for (std::size_t i = 0; i < chunk.size(); ++i) {
     Item& item = items_.all()[chunk[i]];
@@ -264,15 +366,20 @@ Status Monitor::monitor(std::span<const std::uint32_t> chunk, std::vector<std::u
         i < (*response)->resultsSize ? (*response)->results[i].statusCode : UA_STATUSCODE_BADUNEXPECTEDERROR;
     if (code != UA_STATUSCODE_GOOD) {
       if (go_on_without_dead_band(item, {code})) {
-        again.push_back(chunk[i]);
+        refused.again.push_back(chunk[i]);
         continue;
       }
-      items_.release(chunk[i]);
+      if (code == UA_STATUSCODE_BADTOOMANYMONITOREDITEMS) {
+        refused.too_many.push_back(chunk[i]);
+        continue;
+      }
       give_up(chunk[i], {code});
       continue;
     }
     item.active = true;
     item.told = false;
+    item.subscription = subscription_;
+    item.monitored = (*response)->results[i].monitoredItemId;
     note_revised(item, (*response)->results[i]);
     ++in_subscription_;
   }

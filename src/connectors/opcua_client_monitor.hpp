@@ -24,22 +24,33 @@ class Monitor {
         items_(items),
         services_(link, options.items_per_call),
         learner_(services_, items.types()),
-        backfill_(options, items, services_, clock, [this] { return learn_types(); }) {}
+        backfill_(options, items, services_, clock) {}
 
+  // First: takes over the subscriptions that the connection before has left at the server, with what they watch.
+  core::Status resume(const std::vector<Subscription>& left);
   // Subscribes whatever is not yet; call again to retry.
   core::Status subscribe_missing();
   // Structures that values had: what they look like. Values that wait for that are then taken.
   core::Status learn_types();
-  // Then: what those missed, from the server's history.
-  core::Status fill_gaps() { return backfill_.run(); }
+  // A slice of what those missed, from the server's history.
+  core::Status fill_some() { return backfill_.step(); }
+  [[nodiscard]] bool is_filling() const { return backfill_.is_busy(); }
 
  private:
+  core::Status know_server();
+  core::Status forget_gone();
   core::Status subscribe(std::vector<std::uint32_t> missing);
   struct Place;  // a node on the way of a path
   core::Status resolve_paths(const std::vector<std::uint32_t>& missing);
   core::Status browse_level(const std::vector<Place*>& level);
   void resolve_ids(const std::vector<std::uint32_t>& missing);
-  core::Status monitor(std::span<const std::uint32_t> chunk, std::vector<std::uint32_t>& again);
+  struct Refused {                        // of a call
+    std::vector<std::uint32_t> again;     // without a dead-band
+    std::vector<std::uint32_t> too_many;  // for the subscription
+  };
+  core::Status monitor(std::span<const std::uint32_t> chunk, Refused& refused);
+  core::Status begin_another();
+  void give_up_all(std::span<const std::uint32_t> indices, core::Quality why);
   bool go_on_without_dead_band(Item& item, core::Quality why);
   void note_revised(const Item& item, const UA_MonitoredItemCreateResult& made);
   void tell_revised();

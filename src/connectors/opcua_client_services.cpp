@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
+#include <utility>
 
 #include <fmt/format.h>
 #include <open62541/nodeids.h>
@@ -22,6 +24,7 @@ using ReadResponse = Ua<UA_ReadResponse, UA_TYPES_READRESPONSE>;
 using BrowseRequest = Ua<UA_BrowseRequest, UA_TYPES_BROWSEREQUEST>;
 using BrowseResponse = Ua<UA_BrowseResponse, UA_TYPES_BROWSERESPONSE>;
 using BrowseNextRequest = Ua<UA_BrowseNextRequest, UA_TYPES_BROWSENEXTREQUEST>;
+using Reference = Ua<UA_ReferenceDescription, UA_TYPES_REFERENCEDESCRIPTION>;
 using BrowseNextResponse = Ua<UA_BrowseNextResponse, UA_TYPES_BROWSENEXTRESPONSE>;
 
 }  // namespace
@@ -102,38 +105,83 @@ Status Services::read(std::span<const What> what, const TakeValue& take) {
   });
 }
 
-Status Services::browse(std::span<const UA_NodeId* const> nodes, const Ways& ways, const TakeReference& take) {
-  return in_calls(nodes.size(), sizes_.browse, [&](std::size_t at, std::size_t n) -> Status {
-    BrowseRequest request;
-    request->nodesToBrowse = make_array<UA_BrowseDescription>(n, UA_TYPES_BROWSEDESCRIPTION);
-    request->nodesToBrowseSize = n;
-    request->requestedMaxReferencesPerNode = static_cast<UA_UInt32>(std::max<std::size_t>(10, kReferencesPerCall / n));
-    for (std::size_t i = 0; i < n; ++i) {
-      UA_BrowseDescription& description = request->nodesToBrowse[i];
-      UA_NodeId_copy(nodes[at + i], &description.nodeId);
-      description.browseDirection = ways.is_inverse ? UA_BROWSEDIRECTION_INVERSE : UA_BROWSEDIRECTION_FORWARD;
-      description.referenceTypeId = UA_NODEID_NUMERIC(0, ways.reference);
-      description.includeSubtypes = true;
-      description.nodeClassMask = ways.classes;
-      description.resultMask = UA_BROWSERESULTMASK_ALL;
-    }
-    auto response = link_.call<BrowseResponse>(request);
-    if (!response) return core::unexpected(response.error().within("browsing"));
-    for (std::size_t i = 0; i < std::min(n, (*response)->resultsSize); ++i) {
-      UA_BrowseResult& result = (*response)->results[i];
-      for (std::size_t k = 0; k < result.referencesSize; ++k) take(at + i, result.references[k]);
-      if (auto gone_on = browse_on(at + i, result.continuationPoint, take); !gone_on) return gone_on;
-    }
-    return {};
-  });
+// References of one node are handed over once all of them have come, so that a node that is asked for again gives none
+// twice.
+struct Services::Browse {
+  std::span<const UA_NodeId* const> nodes;
+  const Ways& ways;
+  const TakeReference& take;
+  const TakeRefusal& refused;
+  std::uint32_t references_max = 0;  // of a node in one answer; 0: all
+  std::vector<std::size_t> again{};  // the server had no room to remember where it stopped
+};
+
+// A server remembers only so many places where it stopped (five a session are usual). What is beyond that comes back
+// empty: it is asked for again, fewer nodes at a time, each of which may then have more references in one answer; at
+// last one by one, and all of its references at once.
+Status Services::browse(std::span<const UA_NodeId* const> nodes, const Ways& ways, const TakeReference& take,
+                        const TakeRefusal& refused) {
+  Browse browse{.nodes = nodes, .ways = ways, .take = take, .refused = refused};
+  std::vector<std::size_t> wanted(nodes.size());
+  std::iota(wanted.begin(), wanted.end(), std::size_t{0});
+  std::size_t size = std::min(sizes_.browse, std::max<std::size_t>(1, nodes.size()));
+  for (bool is_last = false; !wanted.empty();) {
+    const std::size_t before = size;
+    const Status made = in_calls(wanted.size(), size, [&](std::size_t at, std::size_t n) {
+      browse.references_max =
+          is_last ? 0 : static_cast<std::uint32_t>(std::max<std::size_t>(10, kReferencesPerCall / n));
+      return browse_some(std::span(wanted).subspan(at, n), browse);
+    });
+    if (!made) return made;
+    if (size < before) sizes_.browse = size;
+    wanted = std::exchange(browse.again, {});
+    if (is_last) break;
+    is_last = size == 1;
+    size = std::max<std::size_t>(1, std::min(size, wanted.size()) / 2);
+  }
+  for (const std::size_t i : wanted) refused(i, UA_STATUSCODE_BADNOCONTINUATIONPOINTS);
+  return {};
 }
 
-Status Services::browse_on(std::size_t index, UA_ByteString& first, const TakeReference& take) {
-  Ua<UA_ByteString, UA_TYPES_BYTESTRING> point(first);
-  for (int page = 1; point->length != 0; ++page) {
+Status Services::browse_some(std::span<const std::size_t> some, Browse& browse) {
+  BrowseRequest request;
+  request->nodesToBrowse = make_array<UA_BrowseDescription>(some.size(), UA_TYPES_BROWSEDESCRIPTION);
+  request->nodesToBrowseSize = some.size();
+  request->requestedMaxReferencesPerNode = browse.references_max;
+  for (std::size_t i = 0; i < some.size(); ++i) {
+    UA_BrowseDescription& description = request->nodesToBrowse[i];
+    UA_NodeId_copy(browse.nodes[some[i]], &description.nodeId);
+    description.browseDirection = browse.ways.is_inverse ? UA_BROWSEDIRECTION_INVERSE : UA_BROWSEDIRECTION_FORWARD;
+    description.referenceTypeId = UA_NODEID_NUMERIC(0, browse.ways.reference);
+    description.includeSubtypes = true;
+    description.nodeClassMask = browse.ways.classes;
+    description.resultMask = UA_BROWSERESULTMASK_ALL;
+  }
+  auto response = link_.call<BrowseResponse>(request);
+  if (!response) return core::unexpected(response.error().within("browsing"));
+  for (std::size_t i = 0; i < some.size(); ++i) {
+    if (i >= (*response)->resultsSize) {
+      browse.refused(some[i], UA_STATUSCODE_BADUNEXPECTEDERROR);
+    } else if (auto gone_on = browse_on(some[i], (*response)->results[i], browse); !gone_on) {
+      return gone_on;
+    }
+  }
+  return {};
+}
+
+// The first part of a node's references, and what there is behind it.
+Status Services::browse_on(std::size_t index, UA_BrowseResult& first, Browse& browse) {
+  std::vector<Reference> all;
+  const auto keep = [&all](UA_BrowseResult& part) {
+    for (std::size_t k = 0; k < part.referencesSize; ++k) all.emplace_back(part.references[k]);
+  };
+  UA_StatusCode status = first.statusCode;
+  keep(first);
+  Ua<UA_ByteString, UA_TYPES_BYTESTRING> point(first.continuationPoint);
+  for (int page = 1; point->length != 0 && !UA_StatusCode_isBad(status); ++page) {
     if (page > kPagesMax) {
       core::logger("opcua-client")
-          ->warn("a node has more references than {} pages of them: the rest is left out", page);
+          ->warn("a node has more references than {} pages of them: the rest is left out", kPagesMax);
       break;
     }
     BrowseNextRequest request;
@@ -141,12 +189,23 @@ Status Services::browse_on(std::size_t index, UA_ByteString& first, const TakeRe
     request->continuationPointsSize = 1;
     std::swap(request->continuationPoints[0], *point);
     auto response = link_.call<BrowseNextResponse>(request);
-    if (!response) return core::unexpected(response.error().within("browsing"));
-    if ((*response)->resultsSize != 1) break;
+    if (!response && response.error().code != ErrorCode::kInvalid) return core::unexpected(response.error());
+    if (!response || (*response)->resultsSize != 1) {
+      status = response ? UA_STATUSCODE_BADUNEXPECTEDERROR : link_.last_result();
+      break;
+    }
     UA_BrowseResult& part = (*response)->results[0];
-    for (std::size_t k = 0; k < part.referencesSize; ++k) take(index, part.references[k]);
+    status = part.statusCode;
+    keep(part);
     std::swap(*point, part.continuationPoint);
   }
+  // A place that the server has forgotten meanwhile is one that it had no room for.
+  if (status == UA_STATUSCODE_BADNOCONTINUATIONPOINTS || status == UA_STATUSCODE_BADCONTINUATIONPOINTINVALID) {
+    browse.again.push_back(index);
+    return {};
+  }
+  for (const Reference& reference : all) browse.take(index, *reference);
+  if (UA_StatusCode_isBad(status)) browse.refused(index, status);
   return {};
 }
 

@@ -61,7 +61,10 @@ class Services {
     bool is_inverse = false;
   };
   using TakeReference = std::function<void(std::size_t index, const UA_ReferenceDescription& reference)>;
-  core::Status browse(std::span<const UA_NodeId* const> nodes, const Ways& ways, const TakeReference& take);
+  // A node that the server does not browse, or not to the end, and its status.
+  using TakeRefusal = std::function<void(std::size_t index, UA_StatusCode why)>;
+  core::Status browse(std::span<const UA_NodeId* const> nodes, const Ways& ways, const TakeReference& take,
+                      const TakeRefusal& refused);
 
   // Whether the call that was just refused is to be tried again with fewer operations.
   bool smaller(std::size_t& size);
@@ -69,7 +72,9 @@ class Services {
  private:
   template <typename Call>
   core::Status in_calls(std::size_t count, std::size_t& size, Call call);
-  core::Status browse_on(std::size_t index, UA_ByteString& point, const TakeReference& take);
+  struct Browse;
+  core::Status browse_some(std::span<const std::size_t> some, Browse& browse);
+  core::Status browse_on(std::size_t index, UA_BrowseResult& first, Browse& browse);
 
   Link& link_;
   CallSizes sizes_;

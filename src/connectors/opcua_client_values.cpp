@@ -46,6 +46,7 @@ std::optional<Number> number_of(const UA_Variant& v) {
     case UA_DATATYPEKIND_ENUM:
       return of(scalar<UA_Int32>(v));
     case UA_DATATYPEKIND_UINT32:
+    case UA_DATATYPEKIND_STATUSCODE:
       return of(scalar<UA_UInt32>(v));
     case UA_DATATYPEKIND_INT64:
       return of(scalar<UA_Int64>(v));
@@ -134,6 +135,46 @@ std::optional<std::uint64_t> from_text(std::string_view text, const asset::Senso
   return std::nullopt;
 }
 
+std::optional<std::uint64_t> from_time(UA_DateTime time, const asset::Sensor& sensor) {
+  const core::TimeNs ns = to_ns(time);
+  const bool is_exact = ns / 100 == time - UA_DATETIME_UNIX_EPOCH;
+  return sensor.type == ValueType::kInt64 && is_exact ? std::optional(core::to_bits(ns)) : std::nullopt;
+}
+
+std::string printed(const UA_Variant& v) {
+  UA_String text = UA_STRING_NULL;
+  const UA_StatusCode code = v.type->typeKind == UA_DATATYPEKIND_GUID
+                                 ? UA_Guid_print(static_cast<const UA_Guid*>(v.data), &text)
+                             : v.type->typeKind == UA_DATATYPEKIND_NODEID
+                                 ? UA_NodeId_print(static_cast<const UA_NodeId*>(v.data), &text)
+                                 : UA_ExpandedNodeId_print(static_cast<const UA_ExpandedNodeId*>(v.data), &text);
+  std::string out(code == UA_STATUSCODE_GOOD ? view(text) : std::string_view());
+  UA_String_clear(&text);
+  return out;
+}
+
+// The text of those that are one, or that people write as one; with its namespace's number where it has one.
+std::optional<std::string> text_of(const UA_Variant& v) {
+  switch (v.type->typeKind) {
+    case UA_DATATYPEKIND_STRING:
+    case UA_DATATYPEKIND_XMLELEMENT:
+      return std::string(view(scalar<UA_String>(v)));
+    case UA_DATATYPEKIND_LOCALIZEDTEXT:
+      return std::string(view(scalar<UA_LocalizedText>(v).text));
+    case UA_DATATYPEKIND_QUALIFIEDNAME: {
+      const auto name = scalar<UA_QualifiedName>(v);
+      const std::string text(view(name.name));
+      return name.namespaceIndex == 0 ? text : std::to_string(name.namespaceIndex) + ":" + text;
+    }
+    case UA_DATATYPEKIND_GUID:
+    case UA_DATATYPEKIND_NODEID:
+    case UA_DATATYPEKIND_EXPANDEDNODEID:
+      return printed(v);
+    default:
+      return std::nullopt;
+  }
+}
+
 }  // namespace
 
 core::TimeNs to_ns(UA_DateTime time, std::uint16_t ten_picoseconds) {
@@ -148,10 +189,8 @@ core::TimeNs to_ns(UA_DateTime time, std::uint16_t ten_picoseconds) {
 
 std::optional<std::uint64_t> to_bits(const UA_Variant& value, const asset::Sensor& sensor, core::Texts& texts) {
   if (!UA_Variant_isScalar(&value)) return std::nullopt;
-  if (value.type == &UA_TYPES[UA_TYPES_STRING]) return from_text(view(scalar<UA_String>(value)), sensor, texts);
-  if (value.type == &UA_TYPES[UA_TYPES_LOCALIZEDTEXT]) {
-    return from_text(view(scalar<UA_LocalizedText>(value).text), sensor, texts);
-  }
+  if (const auto text = text_of(value)) return from_text(*text, sensor, texts);
+  if (value.type->typeKind == UA_DATATYPEKIND_DATETIME) return from_time(scalar<UA_DateTime>(value), sensor);
   const std::optional<Number> number = number_of(value);
   if (!number || sensor.type == ValueType::kText) return std::nullopt;
   if (sensor.type == ValueType::kFloat64) return as_float64(*number);
@@ -193,8 +232,7 @@ std::string reason_of(UA_StatusCode code) {
     case UA_STATUSCODE_BADIDENTITYTOKENREJECTED:
     case UA_STATUSCODE_BADIDENTITYTOKENINVALID:
     case UA_STATUSCODE_BADUSERACCESSDENIED:
-      return "the server refuses that user and password, or offers no endpoint with that security "
-             "('security', 'policy', 'user')";
+      return "the server refuses that user: look at name and password, or the user's certificate, here and there";
     case UA_STATUSCODE_BADCERTIFICATEUNTRUSTED:
     case UA_STATUSCODE_BADSECURITYCHECKSFAILED:
       return "the server does not trust our certificate: trust it there (`millwright opcua certificate` shows it)";

@@ -58,6 +58,11 @@ class Importer {
  public:
   explicit Importer(OpcUaImport& out) : out_(out) {}
 
+  void tell_unseen(const OpcUaNode& node) {
+    if (!node.unseen.empty()) note(node, "the server does not show all that is below it: " + node.unseen);
+    for (const auto& child : node.children) tell_unseen(*child);
+  }
+
   // The machines at and below a node.
   void collect(const OpcUaNode& node, bool is_root) {
     if (node.is_again) return;
@@ -225,7 +230,9 @@ OpcUaImport import_opcua(const OpcUaNode& root, const std::array<std::string, 5>
       "        - name: {}\n          lines:\n            - name: {}\n              cells:\n"
       "                - name: {}\n                  machines:\n",
       place[0], connector, place[1], place[2], place[3], place[4]);
-  Importer(out).collect(root, true);
+  Importer importer(out);
+  importer.tell_unseen(root);
+  importer.collect(root, true);
   return out;
 }
 

@@ -122,7 +122,11 @@ class Prober {
       if (!children) return core::unexpected(children.error());
       const auto found = (*children)->find(name);
       if (found == (*children)->end()) {
-        out_.missing.emplace_back(text, fmt::format("there is no '{}'", name));
+        const auto unseen = unseen_.find(way);
+        out_.missing.emplace_back(text, unseen == unseen_.end()
+                                            ? fmt::format("there is no '{}'", name)
+                                            : fmt::format("the server does not show what is in '{}': {}", way,
+                                                          UA_StatusCode_name(unseen->second)));
         return std::optional<NodeId>();
       }
       UA_NodeId_clear(&*at);
@@ -137,8 +141,9 @@ class Prober {
     Children& children = entry->second;
     if (!is_new) return &children;
     const UA_NodeId* id = &*node;
-    const Status browsed =
-        services_.browse(std::span(&id, 1), {}, [&](std::size_t, const UA_ReferenceDescription& reference) {
+    const Status browsed = services_.browse(
+        std::span(&id, 1), {},
+        [&](std::size_t, const UA_ReferenceDescription& reference) {
           const std::string_view name = view(reference.browseName.name);
           for (const std::string& each : {std::string(name), std::string(view(reference.displayName.text)),
                                           fmt::format("{}:{}", reference.browseName.namespaceIndex, name)}) {
@@ -146,7 +151,8 @@ class Prober {
             UA_NodeId_copy(&reference.nodeId.nodeId, &*copied);
             children.try_emplace(each, std::move(copied));
           }
-        });
+        },
+        [&](std::size_t, UA_StatusCode why) { unseen_[way] = why; });
     if (!browsed) return core::unexpected(browsed.error());
     return &children;
   }
@@ -154,6 +160,7 @@ class Prober {
   Services services_;
   std::vector<std::string> namespaces_;
   std::map<std::string, Children> known_;
+  std::map<std::string, UA_StatusCode> unseen_;  // ways that the server does not show, or not to the end
   OpcUaProbe out_;
 };
 

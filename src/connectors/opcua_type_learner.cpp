@@ -24,6 +24,9 @@ Status unless_refused(const Status& status) {
   return status || status.error().code == ErrorCode::kInvalid ? Status{} : status;
 }
 
+// The same of a single node.
+void stays_unknown(std::size_t, UA_StatusCode) {}
+
 bool has_subtypes(UA_StructureType form) {
   return form == UA_STRUCTURETYPE_STRUCTUREWITHSUBTYPEDVALUES || form == UA_STRUCTURETYPE_UNIONWITHSUBTYPEDVALUES;
 }
@@ -74,10 +77,12 @@ Status TypeLearner::find_data_types(const std::vector<Asked>& asked, std::vector
   Ids encodings;
   for (const Asked& each : asked) encodings.push_back(&*each.encoding);
   const Services::Ways ways{.classes = 0, .reference = UA_NS0ID_HASENCODING, .is_inverse = true};
-  const Status browsed =
-      services_.browse(encodings, ways, [&](std::size_t i, const UA_ReferenceDescription& reference) {
+  const Status browsed = services_.browse(
+      encodings, ways,
+      [&](std::size_t i, const UA_ReferenceDescription& reference) {
         data_types[i] = copy_of(reference.nodeId.nodeId);
-      });
+      },
+      stays_unknown);
   for (std::size_t i = 0; i < asked.size(); ++i) {
     const auto own = entries_.find(*declared[i]);
     const bool is_own =
@@ -144,9 +149,12 @@ Status TypeLearner::read_bases(const std::vector<NodeId>& wanted) {
     if (entries_.find(*id) == entries_.end()) plain.push_back(&*id);
   }
   const Services::Ways ways{.classes = 0, .reference = UA_NS0ID_HASSUBTYPE, .is_inverse = true};
-  return services_.browse(plain, ways, [&](std::size_t i, const UA_ReferenceDescription& reference) {
-    entries_[copy_of(*plain[i])].base = copy_of(reference.nodeId.nodeId);
-  });
+  return services_.browse(
+      plain, ways,
+      [&](std::size_t i, const UA_ReferenceDescription& reference) {
+        entries_[copy_of(*plain[i])].base = copy_of(reference.nodeId.nodeId);
+      },
+      stays_unknown);
 }
 
 // nullptr: it is no structure that the server describes.

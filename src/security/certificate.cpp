@@ -162,12 +162,16 @@ core::Result<std::string> to_der(std::string_view file) {
   return encoded(certificate.get());
 }
 
-core::Result<std::string> key_to_der(std::string_view pem, std::string_view certificate) {
+core::Result<std::string> key_to_der(std::string_view file, std::string_view certificate) {
   const auto no_passphrase = [](char*, int, int, void*) { return -1; };
-  const Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-  const Key key(bio ? PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr) : nullptr);
+  const auto* bytes = reinterpret_cast<const unsigned char*>(file.data());
+  Key key(d2i_AutoPrivateKey(nullptr, &bytes, static_cast<long>(file.size())));
+  if (!key) {
+    const Bio bio(BIO_new_mem_buf(file.data(), static_cast<int>(file.size())));
+    key.reset(bio ? PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr) : nullptr);
+  }
   if (!key || EVP_PKEY_get_base_id(key.get()) != EVP_PKEY_RSA) {
-    return unexpected(ErrorCode::kInvalid, "holds no RSA key in PEM without a passphrase");
+    return unexpected(ErrorCode::kInvalid, "holds no RSA key in PEM or DER without a passphrase");
   }
   const Certificate its = take(certificate);
   if (!its || X509_check_private_key(its.get(), key.get()) != 1) {

@@ -31,8 +31,8 @@ core::Result<CertificateInfo> describe(std::string_view der);
 core::Result<std::string> leaf_of(std::string_view chain);
 // The DER of a file that is DER or PEM.
 core::Result<std::string> to_der(std::string_view file);
-// The DER of a private RSA key in PEM that `certificate` is for.
-core::Result<std::string> key_to_der(std::string_view pem, std::string_view certificate);
+// The DER of a private RSA key in PEM or DER that `certificate` is for.
+core::Result<std::string> key_to_der(std::string_view file, std::string_view certificate);
 
 // Who an application is. The URI is unique in the world and is what peers compare with the one it says it has.
 struct Identity {

@@ -36,12 +36,14 @@ class Collector final : public pipeline::Stage {
   struct Shared {
     core::Mutex mutex;
     std::vector<Taken> readings GUARDED_BY(mutex);
+    std::vector<Taken> past GUARDED_BY(mutex);  // of history
     std::vector<std::pair<std::uint64_t, std::uint64_t>> identities GUARDED_BY(mutex);
   };
   explicit Collector(Shared& shared) : shared_(shared) {}
   void on_batch(core::BlockBatch& batch) override {
-    if (batch.purpose != core::BatchPurpose::kReadings) return;
+    if (batch.purpose == core::BatchPurpose::kStatus) return;
     core::MutexLock lock(shared_.mutex);
+    auto& kept = batch.purpose == core::BatchPurpose::kBackfill ? shared_.past : shared_.readings;
     shared_.identities.emplace_back(batch.identity.epoch, batch.identity.sequence);
     for (const core::Block& block : batch.blocks) {
       std::uint32_t i = 0;
@@ -49,7 +51,7 @@ class Collector final : public pipeline::Stage {
         for (std::uint32_t k = 0; k < run.count; ++k, ++i) {
           std::uint64_t bits = 0;
           std::memcpy(&bits, block.values + i * core::width(block.type), core::width(block.type));
-          shared_.readings.push_back({block.sensor, block.time(i), bits, run.quality});
+          kept.push_back({block.sensor, block.time(i), bits, run.quality});
         }
       }
     }
@@ -123,6 +125,15 @@ class Rig {
     }
     return out;
   }
+  std::vector<Taken> past(std::size_t sensor) {
+    core::MutexLock lock(shared.mutex);
+    std::vector<Taken> out;
+    for (const Taken& t : shared.past) {
+      if (t.sensor.value == sensor) out.push_back(t);
+    }
+    return out;
+  }
+  double gauge(const std::string& name) { return metrics.gauge(name, "", {{"connector", "plc"}}).Value(); }
   template <typename Condition>
   bool eventually(Condition condition, core::DurationNs within = 20 * core::kSecond) {
     const TimeNs deadline = clock.monotonic() + within;

@@ -289,12 +289,14 @@ class Proxy {
   }
   [[nodiscard]] std::uint16_t port() const { return listener_->port(); }
   void set_silent(bool silent) { silent_ = silent; }
+  // All connections end and none is taken, until it is mended.
+  void set_cut(bool cut) { cut_ = cut; }
 
  private:
   void accept() {
     while (!stop_) {
       auto client = listener_->accept(20 * core::kMillisecond);
-      if (!client) continue;
+      if (!client || cut_) continue;
       auto server = network_.connect(target_, core::kSecond);
       if (!server) continue;
       io::Stream* a = streams_.emplace_back(std::move(*client)).get();
@@ -305,7 +307,7 @@ class Proxy {
   }
   void pass(io::Stream& from, io::Stream& to) {
     std::vector<std::byte> bytes(65536);
-    while (!stop_) {
+    while (!stop_ && !cut_) {
       const auto n = from.read_some(bytes, 50 * core::kMillisecond);
       if (!n && n.error().code == core::ErrorCode::kTimeout) continue;
       if (!n) break;
@@ -319,9 +321,42 @@ class Proxy {
   std::unique_ptr<io::Listener> listener_;
   std::atomic<bool> stop_{false};
   std::atomic<bool> silent_{false};
+  std::atomic<bool> cut_{false};
   std::deque<std::unique_ptr<io::Stream>> streams_;
   std::deque<std::thread> threads_;
 };
+
+// Without a history, what the server's queue holds is all there is.
+TEST(OpcUaClient, WhatTheServerQueuedDuringACutIsNotLost) {
+  const std::uint16_t port = free_port();
+  TestServer server(port);
+  for (const char* name : {"busy", "quiet"}) {
+    server.add(name);
+    server.write_double(name, 0, kStart);
+  }
+  server.start();
+  Rig rig({{"busy", nsu("busy")}, {"quiet", nsu("quiet")}});
+  Proxy proxy(rig.network, {"127.0.0.1", port});
+  rig.connect("opc.tcp://127.0.0.1:" + std::to_string(proxy.port()));
+  ASSERT_TRUE(rig.arrived(0, 1) && rig.arrived(1, 1));
+  for (int cut = 1; cut <= 2; ++cut) {
+    proxy.set_cut(true);
+    ASSERT_TRUE(rig.eventually([&] { return rig.live_quality(1) == core::kBadNoCommunication; }));
+    for (int k = 1; k <= 50; ++k) server.write_double("busy", cut * 100 + k, kStart + cut * 1000 + k);
+    proxy.set_cut(false);
+    ASSERT_TRUE(rig.arrived(0, static_cast<std::size_t>(cut) * 50 + 1));
+    ASSERT_TRUE(rig.eventually([&] { return rig.live_quality(1) == core::kGood; }));
+    EXPECT_EQ(server.monitored_items(), 2U);
+  }
+  const auto taken = rig.taken(0);
+  ASSERT_EQ(taken.size(), 101U);
+  for (std::size_t i = 1; i < taken.size(); ++i) {
+    const int cut = i <= 50 ? 1 : 2;
+    const int k = static_cast<int>(i) - (cut - 1) * 50;
+    EXPECT_EQ(taken[i].bits, bits(cut * 100 + k));
+  }
+  EXPECT_EQ(rig.taken(1).size(), 1U);
+}
 
 TEST(OpcUaClient, NoticesAHalfOpenConnection) {
   const std::uint16_t port = free_port();

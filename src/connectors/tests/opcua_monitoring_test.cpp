@@ -94,6 +94,95 @@ TEST(OpcUaClient, ADeadBandHoldsAtTheServer) {
   EXPECT_EQ(rig.taken(1).size(), 26U);  // the quarters are within its dead-band, the connector's
 }
 
+struct Limits {
+  std::uint32_t items;          // of a subscription
+  std::uint32_t subscriptions;  // of a session
+};
+
+std::unique_ptr<TestServer> limited_server(std::size_t nodes, Limits limits, std::vector<SensorSpec>& specs) {
+  auto server = std::make_unique<TestServer>(free_port(), 0, [&](UA_ServerConfig& config) {
+    config.maxMonitoredItemsPerSubscription = limits.items;
+    config.maxSubscriptionsPerSession = limits.subscriptions;
+  });
+  for (std::size_t i = 0; i < nodes; ++i) {
+    const std::string name = "n" + std::to_string(i);
+    server->add(name);
+    server->write_double(name, static_cast<double>(i), kStart);
+    specs.push_back({name, nsu(name)});
+  }
+  server->start();
+  return server;
+}
+
+TEST(OpcUaClient, AFullSubscriptionIsFollowedByAnother) {
+  std::vector<SensorSpec> specs;
+  const auto server = limited_server(100, {.items = 30, .subscriptions = 4}, specs);
+  Rig rig(specs);
+  rig.connect(server->endpoint());
+  for (std::size_t i = 0; i < specs.size(); ++i) ASSERT_TRUE(rig.arrived(i, 1)) << i;
+  EXPECT_EQ(server->monitored_items(), 100U);
+  ASSERT_TRUE(rig.connected());
+  EXPECT_THAT(rig.connector->status().detail, HasSubstr("100 of 100 sensors subscribed"));
+}
+
+TEST(OpcUaClient, WhatNoSubscriptionTakesIsBadAndTheRestFlows) {
+  std::vector<SensorSpec> specs;
+  const auto server = limited_server(100, {.items = 30, .subscriptions = 2}, specs);
+  Rig rig(specs);
+  rig.connect(server->endpoint());
+  for (std::size_t i = 0; i < 60; ++i) ASSERT_TRUE(rig.arrived(i, 1)) << i;
+  for (std::size_t i = 60; i < 100; ++i) {
+    ASSERT_TRUE(rig.eventually([&] { return rig.live_quality(i).code == UA_STATUSCODE_BADTOOMANYSUBSCRIPTIONS; })) << i;
+  }
+  ASSERT_TRUE(rig.connected());
+  EXPECT_THAT(rig.connector->status().detail, HasSubstr("60 of 100 sensors subscribed"));
+  server->write_double("n0", 7, kStart + 1000);
+  ASSERT_TRUE(rig.arrived(0, 2));
+  EXPECT_EQ(rig.connector->status().reconnects, 0U);
+}
+
+TEST(OpcUaClient, ANodeThatWasDeletedComesBack) {
+  TestServer server(free_port());
+  server.add("a");
+  server.write_double("a", 1, kStart);
+  server.start();
+  Rig rig({{"a", nsu("a")}});
+  rig.options.sampling_interval = 20 * core::kMillisecond;
+  rig.connect(server.endpoint());
+  ASSERT_TRUE(rig.arrived(0, 1));
+  server.remove("a");
+  ASSERT_TRUE(rig.eventually([&] { return rig.live_quality(0) == core::kBadNodeIdUnknown; }));
+  ASSERT_TRUE(rig.eventually(
+      [&] { return rig.connector->status().detail.find("0 of 1 sensors subscribed") != std::string::npos; }));
+  server.add("a");
+  server.write_double("a", 2, kStart + 1000);
+  ASSERT_TRUE(rig.arrived(0, 2));
+  ASSERT_TRUE(rig.eventually([&] { return rig.live_quality(0) == core::kGood; }));
+  EXPECT_EQ(rig.connector->status().reconnects, 0U);
+}
+
+TEST(OpcUaClient, ASessionWithoutSubscriptionsLives) {
+  TestServer server(free_port(), 0, [](UA_ServerConfig& config) { config.maxSessionTimeout = 3'000; });
+  server.add("a");
+  server.write_double("a", 1, kStart);
+  server.start();
+  Rig rig(std::vector<SensorSpec>{{"nowhere", "not/there"}});
+  rig.options.bad_node_retry = core::kHour;
+  rig.options.session_timeout = 3 * core::kSecond;
+  rig.connect(server.endpoint());
+  ASSERT_TRUE(rig.connected());
+  asset::Command command;
+  command.name = "go";
+  command.kind = asset::CommandKind::kWrite;
+  command.target = {"plc", nsu("a")};
+  // Longer than the server keeps a session that says nothing.
+  rig.clock.sleep(5 * core::kSecond);
+  const asset::CommandValue value = 2.5;
+  const auto done = rig.connector->execute(command, std::span(&value, 1), 5 * core::kSecond);
+  EXPECT_TRUE(done) << done.error().message;
+  EXPECT_EQ(rig.connector->status().reconnects, 0U);
+}
+
 TEST(OpcUaClient, TenThousandNodesInSmallCalls) {
   constexpr int kNodes = 10'000;
   TestServer server(free_port(), 300);

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,7 +29,9 @@ using io::free_port;
 
 class TestServer {
  public:
-  explicit TestServer(std::uint16_t port, std::uint32_t max_items_per_call = 0) : port_(port) {
+  explicit TestServer(std::uint16_t port, std::uint32_t max_items_per_call = 0,
+                      const std::function<void(UA_ServerConfig&)>& configure = {})
+      : port_(port) {
     UA_ServerConfig config;
     std::memset(&config, 0, sizeof config);
     logger_.log = [](void*, UA_LogLevel, UA_LogCategory, const char*, va_list) {};
@@ -48,6 +51,7 @@ class TestServer {
       is_removed ? --self.items_ : ++self.items_;
     };
     config.context = this;
+    if (configure) configure(config);
     server_ = UA_Server_newWithConfig(&config);
     EXPECT_NE(server_, nullptr);
     ns_ = UA_Server_addNamespace(server_, kTestNamespace);
@@ -100,6 +104,17 @@ class TestServer {
                                   UA_NODEID_NUMERIC(0, UA_NS0ID_BASEDATAVARIABLETYPE), attributes, nullptr, nullptr),
         UA_STATUSCODE_GOOD);
   }
+
+  // That the server tells of a node at a time; before start().
+  void limit_references(std::uint32_t most) { UA_Server_getConfig(server_)->maxReferencesPerNode = most; }
+  // Its values are kept, and can be read from history.
+  void add_with_history(std::string_view name) {
+    add(name);
+    EXPECT_EQ(UA_Server_writeHistorizing(server_, id(name), true), UA_STATUSCODE_GOOD);
+    const UA_Byte level = UA_ACCESSLEVELMASK_READ | UA_ACCESSLEVELMASK_WRITE | UA_ACCESSLEVELMASK_HISTORYREAD;
+    EXPECT_EQ(UA_Server_writeAccessLevel(server_, id(name), level), UA_STATUSCODE_GOOD);
+  }
+  void remove(std::string_view name) { EXPECT_EQ(UA_Server_deleteNode(server_, id(name), true), UA_STATUSCODE_GOOD); }
 
   // A method that gives the sum of its two arguments; the second is a UInt16.
   void add_method(std::string_view name) {

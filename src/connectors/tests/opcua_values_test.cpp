@@ -65,12 +65,39 @@ TEST(OpcUaValue, OnlyWhatLosesNothing) {
   EXPECT_EQ(converted<UA_String>(opcua_detail::borrow("B-4711"), UA_TYPES_STRING, ValueType::kText), 1U);
   EXPECT_EQ(converted<UA_String>(opcua_detail::borrow("caf\xe9"), UA_TYPES_STRING, ValueType::kText), std::nullopt);
   EXPECT_EQ(converted<UA_Double>(3.0, UA_TYPES_DOUBLE, ValueType::kText), std::nullopt);
+  // 2023-11-14T22:13:20Z and 100 ns; what is before 1677 has no ns since 1970.
+  EXPECT_EQ(
+      converted<UA_DateTime>(UA_DATETIME_UNIX_EPOCH + 17'000'000'000'000'001, UA_TYPES_DATETIME, ValueType::kInt64),
+      1'700'000'000'000'000'100U);
+  EXPECT_EQ(converted<UA_DateTime>(0, UA_TYPES_DATETIME, ValueType::kInt64), std::nullopt);
+  EXPECT_EQ(converted<UA_DateTime>(UA_DATETIME_UNIX_EPOCH, UA_TYPES_DATETIME, ValueType::kFloat64), std::nullopt);
+  EXPECT_EQ(converted<UA_StatusCode>(0x80340000, UA_TYPES_STATUSCODE, ValueType::kInt64), 0x80340000U);
   UA_Double array[2] = {1, 2};
   UA_Variant variant;
   UA_Variant_init(&variant);
   UA_Variant_setArray(&variant, array, 2, &UA_TYPES[UA_TYPES_DOUBLE]);
   core::TextTable texts;
   EXPECT_EQ(opcua_detail::to_bits(variant, asset::Sensor{}, texts), std::nullopt);
+}
+
+TEST(OpcUaValue, WhatPeopleWriteAsTextIsOne) {
+  const auto text_of = [](auto value, std::size_t type) {
+    UA_Variant variant;
+    UA_Variant_init(&variant);
+    UA_Variant_setScalar(&variant, &value, &UA_TYPES[type]);
+    core::TextTable texts;
+    asset::Sensor sensor;
+    sensor.type = ValueType::kText;
+    const auto bits = opcua_detail::to_bits(variant, sensor, texts);
+    return bits ? std::string(texts.text(static_cast<std::int32_t>(*bits)).value_or("?")) : "nothing";
+  };
+  EXPECT_EQ(text_of(UA_Guid{0x12345678, 0x9abc, 0xdef0, {1, 2, 3, 4, 5, 6, 7, 8}}, UA_TYPES_GUID),
+            "12345678-9abc-def0-0102-030405060708");
+  EXPECT_EQ(text_of(UA_NODEID_NUMERIC(2, 7), UA_TYPES_NODEID), "ns=2;i=7");
+  EXPECT_EQ(text_of(UA_EXPANDEDNODEID_NUMERIC(0, 85), UA_TYPES_EXPANDEDNODEID), "i=85");
+  EXPECT_EQ(text_of(UA_QualifiedName{3, opcua_detail::borrow("Job")}, UA_TYPES_QUALIFIEDNAME), "3:Job");
+  EXPECT_EQ(text_of(UA_QualifiedName{0, opcua_detail::borrow("Job")}, UA_TYPES_QUALIFIEDNAME), "Job");
+  EXPECT_EQ(text_of(opcua_detail::borrow("<a/>"), UA_TYPES_XMLELEMENT), "<a/>");
 }
 
 TEST(OpcUaOptions, AreReadAndChecked) {
@@ -138,7 +165,15 @@ TEST(OpcUaOptions, SecurityIsReadAndChecked) {
   EXPECT_EQ(read("", 0).security, MessageSecurity::kNone);
   read("security: sign\npolicy: none\n", 1);
   read("security: encrypt\nuser: me\n", 1);
-  read("security: sign\nuser: me\npassword_file: p.txt\n", 1);
+  read("security: sign\nuser: me\npassword_file: p.txt\n", 0);  // the server's token policy may encrypt it
+  EXPECT_FALSE(takes_certificates(read("", 0)));
+  EXPECT_TRUE(takes_certificates(read("user: me\npassword_file: p.txt\n", 0)));
+  const auto certified = read("security: sign\nuser_certificate: me.der\nuser_key: /keys/me.pem\n", 0);
+  EXPECT_EQ(certified.user_certificate, "/etc/plant/me.der");
+  EXPECT_EQ(certified.user_key, "/keys/me.pem");
+  read("security: sign\nuser_certificate: me.der\n", 1);
+  read("user_certificate: me.der\nuser_key: me.pem\n", 1);
+  read("security: sign\nuser_certificate: me.der\nuser_key: me.pem\nuser: me\npassword_file: p\n", 1);
 }
 
 }  // namespace
