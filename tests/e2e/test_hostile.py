@@ -32,7 +32,7 @@ SLOW_S = 0.25
 PLANT = """
 node: {{name: line}}
 connectors:
-  - {{name: plc, type: opcua, endpoint: "{endpoint}", retry_min: 100ms, retry_max: 500ms, publishing_interval: 50ms,
+  - {{name: plc, type: opcua, endpoint: "{endpoint}", publishing_interval: 50ms,
      keep_alive: 200ms, request_timeout: 2s}}
   - {{name: line, type: burst, port: {burst}}}
 """ + one_cell("default: plc", "line: line") + """\

@@ -104,6 +104,15 @@ class OpcUaHistory(EndToEnd):
                     return float(line.split()[-1])
         return None
 
+    def wait_for_filled(self):
+        """New values do not wait for what was missed."""
+        self.wait_for("all gaps to be filled", lambda: self.metric("millwright_opcua_client_open_gaps") == 0)
+        self.wait_for("the last slice in history", self.has_every_value_once)
+
+    def has_every_value_once(self):
+        numbers = [item["value"] for item in self.values() if item["value"] != 0]
+        return numbers == [float(n) for n in range(int(numbers[0]), int(numbers[0]) + len(numbers))]
+
     def assert_every_value_once(self):
         numbers = [item["value"] for item in self.values() if item["value"] != 0]
         self.assertEqual(numbers, [float(n) for n in range(int(numbers[0]), int(numbers[0]) + len(numbers))])
@@ -121,6 +130,7 @@ class OpcUaHistory(EndToEnd):
         self.wait_for("the connection", self.plant.connected)
         self.wait_for_values(before + 1000)
         self.wait_for_values(len(self.values()) + 50)
+        self.wait_for_filled()
         self.assertGreater(self.metric("millwright_opcua_client_backfilled_total"), 1000)
         self.assert_every_value_once()
         # Also what was missed while the plant itself was down.
@@ -129,6 +139,7 @@ class OpcUaHistory(EndToEnd):
         self.plant.start()
         self.wait_for("the connection", self.plant.connected)
         self.wait_for_values(len(self.values()) + 100)
+        self.wait_for_filled()
         self.assert_every_value_once()
         detail = self.plant.get("/v1/plant")["connectors"][0]["detail"]
         self.assertIn("NotThere", detail, "a bad node is told, and keeps nobody from being heard")

@@ -14,13 +14,14 @@ opcua_server:
   users: users.txt
   anonymous: none
 connectors:
-  - {{name: plc, type: opcua, endpoint: "{endpoint}", security: encrypt, policy: {policy}, user: millwright,
-     password_file: password.txt, retry_max: 1s}}
+  - {{name: plc, type: opcua, endpoint: "{endpoint}", {login}, retry_max: 1s}}
 """ + one_cell("default: plc") + """\
                     - name: tank-1
                       sensors:
                         - {{name: level, address: "nsu=urn:test:secure;s=level"}}
 """
+PASSWORD = "user: millwright, password_file: password.txt"
+CERTIFICATE = "user_certificate: user.der, user_key: user.pem"
 POLICIES = {"basic256sha256": "Basic256Sha256", "aes128_sha256_rsaoaep": "Aes128Sha256RsaOaep",
             "aes256_sha256_rsapss": "Aes256Sha256RsaPss"}
 
@@ -38,13 +39,14 @@ class OpcUaSecurity(EndToEnd):
                         "-addext", "extendedKeyUsage=serverAuth,clientAuth"], check=True, capture_output=True)
         return der, key, uri
 
-    def start_plant(self, policy="basic256sha256", certificates=()):
-        """`certificates`: (user, DER) of users who log in by one."""
+    def start_plant(self, policy="basic256sha256", certificates=(), login=None):
+        """`certificates`: (user, DER) of users who log in by one. `login`: how the plant logs in at a server that knows a user by certificate as
+        well; else by password, encrypted."""
         source, api, port = free_ports(3)
         self.source = f"opc.tcp://127.0.0.1:{source}"
         der, key, uri = self.certificate("server")
-        self.server = self.start([ROOT / "build/venv/bin/python", CLIENTS / "secure_server.py", self.source, der, key, uri],
-                                 "server")
+        self.server = self.start([ROOT / "build/venv/bin/python", CLIENTS / "secure_server.py", self.source, der, key, uri] +
+                                 ([self.certificate("user")[0]] if login else []), "server")
         self.wait_for("the foreign server", lambda: "ready" in self.server.output(), 60, self.server)
         self.set_password("from the file")
         self.add_user("operator", "s3cret")
@@ -52,7 +54,8 @@ class OpcUaSecurity(EndToEnd):
             code, _, err = self.run_millwright("opcua", "user", name, "--users", self.folder / "users.txt", "--certificate", der)
             self.assertEqual(code, 0, err)
         plant = self.folder / "plant.yaml"
-        plant.write_text(PLANT.format(endpoint=self.source, policy=policy))
+        login = login or f"security: encrypt, policy: {policy}, {PASSWORD}"
+        plant.write_text(PLANT.format(endpoint=self.source, login=login))
         self.plant = Plant(self, plant, api, port, self.folder / "data").start()
 
     def set_password(self, password):
@@ -165,6 +168,39 @@ class OpcUaSecurity(EndToEnd):
                     self.connect_source()
                 self.plant.process.stop()
                 self.server.kill()
+
+    def test_users_log_in_however_the_channel_is_protected(self):
+        ways = {
+            "a password that its token's policy encrypts, in the clear": f"security: none, {PASSWORD}",
+            "the same where messages are signed only": f"security: sign, policy: aes256_sha256_rsapss, {PASSWORD}",
+            "a certificate": f"security: encrypt, policy: basic256sha256, {CERTIFICATE}",
+            "a certificate where messages are signed only": f"security: sign, policy: aes256_sha256_rsapss, {CERTIFICATE}",
+        }
+        for what, login in ways.items():
+            with self.subTest(what):
+                self.start_plant(login=login)
+                if any(c["folder"] == "trusted" for c in self.listed()):
+                    self.wait_for("values", lambda: len(self.plant.history("tank-1", "level")) > 3)
+                else:
+                    self.connect_source()
+                self.plant.process.stop()
+                self.server.kill()
+
+    def test_what_is_not_offered_is_told_with_what_is(self):
+        self.start_plant(login=f"security: sign, policy: aes128_sha256_rsaoaep, {PASSWORD}")
+        self.wait_for("the refusal", lambda: "it offers" in self.connector()["detail"])
+        self.assertIn("does not offer sign aes128_sha256_rsaoaep", self.connector()["detail"])
+        self.assertIn("sign aes256_sha256_rsapss (", self.connector()["detail"])
+        code, out, err = self.run_millwright("opcua", "discover", self.source, "--json")
+        self.assertEqual(code, 0, err)
+        found = json.loads(out)["endpoints"]
+        self.assertEqual({e["mode"] for e in found}, {"none", "sign", "encrypt"})
+        self.assertEqual(len({e["thumbprint"] for e in found}), 1)
+        by = {u["policy"] for e in found if e["mode"] != "encrypt" for u in e["users"] if u["kind"] == "password"}
+        self.assertNotIn("none", by)
+        code, _, err = self.run_millwright("opcua", "discover", f"opc.tcp://127.0.0.1:{free_ports(1)[0]}")
+        self.assertNotEqual(code, 0)
+        self.assertIn("connection refused", err)
 
     def test_a_wrong_password_is_told_and_mended(self):
         self.start_plant()
