@@ -27,6 +27,9 @@ using namespace opcua_detail;
 
 // How long one wait for the network lasts; also how soon a stop is seen.
 constexpr core::DurationNs kTurn = 50 * core::kMillisecond;
+// A connection that took over subscriptions and does not last so long may have ended of that.
+constexpr core::DurationNs kConfused = 3 * core::kSecond;
+constexpr int kShortHandovers = 5;
 
 class OpcUaClient final : public Connector {
  public:
@@ -85,6 +88,8 @@ class OpcUaClient final : public Connector {
   std::size_t at_ = 0;              // which endpoint
   std::vector<Subscription> left_;  // of the last connection, at its server
   std::size_t left_at_ = 0;
+  int short_handovers_ = 0;        // in a row
+  bool hands_over_ = true;         // servers do, or say that they do not; one that fails at it is not asked again
   std::size_t failed_ = 0;         // endpoints in a row
   core::TimeNs connected_at_ = 0;  // monotonic; 0: it is not
   bool has_connected_ = false;
@@ -166,8 +171,15 @@ core::Error OpcUaClient::run_connection() {
   }
   has_connected_ = true;
   // What a connection leaves behind is the next one's, where that is to the same server.
-  const std::vector<Subscription> left = left_at_ == at_ ? std::move(left_) : std::vector<Subscription>();
+  const std::vector<Subscription> left =
+      left_at_ == at_ && hands_over_ ? std::move(left_) : std::vector<Subscription>();
+  const core::TimeNs begun = context_.clock.monotonic();
   const core::Error why = serve(**link, left);
+  // Some confuse the answers that they owe to the one that is gone with this one's. A network may do that as well, but
+  // not time and again.
+  const bool is_short = !left.empty() && context_.clock.monotonic() - begun < kConfused;
+  short_handovers_ = is_short ? short_handovers_ + 1 : 0;
+  if (is_short && (why.code == ErrorCode::kInvalid || short_handovers_ == kShortHandovers)) hands_over_ = false;
   left_ = (*link)->subscriptions();
   left_at_ = at_;
   return why;
@@ -198,6 +210,9 @@ core::Error OpcUaClient::serve(Link& link, const std::vector<Subscription>& left
     if (auto learnt = monitor.learn_types(); !learnt) return learnt.error().within(context);
     if (auto filled = monitor.fill_some(); !filled) return filled.error().within(context);
     items_.keep_gaps(false);
+    const auto replaced = monitor.replace_dumb();
+    if (!replaced) return replaced.error().within(context);
+    hands_over_ = hands_over_ && !*replaced;
     if (items_.problems_changed()) set_state(ConnectorState::kConnected, connected_detail());
     if (context_.clock.monotonic() < retry_at) continue;
     if (!items_.all_active()) {

@@ -349,6 +349,8 @@ core::Result<std::vector<std::uint32_t>> Link::resume(const std::vector<Subscrip
     Subscription subscription = left[i];
     if (auto republished = republish(subscription, result); !republished) return unexpected(republished.error());
     subscription.last_word = clock_.monotonic();
+    // The present values are asked for, so that there is something to say at once.
+    subscription.speaks_until = subscription.last_word + core::kSecond + 4 * options_.publishing_interval;
     taken.push_back(subscription);
     resumed.push_back(subscription.id);
   }
@@ -402,6 +404,13 @@ core::Status Link::iterate(core::DurationNs timeout) {
   if (!missed_.empty()) fetch_missed();
   top_up();
   return check_words();
+}
+
+std::optional<std::uint32_t> Link::dumb() const {
+  for (const Subscription& each : subscriptions_) {
+    if (each.speaks_until != 0 && clock_.monotonic() > each.speaks_until) return each.id;
+  }
+  return std::nullopt;
 }
 
 core::Status Link::check_words() {
@@ -467,6 +476,7 @@ void Link::on_publish(UA_PublishResponse& response) {
     acknowledgements_.push_back({subscription->id, message.sequenceNumber});
   }
   subscription->last_word = clock_.monotonic();
+  subscription->speaks_until = 0;
 }
 
 void Link::take(Subscription& subscription, const UA_NotificationMessage& message) {

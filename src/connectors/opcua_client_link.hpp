@@ -49,6 +49,7 @@ struct Subscription {
   core::DurationNs silence_max = 0;  // longer than this without a word: lost
   core::TimeNs last_word = 0;        // monotonic
   std::uint32_t next_sequence = 1;
+  core::TimeNs speaks_until = 0;  // monotonic; of one that was taken over and has not been heard since; 0: it was
 };
 
 class Link {
@@ -95,6 +96,8 @@ class Link {
   core::Result<std::vector<std::uint32_t>> resume(const std::vector<Subscription>& left);
   // Waits up to `timeout` for something to happen, and keeps the server supplied with publish requests.
   core::Status iterate(core::DurationNs timeout);
+  // One that was taken over and says nothing: some servers go on answering the connection that is gone.
+  [[nodiscard]] std::optional<std::uint32_t> dumb() const;
 
  private:
   struct Log;

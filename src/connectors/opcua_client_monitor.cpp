@@ -74,6 +74,23 @@ Status Monitor::resume(const std::vector<Subscription>& left) {
   return {};
 }
 
+core::Result<bool> Monitor::replace_dumb() {
+  bool any = false;
+  while (const auto id = services_.link().dumb()) {
+    any = true;
+    if (auto ended = services_.link().unsubscribe(*id); !ended) return core::unexpected(ended.error());
+    for (Item& item : items_.all()) {
+      if (item.subscription != *id) continue;
+      item.active = false;
+      item.subscription = 0;
+      item.first = true;
+    }
+  }
+  if (!any) return false;
+  if (auto made = subscribe_missing(); !made) return core::unexpected(made.error());
+  return true;
+}
+
 Status Monitor::subscribe_missing() {
   if (auto known = know_server(); !known) return known;
   auto namespaces = services_.namespaces();

@@ -28,6 +28,8 @@ class Monitor {
 
   // First: takes over the subscriptions that the connection before has left at the server, with what they watch.
   core::Status resume(const std::vector<Subscription>& left);
+  // Makes those anew of which nothing is heard. Whether there were any: the server cannot hand over.
+  core::Result<bool> replace_dumb();
   // Subscribes whatever is not yet; call again to retry.
   core::Status subscribe_missing();
   // Structures that values had: what they look like. Values that wait for that are then taken.
