@@ -56,10 +56,10 @@ foreign_clients() {
     (cd "tests/e2e/$from_npm" && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error; })
   done
   [ -x build/venv/bin/python ] || python3 -m venv build/venv
-  if ! build/venv/bin/python -c 'import asyncua, influxdb_client, lz4, openapi_spec_validator, paho.mqtt, pymodbus, questdb, snap7' 2>/dev/null &&
+  if ! build/venv/bin/python -c 'import asyncua, influxdb_client, lz4, openapi_spec_validator, paho.mqtt, pymodbus, questdb, serial, snap7' 2>/dev/null &&
     ! build/venv/bin/pip install --quiet --disable-pip-version-check -r tests/e2e/opcua/requirements.txt; then
     [ "${CI:-}" = true ] && { echo "PyPI is required under CI=true"; exit 1; }
-    skipped+=("end-to-end tests with asyncua, influxdb-client, lz4, openapi-spec-validator, paho-mqtt, pymodbus, python-snap7 and questdb (PyPI cannot be reached)")
+    skipped+=("end-to-end tests with asyncua, influxdb-client, lz4, openapi-spec-validator, paho-mqtt, pymodbus, pyserial, python-snap7 and questdb (PyPI cannot be reached)")
     export E2E_WITHOUT_PYPI=1
   fi
   if ! build/venv/bin/python -c 'import pyarrow' 2>/dev/null &&
